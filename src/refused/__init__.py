@@ -1,0 +1,2 @@
+"""Find out why a Redis connection fails."""
+__version__ = "0.1.0"

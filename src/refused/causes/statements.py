@@ -1,0 +1,79 @@
+"""The words a judge has.
+
+A judge reads evidence and utters statements; it never adds them up. Adding up is
+:mod:`refused.diagnosis`'s part, so that all causes are weighed by one rule.
+"""
+
+from __future__ import annotations
+
+from refused.evidence.record import Record
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from typing import Literal
+
+    from refused.evidence.observations import Observation, Unseen
+
+    Hop = Literal["name", "address", "route", "tcp", "tls", "resp", "auth", "topology", "command"]
+    Bucket = Literal["configuration", "capacity", "code", "dependency", "process"]
+    Statement = Clue | Proof | RuledOut | Unseen
+
+
+class Cause(Record):
+    """What a root cause is, apart from any evidence. Its page is its module's docstring.
+
+    Attributes:
+        id: Public and stable; the module's name with hyphens.
+        title: One line, reads after "because".
+        hop: The hop to which it belongs in the catalogue.
+        shows_at: The hops that break when it strikes. A cause is weighed only when the first
+            broken hop is one of these, or when its proof needs no broken hop.
+        prior: Log-odds before any evidence, among the causes that show at the same hop; 0 is
+            as common as any, 1 is about thrice as common. How often each is met is our
+            estimate; no public statistics exist.
+        needs: The kinds of observation that the judge asks for, all of them.
+        remedies: What would end it, in words; the safest first.
+        verify: What must come out different afterwards.
+        prevent: How not to meet it again.
+    """
+
+    id: str
+    title: str
+    hop: Hop
+    shows_at: tuple[Hop, ...]
+    bucket: Bucket
+    needs: tuple[type, ...]
+    remedies: tuple[str, ...]
+    verify: str
+    prevent: str
+    prior: float = 0.0
+
+
+class Clue(Record):
+    """An observation read as speaking for (weight above 0) or against (below 0) the cause.
+
+    Attributes:
+        weight: Log-odds: 0.7 is about two to one, 1.6 five to one, 3.0 twenty to one.
+        because: One sentence a person can check, without the weight.
+        seen: The observations it rests on.
+        fact: Clues that are one fact seen twice share this word; only the strongest counts.
+    """
+
+    weight: float
+    because: str
+    seen: tuple[Observation, ...] = ()
+    fact: str = ""
+
+
+class Proof(Record):
+    """A fact that implies the failure, together with the failure seen."""
+
+    because: str
+    seen: tuple[Observation, ...] = ()
+
+
+class RuledOut(Record):
+    """A contradiction: with this seen, the cause cannot be what broke the hop."""
+
+    because: str
+    seen: tuple[Observation, ...] = ()
