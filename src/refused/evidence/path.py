@@ -12,6 +12,7 @@ The module keeps to Python 3.8 and the standard library: it travels to remote ho
 from __future__ import annotations
 
 from refused.evidence.observations import (
+    ClientSettings,
     ClusterTopology,
     DnsAnswer,
     NameLookup,
@@ -21,13 +22,12 @@ from refused.evidence.observations import (
     SocketsToTarget,
     TcpDial,
     TlsHandshake,
-    Unseen,
 )
 from refused.evidence.record import Record
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from typing import Callable, Dict, Iterable, Literal, Tuple
+    from typing import Callable, Literal, Tuple
 
     from refused.evidence.bundle import Evidence
 
@@ -70,4 +70,360 @@ def first_broken(evidence: Evidence) -> Broken | None:
 
 def walk(evidence: Evidence) -> Tuple[HopSeen, ...]:
     """Read the whole path out of the evidence of one vantage point."""
-    raise NotImplementedError
+    seen: list[HopSeen] = []
+    broken = False
+    for hop in HOPS:
+        found = _READERS[hop](evidence)
+        if broken and found.status in ("unknown", "skipped"):
+            found = HopSeen(hop=hop, status="skipped", said="not reached")
+        broken = broken or found.status == "failed"
+        seen.append(found)
+    return tuple(seen)
+
+
+def _ok(hop: str, said: str, ms: float | None = None) -> HopSeen:
+    return HopSeen(hop=hop, status="ok", said=said, ms=ms)
+
+
+def _failed(hop: str, how: str, said: str, ms: float | None = None) -> HopSeen:
+    return HopSeen(hop=hop, status="failed", said=said, ms=ms, how=how)
+
+
+def _skipped(hop: str, said: str) -> HopSeen:
+    return HopSeen(hop=hop, status="skipped", said=said)
+
+
+def _unknown(hop: str, said: str) -> HopSeen:
+    return HopSeen(hop=hop, status="unknown", said=said)
+
+
+def _gap(evidence: Evidence, hop: str, *kinds: type) -> HopSeen:
+    """Say why a hop was not looked at."""
+    names = {kind.__name__ for kind in kinds}
+    for unseen in evidence.unseen:
+        if unseen.what in names:
+            return _unknown(hop, unseen.why)
+    return _unknown(hop, "not looked at")
+
+
+# --- name and address --------------------------------------------------------------------------
+
+
+def is_literal(host: str) -> bool:
+    """Whether *host* is an address rather than a name; a pure test of its letters."""
+    return ":" in host or (host.count(".") == 3 and host.replace(".", "").isdigit())
+
+
+def resolved(evidence: Evidence) -> tuple[str, ...]:
+    """Return the addresses that the client is given, in its order."""
+    target = evidence.target
+    if target is not None and is_literal(target.host):
+        return (target.host,)
+    for lookup in evidence.look(NameLookup):
+        return lookup.addresses
+    given: dict[str, None] = {}
+    for answer in evidence.look(DnsAnswer):
+        if target is None or answer.host == target.host:
+            given.update(dict.fromkeys(answer.addresses))
+    return tuple(given)
+
+
+def lookup_outcome(evidence: Evidence) -> tuple[str, str, float | None]:
+    """Return outcome word, sentence and milliseconds of the name lookup; ``""`` if nobody looked."""
+    for lookup in evidence.look(NameLookup):
+        said = lookup.error_text or lookup.outcome
+        return lookup.outcome, f"the system's lookup: {said}", lookup.took_ms
+    answers = evidence.look(DnsAnswer)
+    if not answers:
+        return "", "", None
+    # A stub resolver takes the first definite answer; silence moves it on to the next server.
+    for wanted in ("answered", "nxdomain", "no-address", "servfail", "refused", "garbled", "unreachable", "silent"):
+        for answer in answers:
+            if answer.outcome == wanted:
+                word = "not-found" if wanted == "nxdomain" else wanted
+                return word, f"{answer.resolver} says {_DNS_WORDS[wanted]}", answer.took_ms
+    return answers[0].outcome, f"{answers[0].resolver}: {answers[0].outcome}", answers[0].took_ms
+
+
+_DNS_WORDS = {
+    "answered": "where it is",
+    "nxdomain": "that the name does not exist (NXDOMAIN)",
+    "no-address": "that the name exists but has no address",
+    "servfail": "that it cannot tell (SERVFAIL)",
+    "refused": "that it will not tell (REFUSED)",
+    "garbled": "something that is not a DNS answer",
+    "unreachable": "nothing: the resolver's port is closed",
+    "silent": "nothing",
+}
+
+
+def _name(evidence: Evidence) -> HopSeen:
+    target = evidence.target
+    if target is not None and is_literal(target.host):
+        return _skipped("name", "an address was given, no name to look up")
+    outcome, said, ms = lookup_outcome(evidence)
+    if not outcome:
+        return _gap(evidence, "name", NameLookup, DnsAnswer)
+    if outcome in ("answered", "no-address"):
+        return _ok("name", "the name is known", ms)
+    return _failed("name", outcome, said, ms)
+
+
+def _address(evidence: Evidence) -> HopSeen:
+    outcome, said, _ = lookup_outcome(evidence)
+    addresses = resolved(evidence)
+    if outcome == "no-address":
+        return _failed("address", "no-address", said)
+    if not addresses:
+        return _gap(evidence, "address", NameLookup, DnsAnswer)
+    if all(address in ("0.0.0.0", "::", "255.255.255.255") for address in addresses):
+        return _failed("address", "unusable", f"{addresses[0]} is nobody's address")
+    aliases = [alias for answer in evidence.look(DnsAnswer) for alias in answer.aliases]
+    by = f" by way of {aliases[-1]}" if aliases else ""
+    return _ok("address", ", ".join(addresses[:4]) + by)
+
+
+# --- route and tcp -----------------------------------------------------------------------------
+
+
+def _route(evidence: Evidence) -> HopSeen:
+    routes = evidence.look(RouteLookup)
+    if not routes:
+        return _gap(evidence, "route", RouteLookup)
+    for route in routes:
+        if route.local_address is not None:
+            way = f" by {route.gateway}" if route.gateway else ""
+            device = f" on {route.device}" if route.device else ""
+            return _ok("route", f"from {route.local_address}{device}{way}", route.took_ms)
+    return _failed("route", "no-route", f"this host has no route to {routes[0].address}", routes[0].took_ms)
+
+
+def client_dials(evidence: Evidence) -> tuple[TcpDial, ...]:
+    """Return the dials of the hop itself, one per address."""
+    return tuple(dial for dial in evidence.look(TcpDial) if dial.purpose == "client")
+
+
+def _tcp(evidence: Evidence) -> HopSeen:
+    dials = client_dials(evidence)
+    if not dials:
+        return _gap(evidence, "tcp", TcpDial)
+    repeats = [dial for dial in evidence.look(TcpDial) if dial.purpose == "repeat"]
+    best = next((dial for dial in dials if not dial.failed), None)
+    worst = next((dial for dial in dials if dial.failed), None)
+    if best is None:
+        first = dials[0]
+        where = f"{first.address} port {first.port}"
+        accepted = sum(not dial.failed for dial in repeats)
+        if accepted:
+            of = len(repeats) + len(dials)
+            return _failed("tcp", "flaky", f"{where}: {accepted} of {of} attempts accepted, the rest not")
+        return _failed("tcp", first.outcome, f"{where}: {dial_said(first)}", first.took_ms)
+    for sockets in evidence.look(SocketsToTarget):
+        stalled = [each for each in sockets.stuck if each.retransmits >= STALLED_RETRANSMITS]
+        if stalled:
+            said = f"a new connection is accepted, but {len(stalled)} open one(s) are sent again and again unanswered"
+            return _failed("tcp", "stalled", said)
+    said = f"{best.address} port {best.port} accepts"
+    if worst is not None:
+        said += f"; {worst.address} does not ({dial_said(worst)})"
+    return _ok("tcp", said, best.took_ms)
+
+
+# The fifth retransmission comes about 6 s after the first sending (RTO 0.2 s, doubling); a healthy
+# path on which a segment is lost recovers within the first two.
+STALLED_RETRANSMITS = 5
+
+
+def dial_said(dial: TcpDial) -> str:
+    """Say how a dial ended."""
+    words = {
+        "refused": "refused (a RST came back)",
+        "silent": f"no answer within {dial.took_ms / 1000:.1f} s",
+        "unreachable": "unreachable",
+        "reset": "reset",
+        "denied": "denied by this host",
+        "no-local-port": "no local port is left to dial from",
+        "no-descriptor": "no file descriptor is left to dial with",
+        "proxy-failed": f"the proxy {dial.via} failed: {dial.source}",
+    }
+    said = words.get(dial.outcome, f"error {dial.errno}")
+    return said + (f", says {dial.icmp_from} by ICMP {dial.icmp}" if dial.icmp_from else "")
+
+
+# --- tls ---------------------------------------------------------------------------------------
+
+
+def client_handshake(evidence: Evidence) -> TlsHandshake | None:
+    """Return the client's own handshake, the last one where there were several."""
+    found = [each for each in evidence.look(TlsHandshake) if each.purpose == "client"]
+    return found[-1] if found else None
+
+
+def _tls(evidence: Evidence) -> HopSeen:
+    if evidence.target is not None and not evidence.target.tls:
+        return _skipped("tls", "the client speaks plain text")
+    shake = client_handshake(evidence)
+    if shake is None:
+        return _gap(evidence, "tls", TlsHandshake)
+    if not shake.failed:
+        said = f"TLS {shake.version}" + ("" if shake.verified else ", certificate not checked, as the client is set")
+        return _ok("tls", said, shake.took_ms)
+    return _failed("tls", shake.outcome, handshake_said(shake), shake.took_ms)
+
+
+def handshake_said(shake: TlsHandshake) -> str:
+    """Say how a handshake ended."""
+    spoke = "after the server had begun to answer" if shake.server_spoke else "before the server said a word"
+    words = {
+        "untrusted": f"the certificate is not trusted: {shake.verify_text}",
+        "name-mismatch": f"the certificate is not for {shake.sni}: {shake.verify_text}",
+        "expired": "the certificate has expired",
+        "not-yet-valid": "the certificate is not valid yet",
+        "alert": f"the server ended it with alert {shake.alert}",
+        "closed": f"the connection was closed {spoke}",
+        "reset": f"the connection was reset {spoke}",
+        "silent": f"nothing more came for {shake.took_ms / 1000:.1f} s, {spoke}",
+        "not-tls": f"what came back is not TLS: {shake.first_bytes}",
+    }
+    return words.get(shake.outcome, shake.error_text or shake.outcome)
+
+
+# --- resp, auth, topology, command -------------------------------------------------------------
+
+_LOGIN = ("AUTH", "HELLO")
+
+
+def replies(evidence: Evidence) -> tuple[RedisReply, ...]:
+    """Return the replies on the client's own connection, in order."""
+    return evidence.look(RedisReply)
+
+
+def _resp(evidence: Evidence) -> HopSeen:
+    first = next(iter(replies(evidence)), None)
+    if first is None:
+        return _gap(evidence, "resp", RedisReply)
+    if first.outcome in ("ok", "error"):
+        if "max number of clients" in first.error_text:
+            return _failed("resp", "max-clients", first.error_text, first.took_ms)
+        if first.error_code == "DENIED":
+            return _failed("resp", "denied", first.error_text, first.took_ms)
+        return _ok("resp", "a Redis server answers", first.took_ms)
+    return _failed("resp", first.outcome, _talk_said(first), first.took_ms)
+
+
+def _talk_said(reply: RedisReply) -> str:
+    words = {
+        "closed": f"the connection was closed at {reply.command}",
+        "reset": f"the connection was reset at {reply.command}",
+        "silent": f"{reply.command} was not answered within {reply.took_ms / 1000:.1f} s",
+        "not-resp": f"what answers is not Redis ({reply.protocol}): {reply.first_bytes}",
+    }
+    return words.get(reply.outcome, reply.error_text)
+
+
+def wants_password(evidence: Evidence) -> RedisReply | None:
+    """Return the reply in which the server asked for credentials, if it did."""
+    return next((each for each in replies(evidence) if each.error_code == "NOAUTH"), None)
+
+
+def is_bare(evidence: Evidence) -> bool:
+    """Whether the target is only an address: no credentials and no client's configuration."""
+    target = evidence.target
+    return target is not None and target.auth == "none" and target.form in ("host", "url", "name")
+
+
+def _auth(evidence: Evidence) -> HopSeen:
+    if not replies(evidence):
+        return _gap(evidence, "auth", RedisReply)
+    for each in replies(evidence):
+        if each.command not in _LOGIN:
+            continue
+        if each.outcome == "ok":
+            return _ok("auth", "logged in", each.took_ms)
+        if each.outcome == "error" and each.error_code not in ("LOADING", "NOPROTO"):
+            return _failed("auth", each.error_code, each.error_text, each.took_ms)
+    refusal = wants_password(evidence)
+    if refusal is not None:
+        if is_bare(evidence):
+            return _skipped("auth", "the server asks for credentials, and none were given")
+        return _failed("auth", "NOAUTH", refusal.error_text, refusal.took_ms)
+    for each in replies(evidence):
+        if each.command in _LOGIN and each.outcome != "error" and each is not replies(evidence)[0]:
+            return _failed("auth", each.outcome, _talk_said(each), each.took_ms)
+    return _skipped("auth", "the server asks for no credentials")
+
+
+def _topology(evidence: Evidence) -> HopSeen:
+    moved = next((each for each in replies(evidence) if each.error_code in ("MOVED", "CLUSTERDOWN")), None)
+    cluster = next(iter(evidence.look(ClusterTopology)), None)
+    if cluster is None:
+        if moved is not None:
+            return _failed("topology", moved.error_code, moved.error_text)
+        return _gap(evidence, "topology", ClusterTopology)
+    wants_cluster = evidence.target is not None and evidence.target.cluster_aware is True
+    if not cluster.enabled:
+        if wants_cluster:
+            return _failed("topology", "cluster-disabled", "the client is cluster-aware, the server is no cluster")
+        return _skipped("topology", "the server is no cluster")
+    covered = cluster.slots_covered
+    if cluster.state == "fail" or (covered is not None and covered < 16384):
+        return _failed("topology", "slots-uncovered", f"{covered} of 16384 slots have a node")
+    if moved is not None:
+        return _failed("topology", moved.error_code, f"a plain client is sent away: {moved.error_text}")
+    visits = evidence.look(NodeVisit)
+    lost = [visit for visit in visits if visit.failed]
+    if lost:
+        first = lost[0]
+        where = f"{first.host or first.address}:{first.port} ({first.stage}: {first.outcome})"
+        return _failed("topology", "nodes-unreachable", f"{len(lost)} of {len(visits)} nodes cannot be used: {where}")
+    if not visits:
+        return _ok("topology", f"a cluster of {len(cluster.nodes)} nodes, all slots covered")
+    return _ok("topology", f"all {len(visits)} nodes answer", max(visit.took_ms for visit in visits))
+
+
+# Commands that are asked for their information alone: a refusal of these hides something from us,
+# and breaks nothing for the client.
+_CURIOSITY = ("INFO", "ROLE", "TIME", "CONFIG GET", "CLIENT LIST", "CLUSTER", "HELLO", "AUTH")
+
+
+def _command(evidence: Evidence) -> HopSeen:
+    pong: RedisReply | None = None
+    if wants_password(evidence) is not None:
+        return _skipped("command", "needs credentials")
+    for each in replies(evidence):
+        if each.command.startswith(_CURIOSITY) or each.error_code in ("MOVED", "CLUSTERDOWN"):
+            continue
+        if each.outcome == "error" and each.command == "SELECT":
+            return _failed("command", "db-refused", each.error_text, each.took_ms)
+        if each.outcome == "error":
+            return _failed("command", each.error_code, each.error_text, each.took_ms)
+        if each.outcome != "ok" and each is not replies(evidence)[0]:
+            return _failed("command", each.outcome, _talk_said(each), each.took_ms)
+        pong = pong or each
+    if pong is None:
+        return _gap(evidence, "command", RedisReply)
+    limit = command_timeout_ms(evidence)
+    if limit is not None and pong.took_ms > limit:
+        said = f"{pong.command} took {pong.took_ms:.0f} ms; the client gives up after {limit:.0f} ms"
+        return _failed("command", "slow", said, pong.took_ms)
+    return _ok("command", f"{pong.command} is answered", pong.took_ms)
+
+
+def command_timeout_ms(evidence: Evidence) -> float | None:
+    """Return the client's own command time-out, where its configuration names one."""
+    for settings in evidence.look(ClientSettings):
+        return settings.command_timeout_ms
+    return None
+
+
+_READERS: dict[str, Callable[[Evidence], HopSeen]] = {
+    "name": _name,
+    "address": _address,
+    "route": _route,
+    "tcp": _tcp,
+    "tls": _tls,
+    "resp": _resp,
+    "auth": _auth,
+    "topology": _topology,
+    "command": _command,
+}
