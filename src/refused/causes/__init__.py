@@ -1,1 +1,48 @@
-"""."""
+"""One room for each root cause; a new cause is a new module here, and nothing else is edited.
+
+A module holds ``CAUSE`` (what it is) and ``judge`` (what the evidence says of it); its docstring is
+its page. Causes are found by walking the folder.
+"""
+
+from __future__ import annotations
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterator
+
+    from refused.causes.statements import Cause, Statement
+    from refused.evidence.bundle import Evidence
+
+    Judge = Callable[[Evidence], Iterator[Statement]]
+
+# What stands in this folder and is no cause.
+_NOT_CAUSES = frozenset({"__init__", "statements", "readings"})
+
+
+def names() -> tuple[str, ...]:
+    """Return the module names of all causes, in alphabetical order."""
+    from pkgutil import iter_modules
+
+    return tuple(sorted(each.name for each in iter_modules(__path__) if each.name not in _NOT_CAUSES))
+
+
+def catalogue() -> tuple[tuple[Cause, Judge], ...]:
+    """Import every cause and return it with its judge."""
+    from importlib import import_module
+
+    modules = (import_module(f"{__name__}.{name}") for name in names())
+    return tuple((module.CAUSE, module.judge) for module in modules)
+
+
+def page(cause_id: str) -> str:
+    """Return the page of one cause: its module's docstring.
+
+    Raises:
+        KeyError: There is no such cause.
+    """
+    from importlib import import_module
+
+    name = cause_id.replace("-", "_")
+    if name not in names():
+        raise KeyError(cause_id)
+    return import_module(f"{__name__}.{name}").__doc__ or ""

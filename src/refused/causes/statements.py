@@ -35,6 +35,8 @@ class Cause(Record):
         remedies: What would end it, in words; the safest first.
         verify: What must come out different afterwards.
         prevent: How not to meet it again.
+        expects: ``(check, outcome)`` pairs: what a check of :mod:`refused.diagnosis.checks` would
+            show if this were the cause. The next check is chosen from these.
     """
 
     id: str
@@ -47,6 +49,7 @@ class Cause(Record):
     verify: str
     prevent: str
     prior: float = 0.0
+    expects: tuple[tuple[str, str], ...] = ()
 
 
 class Clue(Record):

@@ -15,6 +15,7 @@ from refused.evidence.observations import (
     ClientSettings,
     ClusterTopology,
     DnsAnswer,
+    IdleHold,
     NameLookup,
     NodeVisit,
     RedisReply,
@@ -406,6 +407,10 @@ def _command(evidence: Evidence) -> HopSeen:
     if limit is not None and pong.took_ms > limit:
         said = f"{pong.command} took {pong.took_ms:.0f} ms; the client gives up after {limit:.0f} ms"
         return _failed("command", "slow", said, pong.took_ms)
+    for hold in evidence.look(IdleHold):
+        if hold.outcome != "ok":
+            said = f"the connection did not outlive {hold.idle_s:.0f} s of quiet ({hold.outcome})"
+            return _failed("command", f"idle-{hold.outcome}", said)
     return _ok("command", f"{pong.command} is answered", pong.took_ms)
 
 

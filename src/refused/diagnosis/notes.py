@@ -1,0 +1,76 @@
+"""What a reader should know beside the verdict; none of it is a fault by itself."""
+
+from __future__ import annotations
+
+from refused.evidence.observations import (
+    PeerCertificates,
+    ServerInfo,
+    TcpDial,
+    TlsHandshake,
+)
+from refused.evidence.path import client_dials, dial_said, is_bare, wants_password
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from collections.abc import Iterator, Sequence
+
+    from refused.diagnosis.judge import PlaceSeen
+    from refused.evidence.bundle import Evidence
+    from refused.evidence.path import HopSeen
+
+# Microsoft's guidance plans for at most four fifths of a limit.
+# Source: https://learn.microsoft.com/azure/azure-cache-for-redis/cache-best-practices-server-load
+NEAR = 0.8
+DAY_S = 86400
+SOON_DAYS = 30
+
+
+def notes(view: Evidence, path: Sequence[HopSeen], places: Sequence[PlaceSeen]) -> tuple[str, ...]:
+    """Return one sentence for each thing worth knowing."""
+    return tuple(_notes(view, places))
+
+
+def _notes(view: Evidence, places: Sequence[PlaceSeen]) -> Iterator[str]:
+    if wants_password(view) is not None and is_bare(view):
+        yield "the server asks for credentials; none were given, so nothing behind the login was looked at"
+    for place in places[1:]:
+        yield f"from {place.vantage} the path is {place.verdict}"
+    dials = client_dials(view)
+    if any(not dial.failed for dial in dials):
+        for dial in dials:
+            if dial.failed:
+                yield f"{dial.address} is not reached ({dial_said(dial)}); a client that tries it first loses that time"
+    for dial in view.look(TcpDial):
+        if dial.purpose == "control" and not dial.failed:
+            yield (
+                f"{dial.address} accepts even port {dial.port}, where nothing listens: something in between "
+                "answers for it, so an accepted connection proves nothing here"
+            )
+    for info in view.look(ServerInfo):
+        yield from _of_server(info)
+    for seen in view.look(PeerCertificates):
+        if seen.chain:
+            left = (seen.chain[0].not_after - seen.at) / DAY_S
+            if 0 < left < SOON_DAYS:
+                yield f"the certificate expires in {left:.0f} days"
+            break
+    for shake in view.look(TlsHandshake):
+        if shake.purpose == "client" and not shake.failed and not shake.verified:
+            yield "the client is set not to check the certificate: anybody on the way can read and change what is sent"
+            break
+
+
+def _of_server(info: ServerInfo) -> Iterator[str]:
+    if info.role == "replica":
+        yield f"this is a replica of {info.primary_host}:{info.primary_port}: writes are refused with READONLY"
+    if info.max_clients and info.connected_clients and info.connected_clients >= NEAR * info.max_clients:
+        yield f"{info.connected_clients} of {info.max_clients} connections are in use"
+    if info.rejected_connections:
+        yield f"the server has turned away {info.rejected_connections} connections at its limit since it started"
+    if info.max_memory_bytes and info.used_memory_bytes and info.used_memory_bytes >= 0.9 * info.max_memory_bytes:
+        used = 100 * info.used_memory_bytes / info.max_memory_bytes
+        yield f"{used:.0f} % of the memory limit is in use (policy {info.eviction_policy or 'unknown'})"
+    if info.uptime_s is not None and info.uptime_s < 600:
+        yield f"the server started {info.uptime_s} s ago"
+    if info.clock_offset_s is not None and abs(info.clock_offset_s) > 60:
+        yield f"the server's clock and this host's differ by {info.clock_offset_s:.0f} s"

@@ -1,0 +1,35 @@
+"""How bad it is: four levels, from who is affected and how steadily. Never from the cause alone.
+
+1  nothing works, for everybody · 2 nothing works for some · 3 it works at times, or for all but
+one · 4 it works, with a flaw
+"""
+
+from __future__ import annotations
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from refused.evidence.bundle import Evidence
+
+
+def severity(verdicts: Sequence[str], scope: str | None, view: Evidence) -> tuple[int | None, str]:
+    """Return the level (1 worst to 4) and why; ``None`` where the scope is not known.
+
+    Args:
+        verdicts: One for each vantage point.
+        scope: ``all``, ``some`` or ``one``, where the user said who is affected.
+    """
+    failing = sum(verdict == "fault" for verdict in verdicts)
+    if not failing:
+        return None, "no fault was seen"
+    broken = view.broken
+    if broken is not None and broken.how in ("flaky", "stalled", "slow"):
+        return 3, "it fails at times"
+    if scope is not None:
+        return {"all": 1, "some": 2, "one": 3}[scope], f"you say that it concerns {scope}"
+    if len(verdicts) > 1:
+        if failing == len(verdicts):
+            return 1, f"it fails from all {failing} vantage points"
+        return 2, f"it fails from {failing} of {len(verdicts)} vantage points"
+    return None, "one look from one place cannot tell who is affected; say so with --scope all|some|one"

@@ -1,0 +1,62 @@
+"""Add up what a judge said about one cause."""
+
+from __future__ import annotations
+
+from refused.causes.statements import Clue, Proof, RuledOut
+from refused.evidence.observations import Unseen
+from refused.evidence.record import Record
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from collections.abc import Iterable
+
+    from refused.causes.statements import Cause, Statement
+    from refused.evidence.path import Broken
+
+
+class Weighed(Record):
+    """One cause with everything that was said about it.
+
+    Attributes:
+        score: Log-odds against the other causes that show at the same hop; not a probability.
+        counts: Whether it may explain the hop that broke, or is proved by itself.
+    """
+
+    cause: Cause
+    score: float
+    counts: bool
+    proofs: tuple[Proof, ...]
+    clues: tuple[Clue, ...]
+    ruled_out: tuple[RuledOut, ...]
+    unseen: tuple[Unseen, ...]
+
+    @property
+    def is_ruled_out(self) -> bool:
+        """Whether a contradiction was seen, and no proof."""
+        return bool(self.ruled_out) and not self.proofs
+
+
+def weigh(cause: Cause, said: Iterable[Statement], broken: Broken | None) -> Weighed:
+    """Sum the clues of one cause.
+
+    Clues that share a ``fact`` are one fact seen twice: the strongest of them counts, once.
+    A cause that nothing speaks for does not count: its prior alone accuses nobody.
+    """
+    statements = tuple(said)
+    clues = tuple(each for each in statements if isinstance(each, Clue))
+    proofs = tuple(each for each in statements if isinstance(each, Proof))
+    strongest: dict[str, float] = {}
+    for at, clue in enumerate(clues):
+        key = clue.fact or str(at)
+        if abs(clue.weight) > abs(strongest.get(key, 0.0)):
+            strongest[key] = clue.weight
+    fits = broken is not None and broken.hop in cause.shows_at
+    return Weighed(
+        cause=cause,
+        score=cause.prior + sum(strongest.values()),
+        counts=bool(proofs) or (fits and any(clue.weight > 0 for clue in clues)),
+        proofs=proofs,
+        clues=clues,
+        ruled_out=tuple(each for each in statements if isinstance(each, RuledOut)),
+        unseen=tuple(each for each in statements if isinstance(each, Unseen)),
+    )

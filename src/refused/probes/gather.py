@@ -1,0 +1,628 @@
+"""Walk the path once, politely, and look deeper from the hop that broke.
+
+The first pass makes one connection for each address of the target, and one conversation over the
+first that is accepted. Only where a hop broke are further connections made, and a handful at most:
+their purpose is named in each observation.
+
+Threads carry what may block (name lookups, dials side by side); the main thread only waits, so
+that Ctrl-C and the time limit end the walk at once, with what was seen so far.
+
+The module keeps to Python 3.8 and the standard library: it travels to remote hosts.
+"""
+
+from __future__ import annotations
+
+import threading
+
+from refused.evidence.observations import (
+    ClusterTopology,
+    DnsAnswer,
+    Elsewhere,
+    NameLookup,
+    NodeVisit,
+    Observation,
+    PeerCertificates,
+    RedisReply,
+    ResolverSettings,
+    ServerInfo,
+    TcpDial,
+    TlsHandshake,
+    Unseen,
+)
+from refused.evidence.bundle import Evidence
+from refused.evidence.path import is_literal
+from refused.probes import names, tcp
+from refused.probes.stopwatch import Deadline
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    import socket
+    from typing import Any, Callable, Dict, List, Mapping, Tuple, Union
+
+    from refused.evidence.observations import ClientSettings
+    from refused.evidence.target import Credentials, Target
+    from refused.vantage import Vantage
+
+    Fact = Union[Observation, Unseen]
+    Channel = Any
+
+# A name with more addresses than this is dialled at the first of them; each dial is a connection.
+MOST_ADDRESSES = 6
+MOST_RESOLVERS = 3
+MOST_NODES = 64
+# How long one dial, one answer may take, as a share of the whole limit: a dial that is met with
+# silence must leave time for looking at what else is silent.
+DIAL_SHARE = 0.45
+REPEATS = 3
+# Nothing in Redis's world or elsewhere listens here (RFC 863's discard is long switched off); a
+# connection that is accepted on it was accepted by something in between.
+CONTROL_PORT = 9
+
+
+class Wishes:
+    """How to look: what the user's options ask of the probes.
+
+    Attributes:
+        limit_s: Seconds until the answer, in all.
+        resolver: ``(address, port)`` that alone is asked, or ``None`` for the system's.
+        ca_file: The CA bundle to trust instead of the system's.
+        deep: Whether heavier looks are wanted.
+        hold_s: How long to hold a connection idle, 0 for not at all.
+        root: The folder that plays ``/`` for files of the host.
+    """
+
+    __slots__ = ("limit_s", "resolver", "ca_file", "deep", "hold_s", "root", "environ", "pid")
+
+    def __init__(
+        self,
+        limit_s: float = 5.0,
+        resolver: Tuple[str, int] | None = None,
+        ca_file: str | None = None,
+        deep: bool = False,
+        hold_s: float = 0.0,
+        root: str = "/",
+        environ: Mapping[str, str] | None = None,
+        pid: int | None = None,
+    ) -> None:
+        self.limit_s = limit_s
+        self.resolver = resolver
+        self.ca_file = ca_file
+        self.deep = deep
+        self.hold_s = hold_s
+        self.root = root
+        self.environ: Mapping[str, str] = environ if environ is not None else {}
+        self.pid = pid
+
+
+class Notebook:
+    """Collects facts from several threads; what is written after it was closed is too late."""
+
+    def __init__(self, vantage: str) -> None:
+        self.vantage = vantage
+        self._facts: List[Fact] = []
+        self._lock = threading.Lock()
+        self._closed = False
+
+    def write(self, *facts: Fact | None) -> None:
+        """Add facts, skipping what is ``None``."""
+        with self._lock:
+            if not self._closed:
+                self._facts.extend(fact for fact in facts if fact is not None)
+
+    def unseen(self, what: str, why: str, how_to_see: str) -> None:
+        """Note that something could not be looked at."""
+        self.write(Unseen(vantage=self.vantage, what=what, why=why, how_to_see=how_to_see))
+
+    def read(self) -> Tuple[Fact, ...]:
+        """Return what is there by now."""
+        with self._lock:
+            return tuple(self._facts)
+
+    def close(self) -> Tuple[Fact, ...]:
+        """Return everything, and take no more."""
+        with self._lock:
+            self._closed = True
+            return tuple(self._facts)
+
+
+class Walk:
+    """One walk of the path from one vantage point."""
+
+    def __init__(
+        self,
+        target: Target,
+        credentials: Credentials,
+        settings: ClientSettings | None,
+        vantage: Vantage,
+        wishes: Wishes,
+    ) -> None:
+        self.target = target
+        self.credentials = credentials
+        self.settings = settings
+        self.vantage = vantage
+        self.wishes = wishes
+        self.book = Notebook(vantage.name)
+        self.deadline = Deadline(wishes.limit_s)
+        self._channel: Channel = None
+        self._login_done = False
+
+    # --- the walk itself -----------------------------------------------------------------------
+
+    def run(self) -> None:
+        """Walk; every fact is in :attr:`book` the moment it was seen."""
+        host_facts = side(self._host)
+        addresses = self._resolve()
+        if addresses:
+            self._converse(addresses)
+        wait_for([host_facts], self.deadline)
+        self._look_deeper(addresses)
+        if self._channel is not None:
+            self._channel.close()
+
+    def evidence(self) -> Evidence:
+        """Return what was seen so far, as a judge gets it."""
+        return Evidence(*self.book.read(), target=self.target, vantage=self.vantage.name)
+
+    def _dial_s(self) -> float:
+        """Return how long one dial may take."""
+        wanted = self.wishes.limit_s * DIAL_SHARE
+        if self.settings is not None and self.settings.connect_timeout_ms:
+            wanted = min(wanted, self.settings.connect_timeout_ms / 1000)
+        return self.deadline.left(wanted)
+
+    # --- name and address ----------------------------------------------------------------------
+
+    def _resolve(self) -> Tuple[str, ...]:
+        """Ask the system and the resolvers on the wire; return the addresses the client gets."""
+        host, book, vantage = self.target.host, self.book, self.vantage
+        if is_literal(host):
+            return (host,)
+        wait_s = self.deadline.left(self.wishes.limit_s * 0.8)
+        given: List[str] = []
+        jobs = []
+        if self.wishes.resolver is None and vantage.is_local:
+            settings = names.resolver_settings(vantage=vantage.name, root=self.wishes.root)
+            book.write(settings, names.hosts_entry(host, vantage=vantage.name, root=self.wishes.root))
+            servers = _servers(settings)
+
+            def system() -> None:
+                found = names.lookup(host, self.target.port, vantage=vantage.name, wait_s=wait_s)
+                book.write(found)
+                given.extend(found.addresses)
+
+            jobs.append(side(system))
+        elif self.wishes.resolver is not None:
+            servers = [self.wishes.resolver]
+        else:
+            book.unseen(
+                "NameLookup",
+                f"names are looked up at the far end of {vantage.name}, which does not tell",
+                "name a resolver with --resolver",
+            )
+            return ()
+
+        answers: List[DnsAnswer] = []
+
+        def on_the_wire(server: Tuple[str, int], qtype: str) -> None:
+            answer = names.ask(server, host, qtype, vantage=vantage.name, wait_s=wait_s)
+            answers.append(answer)
+            book.write(answer)
+
+        wire = [side(on_the_wire, server, qtype) for server in servers for qtype in ("A", "AAAA")]
+        if jobs:
+            # What the application gets decides where we go; the wire's answers may come later.
+            wait_for(jobs, self.deadline)
+            if not any(isinstance(fact, NameLookup) for fact in book.read()):
+                book.unseen("NameLookup", "the time was up", "give more of it with --timeout")
+            self._wire = wire
+            return tuple(given)
+        wait_for(wire, self.deadline)
+        ordered = sorted(answers, key=lambda each: each.qtype)
+        return tuple(dict.fromkeys(address for each in ordered for address in each.addresses))
+
+    # --- tcp, tls, resp ------------------------------------------------------------------------
+
+    def _converse(self, addresses: Tuple[str, ...]) -> None:
+        """Dial every address side by side; talk over the first, in the client's order, that accepts."""
+        book, target = self.book, self.target
+        tried = addresses[:MOST_ADDRESSES]
+        sockets: Dict[str, socket.socket] = {}
+        wait_s = self._dial_s()
+
+        def reach(address: str) -> None:
+            if self.vantage.is_local:
+                book.write(tcp.route(address, vantage=self.vantage.name))
+            sock, dial = self.vantage.dial(address, target.port, wait_s)
+            if sock is not None:
+                sockets[address] = sock
+            book.write(dial)
+
+        jobs = [side(reach, address) for address in tried]
+        for address, job in zip(tried, jobs):
+            wait_for([job], self.deadline)
+            sock = sockets.pop(address, None)
+            if sock is not None:
+                self._talk(sock, address)
+                break
+        for job in jobs:
+            job.join(0)
+        for sock in list(sockets.values()):
+            sock.close()
+
+    def _sni(self) -> str:
+        return (self.settings and self.settings.sni) or self.target.host
+
+    def _tls_options(self) -> Dict[str, Any]:
+        """Return how the client itself would shake hands."""
+        given = self.settings
+        options: Dict[str, Any] = {"ca_file": self.wishes.ca_file}
+        if given is not None:
+            if given.ca_file and not self.wishes.ca_file:
+                options["ca_file"] = given.ca_file
+            if given.verify is not None:
+                options["verify"] = given.verify
+            if given.check_hostname is not None:
+                options["check_hostname"] = given.check_hostname
+            options["min_tls"] = given.min_tls
+            options["max_tls"] = given.max_tls
+        return options
+
+    def _open(self, sock: socket.socket, address: str, port: int, purpose: str = "client", **tls_options: Any) -> Channel:
+        """Bring TLS or plain text up on a dialled socket; ``None`` where TLS failed."""
+        if not self.target.tls:
+            from refused.probes.plain import PlainChannel
+
+            return PlainChannel(sock)
+        from refused.probes import tls
+
+        options = {**self._tls_options(), **tls_options}
+        channel, shake, certificates = tls.handshake(
+            sock,
+            address=address,
+            port=port,
+            sni=options.pop("sni", self._sni()),
+            wait_s=self.deadline.left(self.wishes.limit_s * DIAL_SHARE),
+            vantage=self.vantage.name,
+            purpose=purpose,
+            **options,
+        )
+        self.book.write(shake, certificates)
+        return channel
+
+    def _talk(self, sock: socket.socket, address: str) -> None:
+        """Log in and ask what is harmless to ask."""
+        from refused.probes import cluster, login, resp
+
+        book, target = self.book, self.target
+        channel = self._open(sock, address, target.port)
+        if channel is None:
+            return
+        self._channel = channel
+        talk = resp.Conversation(channel, address=address, port=target.port, vantage=self.vantage.name)
+        wait_s = self.deadline.left(self.wishes.limit_s * 0.6)
+        if self.settings is not None and self.settings.command_timeout_ms:
+            wait_s = min(wait_s, self.settings.command_timeout_ms / 1000)
+        import time
+
+        book.write(login.describe(self.credentials, how=target.auth, vantage=self.vantage.name, now=time.time()))
+        protocol = self.settings.protocol if self.settings is not None else None
+        said = login.log_in(talk, self.credentials, target=target, protocol=protocol, wait_s=wait_s)
+        book.write(*said)
+        if any(each.outcome not in ("ok", "error") for each in said):
+            self._late_alert(talk, address)
+            return
+        if any(each.outcome == "error" and each.error_code in _FINAL for each in said):
+            return
+        facts = resp.introduce(talk, target, deep=self.wishes.deep, wait_s=wait_s)
+        book.write(*facts)
+        if any(isinstance(f, RedisReply) and f.outcome not in ("ok", "error") for f in facts):
+            self._late_alert(talk, address)
+            return
+        if any(isinstance(f, RedisReply) and f.error_code == "NOAUTH" for f in facts):
+            return
+        self._suspicions(talk, facts)
+        self._topology(talk, facts, address)
+        if self.wishes.hold_s > 0:
+            # The user asked for the wait, so it does not count against the limit.
+            hold_s = self.wishes.hold_s
+            self.deadline = Deadline(hold_s + self.wishes.limit_s)
+            book.write(resp.hold_idle(talk, hold_s, wait_s=self.wishes.limit_s))
+
+    def _late_alert(self, talk: Any, address: str) -> None:
+        """Note a TLS alert that came only after the handshake, as TLS 1.3's on client certificates do."""
+        alert = getattr(talk, "alert", None)
+        shakes = [f for f in self.book.read() if isinstance(f, TlsHandshake) and f.purpose == "client"]
+        if alert and shakes:
+            self.book.write(shakes[-1].replace(outcome="alert", alert=alert, server_spoke=True))
+
+    def _suspicions(self, talk: Any, facts: Tuple[Fact, ...]) -> None:
+        """Ask once more, without effect, where INFO gives a reason to doubt that commands work."""
+        from refused.probes import resp
+
+        wait_s = self.deadline.left(1.0)
+        for info in facts:
+            if not isinstance(info, ServerInfo):
+                continue
+            full = bool(info.max_memory_bytes) and (info.used_memory_bytes or 0) >= 0.98 * (info.max_memory_bytes or 0)
+            no_writes = (
+                (full and info.eviction_policy in (None, "noeviction"))
+                or info.snapshot_status == "err"
+                or info.aof_write_status == "err"
+                # A front door of Azure's leads to the primary, so that a replica behind it is news.
+                # Elsewhere a replica is what somebody chose to talk to.
+                or (info.role == "replica" and self.target.service != "redis")
+            )
+            if no_writes:
+                self.book.write(resp.dry_write(talk, wait_s))
+            elif info.role == "replica" and info.primary_link == "down":
+                self.book.write(resp.dry_read(talk, "refused:probe", wait_s))
+
+    def _topology(self, talk: Any, facts: Tuple[Fact, ...], address: str) -> None:
+        """Look at the cluster through the front door, then visit every node as a client would."""
+        from refused.probes import cluster, resp
+
+        target = self.target
+        enabled = any(isinstance(f, ServerInfo) and f.cluster_enabled for f in facts)
+        silent = not any(isinstance(f, ServerInfo) for f in facts)
+        if not enabled and not silent and target.cluster_aware is not True:
+            self.book.write(_no_cluster(self.vantage.name, facts))
+            return
+        found = cluster.look(talk, target, wait_s=self.deadline.left(1.5))
+        self.book.write(*found)
+        topology = next((each for each in found if isinstance(each, ClusterTopology)), None)
+        if topology is None or not topology.enabled:
+            return
+        if target.cluster_aware is not True and target.form != "stackexchange":
+            key = cluster.foreign_slot_key(topology, address, target.port)
+            if key is not None:
+                self.book.write(resp.dry_read(talk, key, self.deadline.left(1.0)))
+            if target.cluster_aware is False or not self.wishes.deep:
+                return
+        self._visit(topology)
+
+    def _visit(self, topology: ClusterTopology) -> None:
+        from refused.probes import cluster, login
+
+        wait_s = self.deadline.left(self.wishes.limit_s * DIAL_SHARE)
+
+        def log_in(talk: Any) -> Tuple[RedisReply, ...]:
+            return login.log_in(talk, self.credentials, target=self.target, protocol=None, wait_s=wait_s)
+
+        def visit(node: Any) -> None:
+            self.book.write(
+                cluster.visit(
+                    node,
+                    dial=lambda address, port, limit_s: self.vantage.dial(address, port, limit_s, "node"),
+                    resolve=self._addresses_of,
+                    tls_options=self._tls_options() if self.target.tls else None,
+                    login=log_in,
+                    wait_s=wait_s,
+                    vantage=self.vantage.name,
+                )
+            )
+
+        nodes = topology.nodes[:MOST_NODES]
+        if len(topology.nodes) > MOST_NODES:
+            self.book.unseen("NodeVisit", f"only the first {MOST_NODES} nodes were visited", "")
+        for start in range(0, len(nodes), 8):
+            wait_for([side(visit, node) for node in nodes[start : start + 8]], self.deadline)
+        seen = sum(isinstance(f, NodeVisit) for f in self.book.read())
+        if seen < len(nodes):
+            self.book.unseen("NodeVisit", f"{len(nodes) - seen} nodes were not reached in time", "give more with --timeout")
+
+    def _addresses_of(self, host: str) -> Tuple[str, ...]:
+        """Resolve a node's name as the client would, with the resolver it was given."""
+        if is_literal(host):
+            return (host,)
+        if self.wishes.resolver is not None:
+            wait_s = self.deadline.left(1.5)
+            found = names.ask(self.wishes.resolver, host, "A", vantage=self.vantage.name, wait_s=wait_s)
+            return found.addresses
+        return names.lookup(host, 0, vantage=self.vantage.name, wait_s=self.deadline.left(1.5)).addresses
+
+    # --- the host ------------------------------------------------------------------------------
+
+    def _host(self, full: bool = False) -> None:
+        from refused.probes import host
+
+        if not self.vantage.is_local and self.wishes.root == "/":
+            self.book.unseen("KernelSettings", f"the host behind {self.vantage.name} cannot be asked", "run refused there")
+            return
+        self.book.write(
+            *host.facts(
+                self.target,
+                tuple(dial.address for dial in self.book.read() if isinstance(dial, TcpDial)),
+                vantage=self.vantage.name,
+                root=self.wishes.root,
+                environ=self.wishes.environ,
+                pid=self.wishes.pid,
+                full=full or self.wishes.deep,
+                deep=self.wishes.deep,
+            )
+        )
+
+    # --- deeper looks, from the hop that broke ---------------------------------------------------
+
+    def _look_deeper(self, addresses: Tuple[str, ...]) -> None:
+        wire = getattr(self, "_wire", [])
+        broken = self.evidence().broken
+        if wire:
+            # Resolvers that have not answered by now matter only to a name that is in doubt.
+            wait_for(wire, self.deadline if broken is not None else Deadline(0.0))
+        if broken is None or self.deadline.over:
+            return
+        jobs = [side(self._host, True)]
+        if broken.hop == "tcp":
+            jobs += [side(self._repeat, addresses[0]) for _ in range(REPEATS if broken.how in _INCONSTANT else 0)]
+            jobs += [side(self._siblings, addresses[0]), side(self._control, addresses[0])]
+        elif broken.hop in ("tls", "resp") and addresses:
+            reached = next((d.address for d in self.evidence().look(TcpDial) if not d.failed), addresses[0])
+            jobs += [side(self._control, reached)]
+            jobs += self._deeper_tls(broken.how, reached)
+        wait_for(jobs, self.deadline)
+
+    def _repeat(self, address: str) -> None:
+        sock, dial = self.vantage.dial(address, self.target.port, self._dial_s(), "repeat")
+        self.book.write(dial)
+        if sock is not None:
+            sock.close()
+
+    def _control(self, address: str) -> None:
+        sock, dial = self.vantage.dial(address, CONTROL_PORT, self.deadline.left(1.0), "control")
+        self.book.write(dial)
+        if sock is not None:
+            sock.close()
+
+    def _siblings(self, address: str) -> None:
+        """Dial the ports that the service should have, where another one was asked for."""
+        from refused.service.ports import expected_ports
+
+        ports = [port for port in expected_ports(self.target.service) if port != self.target.port]
+        for port in ports[:3]:
+            sock, dial = self.vantage.dial(address, port, self.deadline.left(1.0), "sibling-port")
+            self.book.write(dial)
+            if sock is not None:
+                sock.close()
+
+    def _deeper_tls(self, how: str, address: str) -> List[threading.Thread]:
+        jobs = []
+        port, wait_s = self.target.port, self._dial_s()
+
+        def fresh() -> socket.socket | None:
+            return self.vantage.dial(address, port, self.deadline.left(wait_s), "repeat")[0]
+
+        def plain() -> None:
+            from refused.probes import plain as plain_probe
+
+            sock = fresh()
+            if sock is not None:
+                limit_s = self.deadline.left(1.5)
+                self.book.write(
+                    plain_probe.talk(sock, address=address, port=port, wait_s=limit_s, vantage=self.vantage.name)
+                )
+
+        def unverified(purpose: str = "unverified") -> None:
+            from refused.probes import tls
+
+            sock = fresh()
+            if sock is None:
+                return
+            channel, shake, certificates = tls.handshake(
+                sock,
+                address=address,
+                port=port,
+                sni=self._sni(),
+                wait_s=self.deadline.left(wait_s),
+                vantage=self.vantage.name,
+                verify=False,
+                check_hostname=False,
+                purpose=purpose,
+            )
+            self.book.write(shake, certificates)
+            if channel is not None:
+                channel.close()
+
+        def versions() -> None:
+            from refused.probes import tls
+
+            self.book.write(
+                *tls.versions(fresh, address=address, port=port, sni=self._sni(), wait_s=wait_s, vantage=self.vantage.name)
+            )
+
+        def stalls() -> None:
+            from refused.probes import tls
+
+            sock = fresh()
+            if sock is not None:
+                limit_s = self.deadline.left(1.0)
+                self.book.write(
+                    tls.small_reply(
+                        sock, address=address, port=port, sni=self._sni(), wait_s=limit_s, vantage=self.vantage.name
+                    )
+                )
+            if self.vantage.is_local:
+                sock, dial = tcp.dial(
+                    address, port, vantage=self.vantage.name, wait_s=self.deadline.left(1.0),
+                    purpose="repeat", prepare=tls.limit_segments,
+                )
+                if sock is not None:
+                    channel, shake, _ = tls.handshake(
+                        sock, address=address, port=port, sni=self._sni(), wait_s=self.deadline.left(1.5),
+                        vantage=self.vantage.name, verify=False, check_hostname=False, purpose="small-segments",
+                    )
+                    self.book.write(shake)
+                    if channel is not None:
+                        channel.close()
+
+        broke_at_tls = self.target.tls and self.evidence().broken is not None
+        if self.target.tls:
+            jobs.append(side(plain))
+            if how in ("untrusted", "name-mismatch", "expired", "not-yet-valid"):
+                jobs.append(side(unverified))
+            if how in ("alert", "closed", "reset", "error"):
+                jobs.append(side(versions))
+            if how == "silent":
+                jobs.append(side(stalls))
+        elif broke_at_tls or how in ("closed", "reset", "silent", "not-resp"):
+            # A plain client met silence or a close: perhaps the port speaks TLS.
+            jobs.append(side(unverified))
+        return jobs
+
+
+# Error codes at login after which no client gets any further.
+_FINAL = frozenset({"WRONGPASS", "NOAUTH", "NOPERM", "ERR", "DENIED"})
+# Dial outcomes that may be different the next time.
+_INCONSTANT = frozenset({"silent", "reset", "unreachable"})
+
+
+def _no_cluster(vantage: str, facts: Tuple[Fact, ...]) -> ClusterTopology | None:
+    for info in facts:
+        if isinstance(info, ServerInfo):
+            return ClusterTopology(
+                vantage=vantage, at=info.at, took_ms=0.0, source="INFO", enabled=bool(info.cluster_enabled)
+            )
+    return None
+
+
+def _servers(settings: ResolverSettings | Unseen) -> List[Tuple[str, int]]:
+    if isinstance(settings, Unseen):
+        return []
+    return [(server, 53) for server in settings.nameservers[:MOST_RESOLVERS]]
+
+
+def side(work: Callable[..., None], *args: Any) -> threading.Thread:
+    """Run *work* beside the others; a daemon, so that no lookup that hangs can keep the program alive."""
+    thread = threading.Thread(target=work, args=args, daemon=True)
+    thread.start()
+    return thread
+
+
+def wait_for(jobs: List[threading.Thread], deadline: Deadline) -> None:
+    """Wait until all are done or the time is up."""
+    for job in jobs:
+        job.join(deadline.left())
+
+
+def gather(
+    target: Target,
+    credentials: Credentials,
+    settings: ClientSettings | None,
+    vantage: Vantage,
+    wishes: Wishes,
+) -> Tuple[Fact, ...]:
+    """Return the evidence of one vantage point, within the time limit whatever happens.
+
+    Raises:
+        KeyboardInterrupt: Never; Ctrl-C ends the walk, is noted, and what was seen is returned.
+    """
+    walk = Walk(target, credentials, settings, vantage, wishes)
+    job = side(walk.run)
+    try:
+        slack_s = 0.05
+        while job.is_alive() and walk.deadline.left() + slack_s > slack_s:
+            job.join(min(0.2, walk.deadline.left() + slack_s))
+        if job.is_alive():
+            walk.book.unseen("the rest of the path", "the time was up", "give more of it with --timeout")
+    except KeyboardInterrupt:
+        walk.book.unseen("the rest of the path", "you interrupted it", "let it run to its end")
+    return walk.book.close()
