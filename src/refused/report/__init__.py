@@ -1,1 +1,177 @@
-"""."""
+"""The report: one diagnosis as text, JSON and, later, whatever else people read."""
+
+from __future__ import annotations
+
+from refused.evidence.bundle import Bundle
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from typing import Any
+
+    from refused.diagnosis.judge import Diagnosis
+    from refused.diagnosis.rank import Finding
+    from refused.diagnosis.weigh import Weighed
+
+SCHEMA = "refused.report/1"
+DOCS = "https://refused.readthedocs.io/causes/{id}/"
+
+
+class Report:
+    """What ``refused diagnose`` answers.
+
+    Attributes:
+        bundle: The evidence that it rests on.
+        diagnosis: The conclusions drawn from it.
+    """
+
+    def __init__(self, bundle: Bundle, diagnosis: Diagnosis) -> None:
+        self.bundle = bundle
+        self.diagnosis = diagnosis
+
+    @property
+    def verdict(self) -> str:
+        """``healthy``, ``fault`` or ``inconclusive``."""
+        return self.diagnosis.verdict
+
+    @property
+    def severity(self) -> int | None:
+        """1 (worst) to 4; ``None`` where the scope is not known."""
+        return self.diagnosis.severity
+
+    @property
+    def causes(self) -> tuple[FoundCause, ...]:
+        """The causes that are left, best first."""
+        return tuple(FoundCause(finding) for finding in self.diagnosis.findings)
+
+    def to_data(self) -> dict[str, Any]:
+        """Return the report as JSON-ready objects (schema ``refused.report/1``)."""
+        said = self.diagnosis
+        target = self.bundle.target
+        chosen = said.next_check
+        return {
+            "schema": SCHEMA,
+            "target": {
+                "host": target.host,
+                "port": target.port,
+                "tls": target.tls,
+                "service": target.service,
+                "text": target.text,
+            },
+            "verdict": said.verdict,
+            "severity": said.severity,
+            "severity_because": said.severity_because,
+            "path": [
+                {"hop": hop.hop, "status": hop.status, "said": hop.said, "ms": _rounded(hop.ms)} for hop in said.path
+            ],
+            "vantages": [
+                {
+                    "vantage": place.vantage,
+                    "verdict": place.verdict,
+                    "path": [
+                        {"hop": hop.hop, "status": hop.status, "said": hop.said, "ms": _rounded(hop.ms)}
+                        for hop in place.path
+                    ],
+                }
+                for place in said.places
+            ],
+            "causes": [cause.to_data() for cause in self.causes],
+            "ruled_out": [
+                {"id": each.cause.id, "because": each.ruled_out[0].because} for each in said.ruled_out
+            ],
+            "unseen": [
+                {"what": gap.what, "why": gap.why, "how_to_see": gap.how_to_see} for gap in said.unseen
+            ],
+            "next_check": None
+            if chosen is None
+            else {
+                "what": chosen.check.what,
+                "command": self.command(chosen.check.command),
+                "tells": list(chosen.tells),
+            },
+            "notes": list(said.notes),
+            "evidence": self.bundle.to_json(),
+            "took_ms": _rounded(self.bundle.took_ms),
+        }
+
+    def command(self, template: str) -> str:
+        """Fill a check's command in for this target."""
+        from shlex import quote
+
+        target = self.bundle.target
+        return (
+            template.replace("{target}", quote(target.text))
+            .replace("{host}", target.host)
+            .replace("{port}", str(target.port))
+            .replace("{name}", target.host.split(".")[0])
+        )
+
+    def to_json(self, indent: int | None = 2) -> str:
+        """Return the report as JSON text, searched for secrets once more."""
+        from json import dumps
+
+        from refused.evidence.redaction import redact_data
+
+        return dumps(redact_data(self.to_data()), indent=indent, ensure_ascii=False)
+
+    def to_text(self, *, width: int = 80, color: bool = False, verbose: bool = False) -> str:
+        """Return the report for a terminal."""
+        from refused.evidence.redaction import redact
+        from refused.report.terminal import render
+
+        return redact(render(self, width=width, color=color, verbose=verbose))
+
+    def __repr__(self) -> str:
+        first = f", {self.causes[0].id}" if self.causes else ""
+        return f"<Report {self.bundle.target.host}:{self.bundle.target.port} {self.verdict}{first}>"
+
+
+class FoundCause:
+    """One cause of the report."""
+
+    def __init__(self, finding: Finding) -> None:
+        self._finding = finding
+        cause = finding.weighed.cause
+        self.id = cause.id
+        self.title = cause.title
+        self.bucket = cause.bucket
+        self.certainty = finding.certainty
+        self.probability = finding.probability
+        self.remedies = cause.remedies
+        self.verify = cause.verify
+        self.prevent = cause.prevent
+        self.because = _for(finding.weighed)
+        self.against = tuple(clue.because for clue in _by_weight(finding.weighed) if clue.weight < 0)
+
+    def to_data(self) -> dict[str, Any]:
+        """Return the cause as JSON-ready objects."""
+        return {
+            "id": self.id,
+            "title": self.title,
+            "certainty": self.certainty,
+            "probability": round(self.probability, 3),
+            "bucket": self.bucket,
+            "because": list(self.because),
+            "against": list(self.against),
+            "remedies": [{"title": remedy} for remedy in self.remedies],
+            "verify": self.verify,
+            "prevent": self.prevent,
+            "docs": DOCS.format(id=self.id),
+        }
+
+    def __repr__(self) -> str:
+        return f"<{self.id}: {self.certainty}, {self.probability:.0%}>"
+
+
+def _by_weight(weighed: Weighed) -> list[Any]:
+    return sorted(weighed.clues, key=lambda clue: -abs(clue.weight))
+
+
+def _for(weighed: Weighed) -> tuple[str, ...]:
+    """Return the sentences that speak for a cause: proofs first, then the strongest clues."""
+    said = [proof.because for proof in weighed.proofs]
+    said += [clue.because for clue in _by_weight(weighed) if clue.weight > 0]
+    return tuple(dict.fromkeys(said))
+
+
+def _rounded(ms: float | None) -> float | None:
+    return None if ms is None else round(ms, 2)

@@ -1,0 +1,213 @@
+"""What ``import refused`` offers: gather, judge and report in one call.
+
+This module wires the rooms together; it neither looks nor judges.
+"""
+
+from __future__ import annotations
+
+import time
+
+from refused import __version__
+from refused.evidence.bundle import LARGEST_BYTES, BadBundle, Bundle
+from refused.evidence.parse_target import BadTarget, kind_of, parse_target
+from refused.report import Report
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from collections.abc import Mapping, Sequence
+    from typing import Any
+
+    from refused.evidence.bundle import Fact
+    from refused.lab.world import World
+    from refused.probes.gather import Wishes
+
+TIMEOUT_S = 5.0
+
+__all__ = ["TIMEOUT_S", "BadBundle", "BadTarget", "Report", "diagnose", "judge", "load", "probe"]
+
+
+def diagnose(target: str, **options: Any) -> Report:
+    """Look at *target* from where this program runs, judge what was seen, and explain it.
+
+    Args:
+        target: ``host``, ``host:port``, a ``redis://`` or ``rediss://`` URL, a client's connection
+            string, ``@bundle.json``, or ``lab:SCENARIO``.
+        options: As for :func:`probe`.
+
+    Raises:
+        BadTarget: The target cannot be understood; the message is one line for people.
+        BadBundle: The file named by ``@file`` is no evidence bundle.
+    """
+    return judge(probe(target, **options))
+
+
+def judge(bundle: Bundle) -> Report:
+    """Judge evidence that was gathered before."""
+    from refused.diagnosis.judge import diagnose as conclude
+
+    return Report(bundle, conclude(bundle))
+
+
+def probe(
+    target: str,
+    *,
+    user: str | None = None,
+    auth: str | None = None,
+    cluster: bool = False,
+    vantages: Sequence[str] = (),
+    resolver: str | None = None,
+    ca_file: str | None = None,
+    timeout_s: float = TIMEOUT_S,
+    deep: bool = False,
+    hold_s: float = 0.0,
+    scope: str | None = None,
+    pid: int | None = None,
+    root: str = "/",
+    environ: Mapping[str, str] | None = None,
+) -> Bundle:
+    """Gather the evidence alone, unjudged.
+
+    Args:
+        user: The user name to log in with, where the target names none.
+        auth: ``key``, ``entra`` or ``none``: how to log in.
+        cluster: The client is cluster-aware.
+        vantages: Where to look from: ``here``, ``socks5://host:port``; several are compared.
+        resolver: ``IP[:PORT]`` of the one resolver to ask, instead of the system's.
+        ca_file: The CA bundle to trust instead of the system's.
+        timeout_s: Seconds until the answer, in all and for each vantage point.
+        deep: Slower, heavier looks as well.
+        hold_s: Hold a connection idle for so long and see whether it lives.
+        scope: Who is affected: ``all``, ``some`` or ``one``.
+        pid: The process whose descriptors are counted.
+        root: The folder that plays ``/`` for files of the host.
+        environ: The environment variables that count; none by default.
+
+    Raises:
+        BadTarget: The target cannot be understood.
+        BadBundle: The file named by ``@file`` is no evidence bundle.
+        ValueError: An option cannot be understood; the message is one line for people.
+    """
+    kind = kind_of(target)
+    if kind == "bundle":
+        return load(target.strip()[1:])
+    if kind == "lab":
+        return _probe_lab(target.strip()[len("lab:") :], timeout_s=timeout_s, deep=deep, scope=scope)
+    if kind == "resource":
+        raise BadTarget("an ARM resource id needs the control plane, which this version cannot ask; give the host name")
+    from refused.probes.gather import Wishes, gather
+    from refused.probes.names import parse_resolver
+    from refused.vantage import open_vantage
+
+    surroundings = environ if environ is not None else {}
+    parsed = parse_target(target, user=user, auth=auth, cluster=True if cluster else None, environ=surroundings)
+    wishes = Wishes(
+        limit_s=timeout_s,
+        resolver=parse_resolver(resolver) if resolver else None,
+        ca_file=ca_file,
+        deep=deep,
+        hold_s=hold_s,
+        root=root,
+        environ=surroundings,
+        pid=pid,
+    )
+    places = [open_vantage(text) for text in (vantages or ("here",))]
+    taken_at, started = time.time(), time.monotonic()
+    facts: list[Fact] = [] if parsed.settings is None else [parsed.settings]
+    if len(places) == 1:
+        facts += gather(parsed.target, parsed.credentials, parsed.settings, places[0], wishes)
+    else:
+        facts += _side_by_side(parsed, places, wishes)
+    return Bundle(
+        target=parsed.target,
+        taken_at=taken_at,
+        tool=f"refused {__version__}",
+        facts=tuple(facts),
+        took_ms=(time.monotonic() - started) * 1000,
+        limit_s=timeout_s,
+        scope=scope,
+    )
+
+
+def _side_by_side(parsed: Any, places: Sequence[Any], wishes: Wishes) -> list[Fact]:
+    """Walk from every vantage point at once, and keep the user's order."""
+    from refused.probes.gather import gather, side
+
+    found: list[tuple[Fact, ...]] = [()] * len(places)
+
+    def walk(at: int) -> None:
+        found[at] = gather(parsed.target, parsed.credentials, parsed.settings, places[at], wishes)
+
+    jobs = [side(walk, at) for at in range(len(places))]
+    for job in jobs:
+        job.join()
+    return [fact for facts in found for fact in facts]
+
+
+def load(path: str) -> Bundle:
+    """Read a saved bundle.
+
+    Raises:
+        BadBundle: The file cannot be read or is no evidence bundle; one line says why.
+    """
+    from json import loads
+
+    try:
+        with open(path, "rb") as file:
+            text = file.read(LARGEST_BYTES + 1)
+    except OSError as gone:
+        raise BadBundle(f"{path}: {gone.strerror or gone}") from None
+    if len(text) > LARGEST_BYTES:
+        raise BadBundle(f"{path} is larger than {LARGEST_BYTES >> 20} MiB, which no bundle of mine is")
+    try:
+        return Bundle.from_json(loads(text))
+    except (ValueError, RecursionError) as wrong:
+        said = str(wrong) if isinstance(wrong, BadBundle) else "it is not JSON"
+        raise BadBundle(f"{path}: {said}") from None
+
+
+def save(bundle: Bundle, path: str) -> None:
+    """Write a bundle to *path*, whole or not at all, readable by its owner alone.
+
+    Raises:
+        OSError: The file cannot be written.
+    """
+    import os
+    from json import dumps
+
+    from refused.evidence.redaction import redact_data
+
+    text = dumps(redact_data(bundle.to_json()), indent=1, ensure_ascii=False)
+    beside = f"{path}.{os.getpid()}.part"
+    descriptor = os.open(beside, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600)
+    try:
+        with os.fdopen(descriptor, "w", encoding="utf-8") as file:
+            file.write(text + "\n")
+        os.replace(beside, path)
+    except OSError:
+        os.unlink(beside)
+        raise
+
+
+def _probe_lab(scenario: str, **options: Any) -> Bundle:
+    """Bring a scenario up, look at it as at any target, and take it down."""
+    from refused.lab.scenario import UnknownScenario, by_id
+
+    try:
+        found = by_id(scenario)
+    except UnknownScenario as unknown:
+        raise BadTarget(str(unknown)) from None
+    with found.up() as world:
+        return probe_world(world, **{**options, **found.options})
+
+
+def probe_world(world: World, **options: Any) -> Bundle:
+    """Look at a world of the lab that is up."""
+    return probe(
+        world.target,
+        vantages=tuple(world.vantages.values()),
+        resolver=world.resolver,
+        ca_file=world.ca_file,
+        root=world.host_root or "/",
+        environ=world.client_environ,
+        **options,
+    )

@@ -1,0 +1,152 @@
+"""The report as a person reads it at three in the morning: the verdict first, then why.
+
+Plain lines of words: eighty columns, no colour needed, nothing drawn that a screen reader would
+spell out. Marks are words ("ok", "FAILED"), colour only repeats them.
+"""
+
+from __future__ import annotations
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from refused.diagnosis.judge import PlaceSeen
+    from refused.evidence.path import HopSeen
+    from refused.report import FoundCause, Report
+
+_STATUS = {"ok": "ok", "failed": "FAILED", "skipped": "-", "unknown": "?"}
+_COLORS = {"ok": "32", "FAILED": "1;31", "-": "2", "?": "33", "healthy": "1;32", "fault": "1;31", "inconclusive": "1;33"}
+
+
+def render(report: Report, *, width: int = 80, color: bool = False, verbose: bool = False) -> str:
+    """Return the whole report, lines at most *width* wide where words allow."""
+    width = max(40, width)
+    paint = _paint if color else _bare
+    lines: list[str] = []
+    for block in _blocks(report, width, paint, verbose):
+        lines.extend(block)
+        lines.append("")
+    return "\n".join(lines[:-1])
+
+
+def _bare(text: str, _: str) -> str:
+    return text
+
+
+def _paint(text: str, kind: str) -> str:
+    code = _COLORS.get(kind)
+    return f"\x1b[{code}m{text}\x1b[0m" if code else text
+
+
+def _blocks(report: Report, width: int, paint: object, verbose: bool) -> Iterator[list[str]]:
+    said = report.diagnosis
+    target = report.bundle.target
+    how = "TLS" if target.tls else "plain text"
+    yield [
+        *_wrap(f"{target.host} port {target.port}, {how}{_SERVICES.get(target.service, '')}", width),
+        paint(_verdict_line(report), said.verdict),  # type: ignore[operator]
+    ]
+    places = said.places if verbose or len(said.places) > 1 else said.places[:1]
+    for place in places:
+        yield list(_path(place, width, paint, len(places) > 1))
+    for number, cause in enumerate(report.causes, 1):
+        if number > 3 and not verbose:
+            rest = report.causes[3:]
+            yield _wrap("Also possible: " + ", ".join(f"{each.id} ({_percent(each)})" for each in rest), width)
+            break
+        yield list(_cause(number, cause, width, verbose))
+    if said.verdict == "fault" and not report.causes:
+        yield _wrap("The hop is seen to fail, but no cause that I know fits what was seen.", width)
+    if said.ruled_out:
+        if verbose:
+            yield ["Ruled out", *_items((f"{e.cause.id}: {e.ruled_out[0].because}" for e in said.ruled_out), width)]
+        else:
+            names = ", ".join(each.cause.id for each in said.ruled_out)
+            yield _wrap(f"Ruled out: {names} (--verbose says why)", width, "           ")
+    if said.unseen and said.verdict != "healthy":
+        yield ["Could not see", *_items((_unseen(g.what, g.why, g.how_to_see) for g in said.unseen), width)]
+    if said.notes:
+        yield ["Note", *_items(iter(said.notes), width)]
+    if said.next_check is not None:
+        # A command is never broken over lines: people paste it.
+        yield [*_wrap(f"Next, look at {said.next_check.check.what}:", width), f"  {report.command(said.next_check.check.command)}"]
+    if said.verdict == "fault":
+        level = f"Severity {said.severity}" if said.severity else "Severity unknown"
+        yield _wrap(f"{level}: {said.severity_because}.", width)
+
+
+_SERVICES = {
+    "acr": " (Azure Cache for Redis)",
+    "acre": " (Azure Cache for Redis Enterprise)",
+    "amr": " (Azure Managed Redis)",
+}
+
+
+def _verdict_line(report: Report) -> str:
+    said = report.diagnosis
+    took = f"in {report.bundle.took_ms / 1000:.1f} s"
+    if said.verdict == "healthy":
+        return f"HEALTHY: every hop that could be tried works ({took})"
+    if said.verdict == "inconclusive":
+        return f"INCONCLUSIVE: no hop could be shown to fail or to work ({took})"
+    broken = next(hop for hop in said.path if hop.status == "failed")
+    if report.causes:
+        first = report.causes[0]
+        return f"FAULT at {broken.hop}: {first.certainty} {first.id} ({took})"
+    return f"FAULT at {broken.hop}: cause not known ({took})"
+
+
+def _path(place: PlaceSeen, width: int, paint: object, named: bool) -> Iterator[str]:
+    if named:
+        yield f"Path from {place.vantage}: {place.verdict}"
+    for hop in place.path:
+        yield from _hop(hop, width, paint)
+
+
+def _hop(hop: HopSeen, width: int, paint: object) -> Iterator[str]:
+    mark = _STATUS[hop.status]
+    ms = f"{hop.ms:.0f} ms" if hop.ms is not None else ""
+    said = _wrap(hop.said, width - 27)
+    arrow = ">" if hop.status == "failed" else " "
+    yield f"{arrow} {hop.hop:<9} {paint(f'{mark:<6}', mark)} {ms:>7} {said[0] if said else ''}".rstrip()  # type: ignore[operator]
+    for line in said[1:]:
+        yield " " * 27 + line
+
+
+def _percent(cause: FoundCause) -> str:
+    return f"{cause.probability:.0%}"
+
+
+def _cause(number: int, cause: FoundCause, width: int, verbose: bool) -> Iterator[str]:
+    yield from _wrap(f"{number}. {cause.id}: {cause.certainty}, {_percent(cause)}", width, "   ")
+    yield from _wrap(f"   {cause.title}.", width, "   ")
+    yield from _items((f"for: {each}" for each in cause.because), width, "   ")
+    yield from _items((f"against: {each}" for each in cause.against), width, "   ")
+    if number == 1 or verbose:
+        yield from _items((f"fix: {each}" for each in cause.remedies[: None if verbose else 2]), width, "   ")
+        yield from _wrap(f"   - check after: {cause.verify}", width, "     ")
+
+
+def _unseen(what: str, why: str, how: str) -> str:
+    return f"{what}: {why}" + (f"; {how}" if how else "")
+
+
+def _items(texts: Iterator[str], width: int, indent: str = "") -> Iterator[str]:
+    for text in texts:
+        yield from _wrap(f"{indent}- {text}", width, f"{indent}  ")
+
+
+def _wrap(text: str, width: int, indent: str = "") -> list[str]:
+    """Break *text* at spaces; later lines begin with *indent*. Longer words stand on their own line."""
+    lines: list[str] = []
+    lead = text[: len(text) - len(text.lstrip())]
+    line = lead
+    empty = True
+    for word in text.split():
+        if not empty and len(line) + 1 + len(word) > width:
+            lines.append(line)
+            line, empty = indent, True
+        line = line + word if empty else f"{line} {word}"
+        empty = False
+    lines.append(line)
+    return lines
