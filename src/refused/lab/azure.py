@@ -1,0 +1,268 @@
+"""Caches as Azure makes them, ready to be broken by a scenario.
+
+The defaults are those of a new cache. What is documented follows the facts in
+:mod:`refused.service`; three things are nowhere documented and chosen here: closed ports of a cache
+are silent, the public name leads through one alias to the address, and the front that terminates
+TLS turns callers away at the connection limit as upstream Redis does, before the handshake.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Any, Literal
+from urllib.parse import quote
+
+from refused.lab.cluster import Cluster, Node
+from refused.lab.fronts import Answers as _Answers
+from refused.lab.fronts import Front, Instead, Redis, Silent, Tls
+from refused.lab.resp import ServerError
+from refused.lab.world import HERE, World
+from refused.service.features import BLOCKED_COMMANDS
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from refused.lab.certificates import Certificate
+    from refused.lab.servers import Server
+    from refused.service.facts import Service
+
+ACR_ADDRESS = "20.42.65.90"
+AMR_ADDRESS = "20.105.11.14"
+PRIVATE_ADDRESS = "10.1.0.4"
+VNET_CLIENT = "10.1.1.20"
+
+Policy = Literal["OSSCluster", "EnterpriseCluster", "NoCluster"]
+
+
+@dataclass
+class Cache:
+    """A cache in a world, with what a scenario may want to lay hands on.
+
+    Attributes:
+        front: What stands at the cache's address and port.
+        plain: The same without TLS.
+        server: Its server, where it has one; the first node's where it is a cluster.
+    """
+
+    service: Service
+    name: str
+    host: str
+    address: str
+    port: int
+    key: str | None
+    front: Front
+    plain: Front
+    server: Server
+    tls: bool = True
+    certificate: Certificate | None = None
+    cluster: Cluster | None = None
+    node_fronts: list[Front] = field(default_factory=list)
+
+    def target(
+        self,
+        *,
+        key: str | None = None,
+        port: int | None = None,
+        tls: bool | None = None,
+        host: str | None = None,
+        form: Literal["string", "url", "host"] = "string",
+        extra: str = "",
+    ) -> str:
+        """Return what a user would ask about: a StackExchange.Redis string, a URL, a host.
+
+        Args:
+            key: Another key than the cache's; ``""`` for none at all.
+            extra: More options, as ``,syncTimeout=1000`` or ``?protocol=2``.
+        """
+        key = self.key if key is None else key
+        tls = self.tls if tls is None else tls
+        place = f"{host or self.host}:{port or self.port}"
+        if form == "host":
+            return place
+        if form == "url":
+            login = f":{quote(key, safe='')}@" if key else ""
+            return f"{'rediss' if tls else 'redis'}://{login}{place}{extra}"
+        login = f",password={key}" if key else ""
+        return f"{place}{login},ssl={tls},abortConnect=False{extra}"
+
+
+def acr(
+    world: World,
+    name: str = "contoso",
+    *,
+    address: str = ACR_ADDRESS,
+    plain_port: bool = False,
+    shards: int = 0,
+    certificate: Certificate | None = None,
+    min_version: str = "1.2",
+    **server: Any,
+) -> Cache:
+    """Add an Azure Cache for Redis: TLS on 6380, the plain port closed, an access key.
+
+    Args:
+        plain_port: Whether 6379 is open as well.
+        shards: Nodes of a clustered Premium cache, at 15000+N with TLS; 0 is not clustered.
+        server: For the real server or servers, as ``maxclients=4``.
+    """
+    host = f"{name}.redis.cache.windows.net"
+    key = world.secret()
+    options = {"password": key, "without": blocked("acr"), **server}
+    shown = certificate or world.authority().issue("*.redis.cache.windows.net")
+    cluster: Cluster | None = None
+    fronts: list[Front] = []
+    if shards:
+        cluster = world.cluster([Node(address, 15000 + at) for at in range(shards)], **options)
+        real, plain = cluster.servers[0], cluster.front(0)
+        fronts = [Tls(cluster.front(at), shown, min_version=min_version) for at in range(shards)]
+        for at, front in enumerate(fronts):
+            world.at(address, 15000 + at, front)
+    else:
+        real = world.server(**options)
+        plain = Redis(real)
+    tls = Tls(plain, shown, min_version=min_version)
+    world.at(address, 6380, tls)
+    if plain_port:
+        world.at(address, 6379, plain)
+    world.closed(address, Silent())
+    world.zone.chain(host, f"{name}-redis.westeurope.cloudapp.azure.com", to=[address], ttl_s=10)
+    cache = Cache(
+        "acr", name, host, address, 6380, key, tls, plain, real, True, shown, cluster, fronts
+    )
+    world.target = world.target or cache.target()
+    return cache
+
+
+def amr(
+    world: World,
+    name: str = "fabrikam",
+    *,
+    region: str = "westeurope",
+    policy: Policy = "OSSCluster",
+    address: str = AMR_ADDRESS,
+    nodes: int = 3,
+    access_keys: bool = True,
+    certificate: Certificate | None = None,
+    **server: Any,
+) -> Cache:
+    """Add an Azure Managed Redis: port 10000, and node ports 85xx under the OSS cluster policy.
+
+    Args:
+        access_keys: Whether keys are on, which they are not on a new instance; Entra stays.
+        nodes: Primaries under the OSS cluster policy.
+    """
+    host = f"{name}.{region}.redis.azure.net"
+    key = world.secret()
+    options = {"password": key, "without": blocked("amr"), **server}
+    if not access_keys:
+        options["password"] = world.secret()  # nobody knows it
+    shown = certificate or world.authority().issue(f"*.{region}.redis.azure.net", host)
+    cluster: Cluster | None = None
+    fronts: list[Front] = []
+    if policy == "OSSCluster":
+        places = [Node(address, 8500 + at) for at in range(nodes)]
+        cluster = world.cluster(places, **options)
+        real, plain = cluster.servers[0], cluster.front(0)
+        fronts = [Tls(cluster.front(at), shown) for at in range(nodes)]
+        for at, front in enumerate(fronts):
+            world.at(address, 8500 + at, front)
+    else:
+        real = world.server(**options)
+        plain = _without_cluster(real) if policy == "EnterpriseCluster" else Redis(real)
+    tls = Tls(plain, shown)
+    world.at(address, 10000, tls)
+    world.closed(address, Silent())
+    world.zone.a(host, address, ttl_s=10)
+    cache = Cache(
+        "amr", name, host, address, 10000, key, tls, plain, real, True, shown, cluster, fronts
+    )
+    world.target = world.target or cache.target()
+    return cache
+
+
+def _without_cluster(server: Server) -> Front:
+    """Play the proxy of the Enterprise policy, which knows no cluster commands.
+
+    Which commands it blocks is documented; the words it uses are not, so upstream's for a server
+    that is no cluster stand in.
+    """
+    said = ServerError("ERR This instance has cluster support disabled")
+    return _Answers(Redis(server), {"CLUSTER": Instead(said)})
+
+
+def private_endpoint(
+    world: World,
+    cache: Cache,
+    *,
+    address: str = PRIVATE_ADDRESS,
+    linked: bool = True,
+    public: Front | None = None,
+    vantage: str | None = HERE,
+) -> None:
+    """Give a cache a private endpoint: its name becomes an alias in the privatelink zone.
+
+    Args:
+        linked: Whether the client's network is linked to the private zone; if not, the same alias
+            leads on to the public address.
+        public: What the public address answers now; silence if nothing is said.
+        vantage: A place inside the virtual network to look from; ``None`` adds none.
+    """
+    alias = _privatelink(cache.host)
+    answer = [address] if linked else [cache.address]
+    world.zone.chain(cache.host, alias, to=answer, ttl_s=10)
+    ports = {cache.port}
+    if cache.cluster is not None:
+        ports |= {node.port for node in cache.cluster.nodes}
+        cache.cluster.announce(address)
+    for port in sorted(ports):
+        world.at(address, port, world.network.front(cache.address, port))
+        world.at(cache.address, port, public if public is not None else Silent())
+    world.closed(address, Silent())
+    if vantage is not None:
+        world.vantage(vantage, VNET_CLIENT)
+
+
+def _privatelink(host: str) -> str:
+    """Return the alias in the privatelink zone: the label goes before the service's suffix."""
+    for suffix in ("redis.cache.windows.net", "redis.azure.net"):
+        if host.endswith(f".{suffix}"):
+            return f"{host[: -len(suffix)]}privatelink.{suffix}"
+    raise ValueError(f"{host} is no Azure cache")
+
+
+def plain_redis(
+    world: World,
+    host: str = "redis.example.net",
+    *,
+    address: str = "198.51.100.20",
+    port: int = 6379,
+    tls: bool = False,
+    certificate: Certificate | None = None,
+    password: str | None = None,
+    **server: Any,
+) -> Cache:
+    """Add any Redis, as somebody would run it on a machine of their own."""
+    real = world.server(password=password, **server)
+    plain: Front = Redis(real)
+    shown: Certificate | None = None
+    front = plain
+    if password is not None:
+        world.secret(password)
+    if tls:
+        shown = certificate or world.authority().issue(host)
+        front = Tls(plain, shown)
+    world.at(address, port, front)
+    world.zone.a(host, address)
+    cache = Cache("redis", host, host, address, port, password, front, plain, real, tls, shown)
+    world.target = world.target or cache.target(form="url")
+    return cache
+
+
+def blocked(service: Service) -> Sequence[str]:
+    """Return the commands that a service does not know, of those that stand alone."""
+    return sorted(
+        {
+            command
+            for whose, policy, command, *_ in BLOCKED_COMMANDS
+            if whose == service and not policy and " " not in command
+        }
+    )
