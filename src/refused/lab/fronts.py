@@ -30,8 +30,7 @@ if TYPE_CHECKING:
     from refused.lab.certificates import Certificate
     from refused.lab.servers import Server
 
-# How long a real server may take to say whether it has room for one more connection.
-KNOCK_WAIT_S = 1.0
+DIAL_WAIT_S = 2.0  # for a real server, whose kernel answers on loopback
 
 Ending = Literal["close", "reset", "silent"]
 
@@ -53,17 +52,30 @@ class Call:
     address: str
     port: int
     over: threading.Event = field(default_factory=threading.Event)
-    will_speak_tls: bool = False
 
 
-# What deals with an accepted connection, in a thread of its own.
-Serve = Callable[[Stream], None]
+class Served:
+    """What deals with an accepted connection, in a thread of its own.
+
+    Args:
+        serve: Deals with it.
+        has_room: Whether the server behind would take it; asked before TLS begins, and it may wait.
+    """
+
+    def __init__(
+        self, serve: Callable[[Stream], None], has_room: Callable[[], bool] | None = None
+    ) -> None:
+        self._serve = serve
+        self.has_room = has_room if has_room is not None else lambda: True
+
+    def __call__(self, stream: Stream) -> None:
+        self._serve(stream)
 
 
 class Front:
     """What stands at an address and port."""
 
-    def meet(self, call: Call) -> Serve | Turned:
+    def meet(self, call: Call) -> Served | Turned:
         """Answer a dial: how it is turned away, or what deals with the connection."""
         raise NotImplementedError
 
@@ -74,47 +86,40 @@ class Redis(Front):
     def __init__(self, server: Server) -> None:
         self.server = server
 
-    def meet(self, call: Call) -> Serve | Turned:
+    def meet(self, call: Call) -> Served | Turned:
         try:
-            backend = socket.create_connection(("127.0.0.1", self.server.port), KNOCK_WAIT_S)
+            backend = socket.create_connection(("127.0.0.1", self.server.port), DIAL_WAIT_S)
         except ConnectionRefusedError:
             return Turned.REFUSED
         except OSError:
             return Turned.SILENT
-        if call.will_speak_tls and _turns_away(backend):
-            # The limit is looked at before TLS begins, so its error text is never delivered.
-            # Source: redis, src/networking.c, acceptCommonHandler; tried on redis-server 7.0.
-            backend.close()
-            return BeforeTls(_close)
-        return lambda stream: relay(stream, Stream(backend))
+
+        def has_room() -> bool:
+            return _lets_in(backend, call.over)
+
+        return Served(lambda stream: relay(stream, Stream(backend), call.over), has_room)
 
 
-def _turns_away(backend: socket.socket) -> bool:
-    """Whether the server has no room; found out with a PING, which needs no login to be answered."""
-    backend.settimeout(KNOCK_WAIT_S)
+def _lets_in(backend: socket.socket, over: threading.Event) -> bool:
+    """Whether the server has room; asked with a PING, which it answers without a login.
+
+    A busy server lets us wait, as one that does TLS itself would let the handshake wait. Closes
+    *backend* when there is no room.
+    """
+    backend.settimeout(0.2)
     answer = b""
-    try:
+    with contextlib.suppress(OSError):
         backend.sendall(b"PING\r\n")
-        while not answer.endswith(b"\r\n"):
-            more = backend.recv(512)
-            if not more:
-                return True
-            answer += more
-    except TimeoutError:
-        return False  # too busy to say; its late answer would puzzle the client
-    except OSError:
+        while not answer.endswith(b"\r\n") and not over.is_set():
+            with contextlib.suppress(TimeoutError):
+                more = backend.recv(512)
+                if not more:
+                    break
+                answer += more
+    if answer.endswith(b"\r\n") and not answer.startswith(b"-ERR max number of clients"):
         return True
-    return answer.startswith(b"-ERR max number of clients")
-
-
-class BeforeTls:
-    """Deals with a connection on its bare TCP, though TLS would have been spoken on it."""
-
-    def __init__(self, serve: Serve) -> None:
-        self._serve = serve
-
-    def __call__(self, stream: Stream) -> None:
-        self._serve(stream)
+    backend.close()
+    return False
 
 
 class Tls(Front):
@@ -138,12 +143,21 @@ class Tls(Front):
         self._context: ssl.SSLContext | None = None
         self._making = threading.Lock()
 
-    def meet(self, call: Call) -> Serve | Turned:
-        asked = Call(call.client, call.address, call.port, call.over, will_speak_tls=True)
-        met = self.inner.meet(asked)
-        if isinstance(met, Turned | BeforeTls):
+    def meet(self, call: Call) -> Served | Turned:
+        context = self.context()
+        met = self.inner.meet(call)
+        if isinstance(met, Turned):
             return met
-        return lambda stream: met(TlsLayer(stream, self.context()))
+
+        def serve(stream: Stream) -> None:
+            if met.has_room():
+                met(TlsLayer(stream, context))
+            else:
+                # The limit is looked at before TLS begins, so its text is never delivered.
+                # Source: redis, src/networking.c, acceptCommonHandler; tried on 7.0 with TLS.
+                _close(stream)
+
+        return Served(serve)
 
     def context(self) -> ssl.SSLContext:
         """Return the TLS settings, made once."""
@@ -218,12 +232,12 @@ class ResetAfterAccept(Front):
     def __init__(self, after_bytes: int = 0) -> None:
         self.after_bytes = after_bytes
 
-    def meet(self, call: Call) -> Serve:  # noqa: ARG002
+    def meet(self, call: Call) -> Served:  # noqa: ARG002
         def serve(stream: Stream) -> None:
             _read_bytes(stream, self.after_bytes)
             stream.reset()
 
-        return serve
+        return Served(serve)
 
 
 class CloseAfterAccept(Front):
@@ -232,19 +246,19 @@ class CloseAfterAccept(Front):
     def __init__(self, after_bytes: int = 0) -> None:
         self.after_bytes = after_bytes
 
-    def meet(self, call: Call) -> Serve:  # noqa: ARG002
+    def meet(self, call: Call) -> Served:  # noqa: ARG002
         def serve(stream: Stream) -> None:
             _read_bytes(stream, self.after_bytes)
             _close(stream)
 
-        return serve
+        return Served(serve)
 
 
 class SilentAfterAccept(Front):
     """Accepts, reads whatever comes, and never answers."""
 
-    def meet(self, call: Call) -> Serve:  # noqa: ARG002
-        return lambda stream: stream.drain()
+    def meet(self, call: Call) -> Served:  # noqa: ARG002
+        return Served(lambda stream: stream.drain())
 
 
 class StallAfterHello(Front):
@@ -258,7 +272,7 @@ class StallAfterHello(Front):
         self.inner = inner if inner is not None else SilentAfterAccept()
         self.passes_bytes = passes_bytes
 
-    def meet(self, call: Call) -> Serve | Turned:
+    def meet(self, call: Call) -> Served | Turned:
         return _through(self.inner.meet(call), lambda stream: _Cut(stream, self.passes_bytes))
 
 
@@ -284,7 +298,7 @@ class LargeRepliesLost(Front):
         self.inner = inner
         self.bytes_at_once = bytes_at_once
 
-    def meet(self, call: Call) -> Serve | Turned:
+    def meet(self, call: Call) -> Served | Turned:
         return _through(self.inner.meet(call), lambda stream: _Narrow(stream, self.bytes_at_once))
 
 
@@ -316,13 +330,13 @@ class Http(Front):
             f"Content-Length: {len(body)}\r\nConnection: close\r\n\r\n{body}"
         ).encode()
 
-    def meet(self, call: Call) -> Serve:  # noqa: ARG002
+    def meet(self, call: Call) -> Served:  # noqa: ARG002
         def serve(stream: Stream) -> None:
             if stream.read():
                 stream.send(self.answer)
             _close(stream)
 
-        return serve
+        return Served(serve)
 
 
 class Banner(Front):
@@ -331,12 +345,12 @@ class Banner(Front):
     def __init__(self, greeting: bytes) -> None:
         self.greeting = greeting
 
-    def meet(self, call: Call) -> Serve:  # noqa: ARG002
+    def meet(self, call: Call) -> Served:  # noqa: ARG002
         def serve(stream: Stream) -> None:
             stream.send(self.greeting)
             stream.drain()
 
-        return serve
+        return Served(serve)
 
 
 # --- behaviours around a front -----------------------------------------------------------------
@@ -352,7 +366,7 @@ class Flaky(Front):
         self._dials = 0
         self._counting = threading.Lock()
 
-    def meet(self, call: Call) -> Serve | Turned:
+    def meet(self, call: Call) -> Served | Turned:
         with self._counting:
             well = self.pattern[self._dials % len(self.pattern)] == "."
             self._dials += 1
@@ -366,7 +380,7 @@ class Slow(Front):
         self.inner = inner
         self.latency_s = latency_s
 
-    def meet(self, call: Call) -> Serve | Turned:
+    def meet(self, call: Call) -> Served | Turned:
         call.over.wait(self.latency_s)
         return _through(self.inner.meet(call), lambda stream: _Delayed(stream, self.latency_s))
 
@@ -409,7 +423,7 @@ class Throttled(Front):
         self.inner = inner
         self.bytes_per_s = bytes_per_s
 
-    def meet(self, call: Call) -> Serve | Turned:
+    def meet(self, call: Call) -> Served | Turned:
         return _through(self.inner.meet(call), lambda stream: _Trickle(stream, self.bytes_per_s))
 
 
@@ -441,7 +455,7 @@ class IdleClose(Front):
         self.after_s = after_s
         self.how = how
 
-    def meet(self, call: Call) -> Serve | Turned:
+    def meet(self, call: Call) -> Served | Turned:
         return _through(self.inner.meet(call), lambda stream: _Idle(stream, self.after_s, self.how))
 
 
@@ -490,7 +504,7 @@ class Limit(Front):
         self._open = 0
         self._counting = threading.Lock()
 
-    def meet(self, call: Call) -> Serve | Turned:
+    def meet(self, call: Call) -> Served | Turned:
         with self._counting:
             full = self._open >= self.n
             self._open += not full
@@ -507,7 +521,7 @@ class Limit(Front):
             finally:
                 self._leave()
 
-        return BeforeTls(serve) if isinstance(met, BeforeTls) else serve
+        return Served(serve, met.has_room)
 
     def _leave(self) -> None:
         with self._counting:
@@ -524,7 +538,7 @@ class AllowFrom(Front):
         self.networks = [ipaddress.ip_network(address, strict=False) for address in addresses]
         self.otherwise = otherwise if otherwise is not None else Silent()
 
-    def meet(self, call: Call) -> Serve | Turned:
+    def meet(self, call: Call) -> Served | Turned:
         caller = ipaddress.ip_address(call.client)
         known = any(caller in network for network in self.networks)
         return (self.inner if known else self.otherwise).meet(call)
@@ -537,7 +551,7 @@ class AcceptsFirst(Front):
         self.inner = inner
         self.ending = ending
 
-    def meet(self, call: Call) -> Serve:
+    def meet(self, call: Call) -> Served:
         def serve(stream: Stream) -> None:
             met = self.inner.meet(call)
             if not isinstance(met, Turned):
@@ -549,7 +563,7 @@ class AcceptsFirst(Front):
             else:
                 _close(stream)
 
-        return serve
+        return Served(serve)
 
 
 class Chosen(Front):
@@ -558,7 +572,7 @@ class Chosen(Front):
     def __init__(self, choose: Callable[[Call], Front]) -> None:
         self.choose = choose
 
-    def meet(self, call: Call) -> Serve | Turned:
+    def meet(self, call: Call) -> Served | Turned:
         return self.choose(call).meet(call)
 
 
@@ -603,7 +617,7 @@ class Answers(Front):
         self.inner = inner
         self.script = script
 
-    def meet(self, call: Call) -> Serve | Turned:
+    def meet(self, call: Call) -> Served | Turned:
         return _through(self.inner.meet(call), lambda stream: _Scripted(stream, self.said))
 
     def said(self, words: Sequence[bytes]) -> Line | None:
@@ -678,11 +692,11 @@ class _Scripted(Layer):
 # --- what the fronts share ---------------------------------------------------------------------
 
 
-def _through(met: Serve | Turned, layer: Callable[[Stream], Stream]) -> Serve | Turned:
+def _through(met: Served | Turned, layer: Callable[[Stream], Stream]) -> Served | Turned:
     """Put *layer* between an accepted connection and what deals with it."""
-    if isinstance(met, Turned | BeforeTls):
+    if isinstance(met, Turned):
         return met
-    return lambda stream: met(layer(stream))
+    return Served(lambda stream: met(layer(stream)), met.has_room)
 
 
 def _soonest(other: float | None, moments: Sequence[float]) -> float | None:

@@ -13,6 +13,7 @@ import ipaddress
 import socket
 import struct
 import threading
+import time
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
@@ -24,6 +25,7 @@ if TYPE_CHECKING:
 
     from refused.lab.names import Zone
 
+_LEAVE_WAIT_S = 1.0  # for connections to end when their vantage point does
 _VERSION, _NO_LOGIN, _NO_METHOD, _CONNECT = 5, 0x00, 0xFF, 1
 _IPV4, _NAME, _IPV6 = 1, 3, 4
 _OK, _NO_ROUTE, _NO_HOST, _REFUSED, _BAD_COMMAND = 0x00, 0x03, 0x04, 0x05, 0x07
@@ -94,7 +96,7 @@ class Vantage:
         self.port = 0
         self._listener: socket.socket | None = None
         self._over = threading.Event()
-        self._open: set[socket.socket] = set()
+        self._open: dict[socket.socket, threading.Thread] = {}
         self._keeping = threading.Lock()
 
     @property
@@ -117,10 +119,14 @@ class Vantage:
                 self._listener.shutdown(socket.SHUT_RDWR)
             self._listener.close()
         with self._keeping:
-            for sock in self._open:
-                # Wakes whoever waits on it; the thread that owns it closes it.
-                with contextlib.suppress(OSError):
-                    sock.shutdown(socket.SHUT_RDWR)
+            served = dict(self._open)
+        for sock in served:
+            # Wakes whoever waits on it; the thread that owns it closes it.
+            with contextlib.suppress(OSError):
+                sock.shutdown(socket.SHUT_RDWR)
+        until = time.monotonic() + _LEAVE_WAIT_S
+        for thread in served.values():
+            thread.join(max(0.0, until - time.monotonic()))
 
     def meet(self, address: str, port: int) -> tuple[Front, Call]:
         """Return what a dial from here meets, and the call."""
@@ -141,13 +147,14 @@ class Vantage:
 
     def _serve(self, sock: socket.socket) -> None:
         with self._keeping:
-            self._open.add(sock)
+            self._open[sock] = threading.current_thread()
         try:
             with contextlib.suppress(OSError):
-                self._converse(sock)
+                if not self._over.is_set():
+                    self._converse(sock)
         finally:
             with self._keeping:
-                self._open.discard(sock)
+                del self._open[sock]
             sock.close()
 
     def _converse(self, sock: socket.socket) -> None:
@@ -177,8 +184,9 @@ class Vantage:
         elif isinstance(met, Turned):
             self._say(sock, _CODES[met])
         else:
-            self._say(sock, _OK)
-            met(Stream(sock))
+            with contextlib.suppress(OSError):
+                self._say(sock, _OK)
+            met(Stream(sock))  # even if the caller is gone: what was opened wants to be closed
 
     def _address_of(self, host: str) -> str | None:
         with contextlib.suppress(ValueError):

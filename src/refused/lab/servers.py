@@ -321,23 +321,17 @@ class Server:
         path = self.folder / "server.conf"
         path.write_text("\n".join(self._lines()) + "\n", encoding="utf-8")
         path.chmod(0o600)
-        keeper = guard()
-        # The child reports itself before it becomes the server, so that no moment is unguarded.
-        self._process = subprocess.Popen(  # noqa: S603
-            [
-                "/bin/sh",
-                "-c",
-                f'echo "pid $$" >&{keeper.pipe}; exec "$@" {keeper.pipe}>&-',
-                "sh",
-                program(self.program),
-                str(path),
-            ],
-            stdin=subprocess.DEVNULL,
-            stdout=(self.folder / "output").open("wb"),
-            stderr=subprocess.STDOUT,
-            pass_fds=(keeper.pipe,),
-            start_new_session=True,
-        )
+        # The child reports itself before it becomes the server, so that no moment is unguarded;
+        # the guard's pipe comes as its standard input and is gone with the exec.
+        report = 'echo "pid $$" >&0; exec "$@" </dev/null'
+        with (self.folder / "output").open("wb") as output:
+            self._process = subprocess.Popen(  # noqa: S603
+                ["/bin/sh", "-c", report, "sh", program(self.program), str(path)],
+                stdin=guard().pipe,
+                stdout=output,
+                stderr=subprocess.STDOUT,
+                start_new_session=True,
+            )
 
     def _lines(self) -> list[str]:
         lines = [

@@ -11,6 +11,7 @@ import selectors
 import socket
 import ssl
 import struct
+import threading
 import time
 from typing import TYPE_CHECKING
 
@@ -261,26 +262,30 @@ _selector: Callable[[], selectors.BaseSelector] = getattr(
 )
 
 
-def relay(client: Stream, server: Stream) -> None:
-    """Carry bytes, half-closes and resets both ways until both ends are through."""
+def relay(client: Stream, server: Stream, over: threading.Event) -> None:
+    """Carry bytes, half-closes and resets both ways until both ends are through, or it is *over*.
+
+    Whoever sets *over* wakes us by shutting the client's socket down.
+    """
     other = {client: server, server: client}
     reading = [client, server]
-    while reading or client.unsent or server.unsent:
-        for end in list(reading):
-            try:
-                data = end.receive()
-            except ConnectionResetError:
-                other[end].reset()
-                end.close()
+    try:
+        while (reading or client.unsent or server.unsent) and not over.is_set():
+            for end in list(reading):
+                try:
+                    data = end.receive()
+                except ConnectionResetError:
+                    other[end].reset()
+                    return
+                if data == b"":
+                    reading.remove(end)
+                    other[end].finish()
+                elif data:
+                    other[end].send(data)
+            if client.closed or server.closed:
                 return
-            if data == b"":
-                reading.remove(end)
-                other[end].finish()
-            elif data:
-                other[end].send(data)
-        if client.closed or server.closed:
-            break
-        if reading or client.unsent or server.unsent:
-            wait(reading, (client, server), None)
-    client.close()
-    server.close()
+            if reading or client.unsent or server.unsent:
+                wait(reading, (client, server), None)
+    finally:
+        client.close()
+        server.close()
