@@ -19,6 +19,7 @@ import socket
 import ssl
 import threading
 import time
+import warnings
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Literal
@@ -123,7 +124,10 @@ def _lets_in(backend: socket.socket, over: threading.Event) -> bool:
 
 
 class Tls(Front):
-    """Terminates TLS and hands the clear text to what is inside."""
+    """Terminates TLS and hands the clear text to what is inside.
+
+    *client_ca* is the PEM file of those who vouch for clients, where they must show a certificate.
+    """
 
     def __init__(
         self,
@@ -133,25 +137,23 @@ class Tls(Front):
         min_version: str = "1.2",
         max_version: str = "1.3",
         require_client_certificate: bool = False,
-        client_ca: Certificate | None = None,
+        client_ca: str | None = None,
     ) -> None:
         self.inner = inner
         self.certificate = certificate
         self.versions = (min_version, max_version)
         self.require_client_certificate = require_client_certificate
         self.client_ca = client_ca
-        self._context: ssl.SSLContext | None = None
-        self._making = threading.Lock()
+        self.context = self._make()
 
     def meet(self, call: Call) -> Served | Turned:
-        context = self.context()
         met = self.inner.meet(call)
         if isinstance(met, Turned):
             return met
 
         def serve(stream: Stream) -> None:
             if met.has_room():
-                met(TlsLayer(stream, context))
+                met(TlsLayer(stream, self.context))
             else:
                 # The limit is looked at before TLS begins, so its text is never delivered.
                 # Source: redis, src/networking.c, acceptCommonHandler; tried on 7.0 with TLS.
@@ -159,24 +161,19 @@ class Tls(Front):
 
         return Served(serve)
 
-    def context(self) -> ssl.SSLContext:
-        """Return the TLS settings, made once."""
-        with self._making:
-            if self._context is None:
-                self._context = self._make()
-        return self._context
-
     def _make(self) -> ssl.SSLContext:
         lowest, highest = (_VERSIONS[version] for version in self.versions)
         context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
         if lowest < ssl.TLSVersion.TLSv1_2:
             context.set_ciphers("DEFAULT:@SECLEVEL=0")  # OpenSSL 3 bars TLS 1.0 and 1.1 above it
-        context.minimum_version, context.maximum_version = lowest, highest
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore", DeprecationWarning)  # old versions are the point
+            context.minimum_version, context.maximum_version = lowest, highest
         context.load_cert_chain(self.certificate.chain_file, self.certificate.key_file)
         if self.require_client_certificate:
             context.verify_mode = ssl.CERT_REQUIRED
             if self.client_ca is not None:
-                context.load_verify_locations(self.client_ca.chain_file)
+                context.load_verify_locations(self.client_ca)
         return context
 
 

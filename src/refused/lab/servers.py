@@ -111,7 +111,7 @@ while read -r verb what; do
 $what" ;;
   esac
 done
-for pid in $pids; do kill -9 -- "-$pid" "$pid" 2>/dev/null; done
+for pid in $pids; do kill -s KILL -- "-$pid" 2>/dev/null; done
 printf '%s\\n' "$folders" | while read -r folder; do
   case $folder in *refused-lab-*) rm -rf -- "$folder" ;; esac
 done
