@@ -17,10 +17,10 @@ from typing import TYPE_CHECKING, Any
 
 from refused.lab import resp
 from refused.lab.fronts import Answers, Front, Line, Redis, Rewritten
-from refused.lab.servers import NoServer, Server, free_port, in_parallel, temporary_folder
+from refused.lab.servers import NoServer, Server, free_port, in_parallel, temporary_folder, version
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping, Sequence
+    from collections.abc import Callable, Mapping, Sequence
 
 SLOTS = 16384
 FORM_WAIT_S = 15.0
@@ -69,6 +69,7 @@ class Cluster:
             "cluster-node-timeout 5000",
             "cluster-replica-validity-factor 0",
             "repl-diskless-sync-delay 0",
+            "repl-ping-replica-period 1",
         )
         self.servers: tuple[Server, ...] = tuple(
             Server(
@@ -99,13 +100,19 @@ class Cluster:
         Raises:
             NoServer: A node did not start, or they did not agree in time.
         """
-        try:
-            self._run()
-            self._take_over()
-            self._wait()
-        except BaseException:
-            self.stop()
-            raise
+        for last_try in (False, False, True):
+            try:
+                self._run()
+                self._take_over()
+            except NoServer as failure:
+                self.stop()
+                if last_try or "in use" not in str(failure):
+                    raise
+            except BaseException:
+                self.stop()
+                raise
+            else:
+                break
         for server in self.servers[: self._count]:
             if self.data:
                 server.command_all([("SET", key, value) for key, value in self.data.items()])
@@ -126,6 +133,7 @@ class Cluster:
 
     def _run(self) -> None:
         self._ids = [secrets.token_hex(20) for _ in self.nodes]
+        self._shards = [secrets.token_hex(20) for _ in range(self._count)]
         self._ghosts = [secrets.token_hex(20) for _ in range(self._count)]
         for server in self.servers:
             server.folder = temporary_folder("node")
@@ -138,56 +146,80 @@ class Cluster:
     def _table(self, own: int) -> str:
         """Write the cluster's table as one node remembers it.
 
-        Source: https://redis.io/docs/latest/commands/cluster-nodes/
+        Source: https://redis.io/docs/latest/commands/cluster-nodes/; that shards have ids since
+        7.2: redis, src/cluster_legacy.c, clusterLoadConfig.
         """
         lines = []
+        has_shards = not version(self.servers[own].program).startswith("Redis 7.0.")
         for at, ghost in enumerate(self._ghosts):
+            shard = f",,shard-id={self._shards[at]}" if has_shards else ""
             slots = " ".join(f"{first}-{last}" for first, last in self.slots[at])
-            lines.append(f"{ghost} 127.0.0.1:9@9 master - 0 0 {at + 1} connected {slots}".rstrip())
+            place = f"127.0.0.1:9@9{shard}"
+            lines.append(f"{ghost} {place} master - 0 0 {at + 1} connected {slots}".rstrip())
         for at, (node, server) in enumerate(zip(self._ids, self.servers, strict=True)):
+            of = at % self._count
+            shard = f",,shard-id={self._shards[of]}" if has_shards else ""
             flags = "myself,slave" if at == own else "slave"
-            place = f"127.0.0.1:{server.port}@{server.bus_port}"
-            ghost = self._ghosts[at % self._count]
-            lines.append(f"{node} {place} {flags} {ghost} 0 0 {at % self._count + 1} connected")
+            place = f"127.0.0.1:{server.port}@{server.bus_port}{shard}"
+            lines.append(f"{node} {place} {flags} {self._ghosts[of]} 0 0 {of + 1} connected")
         # Each takes over in an epoch of its own, so that there is nothing to settle afterwards.
         lines.append(f"vars currentEpoch {self._count + 1 + own} lastVoteEpoch 0")
         return "\n".join(lines) + "\n"
 
     def _take_over(self) -> None:
+        if self.is_covered:
+            # A primary that has not been well yet waits its two seconds all the same.
+            self._until(lambda at: "cluster_state:ok" in self._told(at, "INFO"))
         for server in self.servers[: self._count]:
             server.command("CLUSTER", "FAILOVER", "TAKEOVER")
+        self._until(self._knows_its_primaries)
+        # Not before: one node's forgetting spreads, and slots of a forgotten primary are nobody's.
+        for server in self.servers:
+            server.command_all([("CLUSTER", "FORGET", ghost) for ghost in self._ghosts])
+        self._until(self._is_settled)
 
-    def _wait(self) -> None:
+    def _until(self, is_so: Callable[[int], bool]) -> None:
+        """Wait until something is so of every node."""
         until = time.monotonic() + FORM_WAIT_S
-        unsettled = list(range(len(self.servers)))
-        while unsettled := [at for at in unsettled if not self._is_settled(at)]:
+        waiting = list(range(len(self.servers)))
+        while waiting := [at for at in waiting if not is_so(at)]:
             if time.monotonic() > until:
                 raise NoServer("the nodes of the cluster did not come to terms")
             time.sleep(0.005)
 
+    def _told(self, at: int, what: str) -> str:
+        return _text(self.servers[at].command("CLUSTER", what))
+
+    def _knows_its_primaries(self, at: int) -> bool:
+        """Whether a node has heard of every take-over; a replica is sent to its primary."""
+        known = self._primary_of(at)
+        own, ours = self._ids[at], self._ids[: self._count]
+        if any(known.get(node) != "-" for node in ours):
+            return False
+        wanted = self._wanted()[own]
+        if known[own] != wanted:
+            self.servers[at].command_all([("CLUSTER", "REPLICATE", wanted)])
+        return known[own] == wanted
+
     def _is_settled(self, at: int) -> bool:
-        """Whether a node sees what every node shall see; if not, it is helped along."""
-        server = self.servers[at]
-        rows = [line.split() for line in _text(server.command("CLUSTER", "NODES")).splitlines()]
-        primary_of = {row[0]: row[3] for row in rows}
-        ours = self._ids[: self._count]
-        wanted = {node: "-" for node in ours}
-        wanted |= {
-            node: ours[(place + self._count) % self._count]
-            for place, node in enumerate(self._ids[self._count :])
-        }
-        if any(primary_of.get(node) != "-" for node in ours):
-            return False
-        own = self._ids[at]
-        if primary_of[own] != wanted[own]:
-            server.command_all([("CLUSTER", "REPLICATE", wanted[own])])
-            return False
-        if set(primary_of) & set(self._ghosts):
-            server.command_all([("CLUSTER", "FORGET", ghost) for ghost in self._ghosts])
-            return False
+        """Whether a node sees what every node shall see."""
         state = "ok" if self.is_covered else "fail"
-        told = _text(server.command("CLUSTER", "INFO"))
-        return primary_of == wanted and f"cluster_state:{state}" in told
+        if f"cluster_state:{state}" not in self._told(at, "INFO"):
+            return False
+        # A replica is not told to clients before it has copied something.
+        slots = str(self.servers[at].command("CLUSTER", "SLOTS"))
+        return self._primary_of(at) == self._wanted() and all(node in slots for node in self._ids)
+
+    def _primary_of(self, at: int) -> dict[str, str]:
+        """Return whose replica each node is, as one node sees it; ``-`` for a primary."""
+        rows = [line.split() for line in self._told(at, "NODES").splitlines()]
+        return {row[0]: row[3] for row in rows}
+
+    def _wanted(self) -> dict[str, str]:
+        return {
+            node: "-" if at < self._count else self._ids[at % self._count]
+            for at, node in enumerate(self._ids)
+        }
 
     def __enter__(self) -> Cluster:
         return self.start()

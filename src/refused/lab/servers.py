@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import atexit
 import contextlib
+import functools
 import importlib.util
 import os
 import platform
@@ -59,6 +60,17 @@ def _bundled() -> str | None:
     here = f"{platform.system()}-{machine}".lower()
     path = Path(spec.origin).parent / "_binaries" / here / "valkey-server"
     return str(path) if path.is_file() else None
+
+
+@functools.cache
+def version(wanted: str | None = None) -> str:
+    """Return what the server to run is, as ``Redis 7.0.15`` or ``Valkey 9.1.2``."""
+    said = subprocess.run(  # noqa: S603
+        [program(wanted), "--version"], capture_output=True, text=True, check=True
+    ).stdout
+    words = said.split()
+    number = next((word[2:] for word in words if word.startswith("v=")), "")
+    return f"{words[0]} {number}"
 
 
 def free_port() -> int:
@@ -249,7 +261,7 @@ class Server:
             said = self._last_words()
             self.kill()
             # Between our look and the server's bind(2) somebody else may take the port.
-            if last_try or "in use" not in said:
+            if last_try or self.cluster or "in use" not in said:
                 raise NoServer(f"{self.program or program()} did not start: {said}")
             self.port = self.bus_port = 0
         if self.data and not self.cluster:
