@@ -353,6 +353,7 @@ class Server:
             'save ""',
             "appendonly no",
             "protected-mode no",
+            "repl-diskless-sync-delay 0",
             f"user {ADMIN} on >{self._admin_password} ~* &* +@all",
         ]
         if self.password is not None:
