@@ -19,11 +19,12 @@ ADDRESS, PORT, CLIENT = "20.42.65.90", 6380, "203.0.113.7"
 SOON_S = 0.3  # silence lasts for ever; we listen for as long
 
 
-class Declined(Exception):
+class Declined(Exception):  # noqa: N818
     """The vantage point answered the dial with this SOCKS code."""
 
     @property
     def code(self) -> int:
+        """As RFC 1928 numbers them."""
         return int(self.args[0])
 
 
@@ -39,7 +40,7 @@ def dial(
         head = sock.recv(4)
         sock.recv(6 if head[3] == 1 else 18)
         if head[1]:
-            raise Declined(head[1])
+            raise Declined(head[1])  # noqa: TRY301
     except BaseException:
         sock.close()
         raise

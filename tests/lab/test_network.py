@@ -1,16 +1,18 @@
 """Logical addresses behind SOCKS5 vantage points."""
 
+# ruff: noqa: SIM117  # one `with` sets the scene, the next one acts in it
+
 from __future__ import annotations
 
 import socket
 import struct
 
 import pytest
+from tests.lab.dialling import SOON_S, Declined, dial, ending
 
 from refused.lab import fronts as f
 from refused.lab.names import Zone
 from refused.lab.network import Network, Vantage
-from tests.lab.dialling import SOON_S, Declined, dial, ending
 
 GREETING = f.Banner(b"hello")
 

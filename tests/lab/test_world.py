@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 import ssl
 import subprocess
 import sys
@@ -11,12 +10,12 @@ import time
 from pathlib import Path
 
 import pytest
+from tests.lab.dialling import dial
 
 from refused.lab import fronts
 from refused.lab.azure import acr, amr, plain_redis, private_endpoint
 from refused.lab.servers import NoServer
 from refused.lab.world import World, access_key
-from tests.lab.dialling import dial
 
 
 def talk(world: World, host: str, port: int, key: str, *lines: str) -> bytes:
@@ -82,7 +81,7 @@ def test_a_managed_redis_shows_what_its_policy_lets_it(policy: str, word: bytes)
 
 
 @pytest.mark.parametrize(("linked", "address"), [(True, "10.1.0.4"), (False, "20.42.65.90")])
-def test_a_private_endpoint_changes_the_chain(linked: bool, address: str) -> None:
+def test_a_private_endpoint_changes_the_chain(linked: bool, address: str) -> None:  # noqa: FBT001
     """The alias is there in either case; where it leads depends on the link."""
     world = World()
     cache = acr(world)
@@ -197,7 +196,7 @@ def test_a_world_leaves_no_thread_and_no_descriptor() -> None:
         while [t for t in threading.enumerate() if t.name.startswith("lab-")]:
             assert time.monotonic() < until, threading.enumerate()
             time.sleep(0.01)
-        return threading.active_count(), len(os.listdir("/dev/fd"))
+        return threading.active_count(), len(list(Path("/dev/fd").iterdir()))
 
     once()
     before = left()

@@ -14,7 +14,7 @@ declares a world. Its docstring tells the story; nothing starts until it returns
 
     @scenario("auth-wrong-key", "The key was regenerated", service="acr")
     def build(world: World) -> None:
-        \"""The platform team rolled both keys on Friday; the application still has Thursday's.\"""
+        "The platform team rolled both keys on Friday; the application still has Thursday's."
         cache = acr(world, "contoso")
         world.target = cache.target(key=world.secret())
 

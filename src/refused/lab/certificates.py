@@ -7,13 +7,14 @@ what reads issuer names sees the like of the real ones and nobody takes them for
 
 from __future__ import annotations
 
-import datetime
+import datetime as dt
 import functools
 import ipaddress
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
     from pathlib import Path
 
 try:
@@ -26,10 +27,9 @@ except ImportError as missing:
 
 DAY_S = 86_400.0
 
-# As Azure's chains have been named since 2022; the root is in every trust store of ten years.
-# Source: https://learn.microsoft.com/azure/security/fundamentals/azure-ca-details
+# As the chains of Azure's services read since they left the Baltimore root in 2022.
 ROOT = ("DigiCert Inc", "DigiCert Global Root G2 (lab twin)")
-ISSUER = ("Microsoft Corporation", "Microsoft Azure ECC TLS Issuing CA 04 (lab twin)")
+ISSUER = ("Microsoft Corporation", "Microsoft Azure TLS Issuing CA 04 (lab twin)")
 PROXY = ("Zscaler Inc.", "Zscaler Intermediate Root CA (lab twin)")
 CORPORATE = ("Contoso Ltd", "Contoso Private Root CA")
 
@@ -41,6 +41,16 @@ class Certificate:
     chain_file: str
     key_file: str
     ca_file: str
+
+
+@dataclass(frozen=True)
+class _Order:
+    names: tuple[str, ...]
+    valid_from_s: float
+    valid_until_s: float
+    send_intermediate: bool
+    self_signed: bool
+    for_clients: bool
 
 
 @dataclass(frozen=True)
@@ -66,7 +76,7 @@ class Authority:
     ) -> None:
         self.folder = folder
         self.root, self.issuer = root, issuer
-        self._written: dict[object, Certificate] = {}
+        self._written: dict[_Order, Certificate] = {}
         self._stem = "".join(c if c.isalnum() else "-" for c in root[1]).lower()
         self._ca_file = folder / f"ca-{self._stem}.pem"
 
@@ -89,38 +99,33 @@ class Authority:
         """Make a certificate for *names*, which are host names (``*`` allowed) or addresses.
 
         Args:
+            names: The first one is the subject's as well.
             valid_from_s: Beginning of its validity, in seconds from now.
             valid_until_s: End of its validity, in seconds from now.
             send_intermediate: Whether the server sends the intermediate along, as it must.
             self_signed: Sign it with its own key; nobody vouches for it.
             for_clients: Make it one that a client shows.
         """
-        order = (names, valid_from_s, valid_until_s, send_intermediate, self_signed, for_clients)
+        order = _Order(
+            names, valid_from_s, valid_until_s, send_intermediate, self_signed, for_clients
+        )
         if order not in self._written:
-            self._written[order] = self._write(*order)
+            self._written[order] = self._write(order)
         return self._written[order]
 
-    def _write(
-        self,
-        names: tuple[str, ...],
-        valid_from_s: float,
-        valid_until_s: float,
-        send_intermediate: bool,  # noqa: FBT001
-        self_signed: bool,  # noqa: FBT001
-        for_clients: bool,  # noqa: FBT001
-    ) -> Certificate:
-        signer = None if self_signed else (self.root, self.issuer)
-        leaf = _leaf(names, valid_from_s, valid_until_s, signer, for_clients)
+    def _write(self, order: _Order) -> Certificate:
+        signer = None if order.self_signed else (self.root, self.issuer)
+        leaf = _leaf(order, signer)
         chain = _pem(leaf)
-        if self.issuer is not None and send_intermediate and not self_signed:
+        if self.issuer is not None and order.send_intermediate and not order.self_signed:
             chain += _pem(_authority(self.issuer, self.root))
         stem = self.folder / f"certificate-{len(self._written)}-{self._stem}"
-        stem.with_suffix(".pem").write_bytes(chain)
-        key_file = stem.with_suffix(".key")
+        chain_file, key_file = stem.with_suffix(".pem"), stem.with_suffix(".key")
+        chain_file.write_bytes(chain)
         key_file.touch(mode=0o600)
         key_file.write_bytes(_key_pem(leaf.key))
-        ca_file = str(stem.with_suffix(".pem")) if self_signed else self.ca_file
-        return Certificate(str(stem.with_suffix(".pem")), str(key_file), ca_file)
+        ca_file = str(chain_file) if order.self_signed else self.ca_file
+        return Certificate(str(chain_file), str(key_file), ca_file)
 
 
 @functools.cache
@@ -129,31 +134,27 @@ def _authority(name: tuple[str, str], signer: tuple[str, str] | None) -> _Signed
     return _sign(
         _distinguished(*name),
         above,
-        valid_from_s=-400 * DAY_S,
-        valid_until_s=3650 * DAY_S,
+        validity_s=(-400 * DAY_S, 3650 * DAY_S),
         ca_depth=0 if signer is not None else 1,
     )
 
 
 @functools.cache
-def _leaf(
-    names: tuple[str, ...],
-    valid_from_s: float,
-    valid_until_s: float,
-    signer: tuple[tuple[str, str], tuple[str, str] | None] | None,
-    for_clients: bool,  # noqa: FBT001
-) -> _Signed:
+def _leaf(order: _Order, signer: tuple[tuple[str, str], tuple[str, str] | None] | None) -> _Signed:
     above = None
     if signer is not None:
         root, issuer = signer
         above = _authority(issuer, root) if issuer is not None else _authority(root, None)
+    purpose = ExtendedKeyUsageOID
+    extensions = [
+        x509.SubjectAlternativeName([_general_name(name) for name in order.names]),
+        x509.ExtendedKeyUsage([purpose.CLIENT_AUTH if order.for_clients else purpose.SERVER_AUTH]),
+    ]
     return _sign(
-        _distinguished(None, names[0]),
+        _distinguished(None, order.names[0]),
         above,
-        valid_from_s=valid_from_s,
-        valid_until_s=valid_until_s,
-        names=names,
-        for_clients=for_clients,
+        validity_s=(order.valid_from_s, order.valid_until_s),
+        extensions=extensions,
     )
 
 
@@ -168,14 +169,12 @@ def _sign(
     subject: x509.Name,
     above: _Signed | None,
     *,
-    valid_from_s: float,
-    valid_until_s: float,
-    names: tuple[str, ...] = (),
+    validity_s: tuple[float, float],
+    extensions: Sequence[x509.ExtensionType] = (),
     ca_depth: int | None = None,
-    for_clients: bool = False,
 ) -> _Signed:
     key = ec.generate_private_key(ec.SECP256R1())
-    now = datetime.datetime.now(datetime.UTC).replace(microsecond=0)
+    now = dt.datetime.now(dt.UTC).replace(microsecond=0)
     own_id = x509.SubjectKeyIdentifier.from_public_key(key.public_key())
     signing_key = above.key if above is not None else key
     builder = (
@@ -184,8 +183,8 @@ def _sign(
         .issuer_name(above.certificate.subject if above is not None else subject)
         .public_key(key.public_key())
         .serial_number(x509.random_serial_number())
-        .not_valid_before(now + datetime.timedelta(seconds=valid_from_s))
-        .not_valid_after(now + datetime.timedelta(seconds=valid_until_s))
+        .not_valid_before(now + dt.timedelta(seconds=validity_s[0]))
+        .not_valid_after(now + dt.timedelta(seconds=validity_s[1]))
         .add_extension(x509.BasicConstraints(ca_depth is not None, ca_depth), critical=True)
         .add_extension(own_id, critical=False)
         .add_extension(
@@ -194,12 +193,8 @@ def _sign(
         )
         .add_extension(_key_usage(is_ca=ca_depth is not None), critical=True)
     )
-    if names:
-        use = ExtendedKeyUsageOID
-        purpose = use.CLIENT_AUTH if for_clients else use.SERVER_AUTH
-        builder = builder.add_extension(
-            x509.SubjectAlternativeName([_general_name(name) for name in names]), critical=False
-        ).add_extension(x509.ExtendedKeyUsage([purpose]), critical=False)
+    for extension in extensions:
+        builder = builder.add_extension(extension, critical=False)
     return _Signed(builder.sign(signing_key, hashes.SHA256()), key)
 
 

@@ -13,11 +13,11 @@ import re
 import secrets
 import time
 from dataclasses import dataclass, replace
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Self
 
 from refused.lab import resp
 from refused.lab.fronts import Answers, Front, Line, Redis, Rewritten
-from refused.lab.servers import NoServer, Server, free_port, in_parallel, temporary_folder, version
+from refused.lab.servers import NoServer, Server, free_port, in_parallel, version
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping, Sequence
@@ -57,7 +57,7 @@ class Cluster:
         slots: Sequence[Sequence[tuple[int, int]]] | None = None,
         endpoint: str = "ip",
         data: Mapping[str, str | bytes] | None = None,
-        **server: Any,
+        **server: Any,  # noqa: ANN401  # as Server takes them
     ) -> None:
         self.nodes = (*primaries, *replicas)
         self.endpoint = endpoint
@@ -90,7 +90,7 @@ class Cluster:
         """Whether every slot has a node."""
         return sum(last - first + 1 for each in self.slots for first, last in each) == SLOTS
 
-    def start(self) -> Cluster:
+    def start(self) -> Self:
         """Run the nodes and wait until they agree.
 
         A primary that has just started keeps its cluster down for two seconds
@@ -136,11 +136,9 @@ class Cluster:
         self._shards = [secrets.token_hex(20) for _ in range(self._count)]
         self._ghosts = [secrets.token_hex(20) for _ in range(self._count)]
         for server in self.servers:
-            server.folder = temporary_folder("node")
             server.port, server.bus_port = free_port(), free_port()
         for at, server in enumerate(self.servers):
-            assert server.folder is not None
-            (server.folder / "nodes.conf").write_text(self._table(at), encoding="ascii")
+            server.file("nodes.conf").write_text(self._table(at), encoding="ascii")
         in_parallel([server.start for server in self.servers])
 
     def _table(self, own: int) -> str:
@@ -221,7 +219,7 @@ class Cluster:
             for at, node in enumerate(self._ids)
         }
 
-    def __enter__(self) -> Cluster:
+    def __enter__(self) -> Self:
         return self.start()
 
     def __exit__(self, *_: object) -> None:

@@ -10,6 +10,8 @@ is all: the client's kernel still has its segments acknowledged by the vantage p
 that need unacknowledged data, ICMP errors or packet sizes need a real kernel and say so.
 """
 
+# ruff: noqa: D102  # what meet() and the layers' methods do is said once, in their base classes
+
 from __future__ import annotations
 
 import contextlib
@@ -129,7 +131,7 @@ class Tls(Front):
     *client_ca* is the PEM file of those who vouch for clients, where they must show a certificate.
     """
 
-    def __init__(
+    def __init__(  # noqa: PLR0913  # what a listener can be set to
         self,
         inner: Front,
         certificate: Certificate,
@@ -354,7 +356,7 @@ class Banner(Front):
 
 
 class Flaky(Front):
-    """Follows *pattern* from dial to dial, over and over: ``.`` meets *inner*, ``x`` *otherwise*."""
+    """Follows *pattern* over and over: at ``.`` a dial meets *inner*, at ``x`` *otherwise*."""
 
     def __init__(self, inner: Front, pattern: str = ".x", otherwise: Front | None = None) -> None:
         self.inner = inner

@@ -7,15 +7,16 @@ from __future__ import annotations
 
 import contextlib
 import ipaddress
+import itertools
 import socket
 import struct
 import threading
 from collections import Counter
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Literal
+from typing import TYPE_CHECKING, Literal, Self
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable
+    from collections.abc import Callable, Iterable
 
 Trouble = Literal["nxdomain", "servfail", "refused", "silent", "garbled"]
 
@@ -24,7 +25,7 @@ _NUMBERS = {word: number for number, word in _TYPES.items()}
 _RCODES = {"noerror": 0, "servfail": 2, "nxdomain": 3, "refused": 5}
 _OPT, _IN = 41, 1
 _RESPONSE, _TRUNCATED, _WANTED, _AVAILABLE = 0x8000, 0x0200, 0x0100, 0x0080
-_LONGEST_CHAIN = 16
+_LONGEST_CHAIN, _LONGEST_LABEL = 16, 63
 
 
 @dataclass(frozen=True)
@@ -90,13 +91,13 @@ class Zone:
 
     def a(self, name: str, *addresses: str, ttl_s: int = 60) -> None:
         """Give *name* addresses, IPv4 or IPv6."""
-        four = tuple(a for a in addresses if ipaddress.ip_address(a).version == 4)
+        four = tuple(a for a in addresses if ":" not in a)
         six = tuple(a for a in addresses if a not in four)
         self.says(name, Entry(a=four, aaaa=six, ttl_s=ttl_s))
 
     def chain(self, *names: str, to: Iterable[str] = (), ttl_s: int = 60) -> None:
         """Make each of *names* an alias of the next; the last one gets the addresses *to*."""
-        for name, target in zip(names, names[1:], strict=False):
+        for name, target in itertools.pairwise(names):
             self.says(name, Entry(cname=target, ttl_s=ttl_s))
         if addresses := tuple(to):
             self.a(names[-1], *addresses, ttl_s=ttl_s)
@@ -158,8 +159,7 @@ class DnsServer:
         self.zone = zone
         self.host = host
         self.port = port
-        self._udp: socket.socket | None = None
-        self._tcp: socket.socket | None = None
+        self._sockets: tuple[socket.socket, ...] = ()
         self._over = threading.Event()
 
     @property
@@ -167,29 +167,25 @@ class DnsServer:
         """``address:port``, as ``--resolver`` takes it."""
         return f"{self.host}:{self.port}"
 
-    def start(self) -> DnsServer:
+    def start(self) -> Self:
         """Bind both sockets and answer in threads."""
-        self._bind()
-        assert self._udp is not None
-        assert self._tcp is not None
+        udp, tcp = self._sockets = self._bind()
         if self.zone.trouble == "closed":
-            self._udp.close()
-            self._tcp.close()
+            self.stop()
             return self
-        for work in (self._serve_udp, self._serve_tcp):
-            threading.Thread(target=work, name="lab-dns", daemon=True).start()
+        _in_thread(self._serve_udp, udp)
+        _in_thread(self._serve_tcp, tcp)
         return self
 
     def stop(self) -> None:
         """Close both sockets; questions still open are never answered."""
         self._over.set()
-        for sock in (self._udp, self._tcp):
-            if sock is not None:
-                with contextlib.suppress(OSError):
-                    sock.shutdown(socket.SHUT_RDWR)
-                sock.close()
+        for sock in self._sockets:
+            with contextlib.suppress(OSError):
+                sock.shutdown(socket.SHUT_RDWR)
+            sock.close()
 
-    def _bind(self) -> None:
+    def _bind(self) -> tuple[socket.socket, socket.socket]:
         for _ in range(50):
             udp = socket.socket(socket.AF_INET, socket.SOCK_DGRAM)
             tcp = socket.socket(socket.AF_INET, socket.SOCK_STREAM)
@@ -204,45 +200,39 @@ class DnsServer:
                 if self.port:
                     raise
                 continue
-            self._udp, self._tcp, self.port = udp, tcp, tcp.getsockname()[1]
-            return
+            self.port = tcp.getsockname()[1]
+            return udp, tcp
         raise OSError("no port is free for UDP and TCP alike")
 
-    def _serve_udp(self) -> None:
-        assert self._udp is not None
+    def _serve_udp(self, udp: socket.socket) -> None:
         while not self._over.is_set():
             try:
-                question, asker = self._udp.recvfrom(4096)
+                question, asker = udp.recvfrom(4096)
             except ConnectionResetError:
                 continue  # Darwin tells of askers that are gone
             except OSError:
                 return
-            threading.Thread(
-                target=self._answer_udp, args=(question, asker), name="lab-dns", daemon=True
-            ).start()
+            _in_thread(self._answer_udp, udp, question, asker)
 
-    def _answer_udp(self, question: bytes, asker: tuple[str, int]) -> None:
+    def _answer_udp(self, udp: socket.socket, question: bytes, asker: tuple[str, int]) -> None:
         answer = self._reply(question, by_udp=True)
-        if answer is not None and self._udp is not None:
+        if answer is not None:
             with contextlib.suppress(OSError):
-                self._udp.sendto(answer, asker)
+                udp.sendto(answer, asker)
 
-    def _serve_tcp(self) -> None:
-        assert self._tcp is not None
+    def _serve_tcp(self, tcp: socket.socket) -> None:
         while not self._over.is_set():
             try:
-                sock, _ = self._tcp.accept()
+                sock, _ = tcp.accept()
             except OSError:
                 return
-            threading.Thread(
-                target=self._converse, args=(sock,), name="lab-dns", daemon=True
-            ).start()
+            _in_thread(self._converse, sock)
 
     def _converse(self, sock: socket.socket) -> None:
         with sock, contextlib.suppress(OSError):
             sock.settimeout(10.0)
-            while len(size := _exactly(sock, 2)) == 2:
-                question = _exactly(sock, *struct.unpack("!H", size))
+            while size := _exactly(sock, 2):
+                question = _exactly(sock, int.from_bytes(size, "big"))
                 answer = self._reply(question, by_udp=False)
                 if answer is not None:
                     sock.sendall(struct.pack("!H", len(answer)) + answer)
@@ -271,7 +261,7 @@ class DnsServer:
             return asked.write(Answer((), answer.rcode), _TRUNCATED)
         return whole
 
-    def __enter__(self) -> DnsServer:
+    def __enter__(self) -> Self:
         return self.start()
 
     def __exit__(self, *_: object) -> None:
@@ -296,7 +286,7 @@ class _Question:
             raise ValueError("not one question")
         labels, at = [], 12
         while size := data[at]:
-            if size > 63:
+            if size > _LONGEST_LABEL:
                 raise ValueError("a question is never compressed")
             labels.append(data[at + 1 : at + 1 + size].decode("latin-1"))
             at += 1 + size
@@ -311,6 +301,10 @@ class _Question:
         flags = _RESPONSE | _AVAILABLE | self.flags & _WANTED | more_flags | _RCODES[answer.rcode]
         head = struct.pack("!6H", self.id, flags, 1, len(answer.records), 0, 0)
         return head + self.raw + b"".join(_record(*record) for record in answer.records)
+
+
+def _in_thread(work: Callable[..., None], *arguments: object) -> None:
+    threading.Thread(target=work, args=arguments, name="lab-dns", daemon=True).start()
 
 
 def _record(name: str, kind: str, value: str, ttl_s: int) -> bytes:

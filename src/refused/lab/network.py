@@ -15,7 +15,7 @@ import struct
 import threading
 import time
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Self
 
 from refused.lab.fronts import Call, Front, Refuse, Silent, Turned
 from refused.lab.streams import Stream
@@ -104,11 +104,11 @@ class Vantage:
         """The vantage point as ``--from`` takes it."""
         return f"socks5://127.0.0.1:{self.port}"
 
-    def start(self) -> Vantage:
+    def start(self) -> Self:
         """Listen and serve in threads."""
         self._listener = socket.create_server(("127.0.0.1", 0), backlog=512)
         self.port = self._listener.getsockname()[1]
-        threading.Thread(target=self._listen, name=f"lab-{self.name}", daemon=True).start()
+        _in_thread(self._listen, self._listener)
         return self
 
     def stop(self) -> None:
@@ -134,16 +134,13 @@ class Vantage:
         front = self.network.front(address, port)
         return (front if self.way is None else self.way(front, call)), call
 
-    def _listen(self) -> None:
-        assert self._listener is not None
+    def _listen(self, listener: socket.socket) -> None:
         while not self._over.is_set():
             try:
-                sock, _ = self._listener.accept()
+                sock, _ = listener.accept()
             except OSError:
                 return
-            threading.Thread(
-                target=self._serve, args=(sock,), name=f"lab-{self.name}", daemon=True
-            ).start()
+            _in_thread(self._serve, sock)
 
     def _serve(self, sock: socket.socket) -> None:
         with self._keeping:
@@ -200,10 +197,10 @@ class Vantage:
 
     def _say(self, sock: socket.socket, code: int) -> None:
         own = ipaddress.ip_address(self.client_ip)
-        kind = _IPV4 if own.version == 4 else _IPV6
+        kind = _IPV6 if ":" in self.client_ip else _IPV4
         sock.sendall(bytes([_VERSION, code, 0, kind]) + own.packed + struct.pack("!H", 0))
 
-    def __enter__(self) -> Vantage:
+    def __enter__(self) -> Self:
         return self.start()
 
     def __exit__(self, *_: object) -> None:
@@ -226,7 +223,7 @@ class Door:
         self._over = threading.Event()
         self._open: set[socket.socket] = set()
 
-    def start(self) -> Door:
+    def start(self) -> Self:
         """Bind, and listen where the front lets callers in."""
         self._listener = socket.socket()
         self._listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
@@ -238,14 +235,14 @@ class Door:
         if isinstance(self.front, Silent):
             self._stuff()
         else:
-            threading.Thread(target=self._listen, name="lab-door", daemon=True).start()
+            _in_thread(self._listen, self._listener)
         return self
 
     def _stuff(self) -> None:
         """Fill the backlog, so that the kernel leaves further dials unanswered."""
         for _ in range(4):
             sock = socket.socket()
-            sock.setblocking(False)
+            sock.settimeout(0)
             sock.connect_ex((self.host, self.port))
             self._stuffing.append(sock)
 
@@ -260,16 +257,13 @@ class Door:
             if sock is not None:
                 sock.close()
 
-    def _listen(self) -> None:
-        assert self._listener is not None
+    def _listen(self, listener: socket.socket) -> None:
         while not self._over.is_set():
             try:
-                sock, caller = self._listener.accept()
+                sock, caller = listener.accept()
             except OSError:
                 return
-            threading.Thread(
-                target=self._serve, args=(sock, caller[0]), name="lab-door", daemon=True
-            ).start()
+            _in_thread(self._serve, sock, caller[0])
 
     def _serve(self, sock: socket.socket, client: str) -> None:
         self._open.add(sock)
@@ -283,11 +277,15 @@ class Door:
             self._open.discard(sock)
             sock.close()
 
-    def __enter__(self) -> Door:
+    def __enter__(self) -> Self:
         return self.start()
 
     def __exit__(self, *_: object) -> None:
         self.stop()
+
+
+def _in_thread(work: Callable[..., None], *arguments: object) -> None:
+    threading.Thread(target=work, args=arguments, name="lab-network", daemon=True).start()
 
 
 def _exactly(sock: socket.socket, wanted: int) -> bytes:

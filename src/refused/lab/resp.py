@@ -6,7 +6,7 @@ Source: https://redis.io/docs/latest/develop/reference/protocol-spec/
 from __future__ import annotations
 
 import socket
-from typing import TYPE_CHECKING, TypeAlias
+from typing import TYPE_CHECKING, Self, TypeAlias
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
@@ -20,7 +20,7 @@ class ServerError(Exception):
 
 
 # A reply as Python sees it; a simple string is text, a bulk is bytes.
-Reply: TypeAlias = "str | bytes | int | float | bool | None | list[Reply] | ServerError"
+Reply: TypeAlias = "str | bytes | int | float | bool | list[Reply] | ServerError | None"
 
 
 def encode(*words: str | bytes | int) -> bytes:
@@ -29,7 +29,7 @@ def encode(*words: str | bytes | int) -> bytes:
     return b"*%d\r\n" % len(parts) + b"".join(b"$%d\r\n%b\r\n" % (len(p), p) for p in parts)
 
 
-def encode_reply(reply: Reply) -> bytes:
+def encode_reply(reply: Reply) -> bytes:  # noqa: PLR0911  # one for each type
     """Return *reply* as a RESP2 server sends it: text as a simple string, bytes as a bulk."""
     if isinstance(reply, ServerError):
         return b"-%b\r\n" % str(reply).encode()
@@ -72,7 +72,8 @@ def decode(data: bytes) -> Reply:
     return _decode(data, 0)[0]
 
 
-def _decode(data: bytes, at: int) -> tuple[Reply, int]:
+# One branch for each type of the protocol.
+def _decode(data: bytes, at: int) -> tuple[Reply, int]:  # noqa: C901, PLR0911, PLR0912
     eol = data.index(b"\r\n", at)
     kind, head, at = data[at : at + 1], data[at + 1 : eol], eol + 2
     if kind == b"|":
@@ -169,7 +170,7 @@ class Conversation:
         """Hang up."""
         self._sock.close()
 
-    def __enter__(self) -> Conversation:
+    def __enter__(self) -> Self:
         return self
 
     def __exit__(self, *_: object) -> None:

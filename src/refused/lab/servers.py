@@ -17,7 +17,7 @@ import tempfile
 import threading
 import time
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Self
 
 from refused.lab import resp
 
@@ -28,7 +28,7 @@ START_WAIT_S = 10.0
 ADMIN = "lab-admin"  # the lab's own way in, whatever a scenario does to the other users
 
 
-class NoServer(RuntimeError):
+class NoServer(RuntimeError):  # noqa: N818  # says it all
     """No server program was found, or it did not start; the message says what to do."""
 
 
@@ -200,7 +200,7 @@ class Server:
         program: The server to run instead of the one that :func:`program` finds.
     """
 
-    def __init__(
+    def __init__(  # noqa: PLR0913  # a configuration has many lines
         self,
         *,
         config: Sequence[str] = (),
@@ -242,16 +242,15 @@ class Server:
         """The process id while the server runs."""
         return self._process.pid if self._process is not None else None
 
-    def start(self) -> Server:
+    def start(self) -> Self:
         """Run the server and wait until it answers.
 
         Raises:
             NoServer: There is no server program, or it does not come up.
         """
         self._owner = os.getpid()
-        self.folder = self.folder or temporary_folder("server")
         if self.loading_s:
-            _write_slow_data(self.folder / "dump.rdb", self.loading_s)
+            _write_slow_data(self.file("dump.rdb"), self.loading_s)
         atexit.register(self.stop)
         for last_try in (False, False, True):
             self.port = self.port or free_port()
@@ -277,6 +276,12 @@ class Server:
         if self.folder is not None:
             shutil.rmtree(self.folder, ignore_errors=True)
             self.folder = None
+
+    def file(self, name: str) -> Path:
+        """Return a file of the server's folder, which is made if need be."""
+        if self.folder is None:
+            self.folder = temporary_folder("server")
+        return self.folder / name
 
     def kill(self) -> None:
         """End the process with SIGKILL; the folder stays, and :meth:`start` begins anew."""
@@ -329,14 +334,13 @@ class Server:
         return (self._renamed.get(str(words[0]).upper(), words[0]), *words[1:])
 
     def _run(self) -> None:
-        assert self.folder is not None
-        path = self.folder / "server.conf"
+        path = self.file("server.conf")
         path.write_text("\n".join(self._lines()) + "\n", encoding="utf-8")
         path.chmod(0o600)
         # The child reports itself before it becomes the server, so that no moment is unguarded;
         # the guard's pipe comes as its standard input and is gone with the exec.
         report = 'echo "pid $$" >&0; exec "$@" </dev/null'
-        with (self.folder / "output").open("wb") as output:
+        with self.file("output").open("wb") as output:
             self._process = subprocess.Popen(  # noqa: S603
                 ["/bin/sh", "-c", report, "sh", program(self.program), str(path)],
                 stdin=guard().pipe,
@@ -400,11 +404,10 @@ class Server:
         return False
 
     def _last_words(self) -> str:
-        assert self.folder is not None
-        lines = (self.folder / "output").read_text(errors="replace").strip().splitlines()
+        lines = self.file("output").read_text(errors="replace").strip().splitlines()
         return " / ".join(line.strip() for line in lines[-3:]) or "it said nothing"
 
-    def __enter__(self) -> Server:
+    def __enter__(self) -> Self:
         return self.start()
 
     def __exit__(self, *_: object) -> None:

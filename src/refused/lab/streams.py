@@ -4,6 +4,8 @@ A stream never blocks; :func:`relay` and :meth:`Stream.read` wait. Layers (TLS, 
 lie on top of one another and look like the stream beneath them.
 """
 
+# ruff: noqa: D102  # a layer's methods do what the stream's do
+
 from __future__ import annotations
 
 import contextlib
@@ -11,11 +13,11 @@ import selectors
 import socket
 import ssl
 import struct
-import threading
 import time
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
+    import threading
     from collections.abc import Callable, Iterable
 
 CHUNK_BYTES = 1 << 16
@@ -26,7 +28,7 @@ class Stream:
     """A connected TCP socket."""
 
     def __init__(self, sock: socket.socket) -> None:
-        sock.setblocking(False)
+        sock.settimeout(0)
         with contextlib.suppress(OSError):
             sock.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
         self._sock = sock
@@ -39,9 +41,14 @@ class Stream:
         return self._sock.fileno()
 
     @property
-    def unsent(self) -> bool:
-        """Whether bytes wait for the peer to read."""
+    def is_full(self) -> bool:
+        """Whether bytes wait for the peer to read, the kernel having no room for them."""
         return bool(self._out) and not self.closed
+
+    @property
+    def unsent(self) -> bool:
+        """Whether bytes wait, for whatever reason."""
+        return self.is_full
 
     def receive(self) -> bytes | None:
         """Return what has come; ``None`` for nothing yet, ``b""`` once the peer has finished.
@@ -133,6 +140,10 @@ class Layer(Stream):
 
     def fileno(self) -> int:
         return self.below.fileno()
+
+    @property
+    def is_full(self) -> bool:
+        return self.below.is_full
 
     @property
     def unsent(self) -> bool:
@@ -231,26 +242,20 @@ class TlsLayer(Layer):
 
 def wait(readers: Iterable[Stream], writers: Iterable[Stream], at_most_s: float | None) -> None:
     """Sleep until a reader has bytes, a writer with unsent bytes has room, or something is due."""
-    mask: dict[Stream, int] = {}
-    for stream in readers:
-        mask[stream] = selectors.EVENT_READ
-    dues = [] if at_most_s is None else [at_most_s]
+    writers = tuple(writers)
+    mask: dict[Stream, int] = dict.fromkeys(readers, selectors.EVENT_READ)
     for stream in writers:
-        if stream.unsent:
+        if stream.is_full:
             mask[stream] = mask.get(stream, 0) | selectors.EVENT_WRITE
-        due = stream.due_s()
-        if due is not None:
-            dues.append(due)
+    dues = [due for due in (at_most_s, *(each.due_s() for each in writers)) if due is not None]
     with _selector() as selector:
         for stream, events in mask.items():
             if stream.fileno() >= 0:
                 selector.register(stream.fileno(), events)
-        if not selector.get_map() and not dues:
-            return
-        selector.select(max(0.0, min(dues)) if dues else None)
-    for stream in mask | dict.fromkeys(writers, 0):
-        if stream.unsent:
-            stream.flush()
+        if selector.get_map() or dues:
+            selector.select(max(0.0, min(dues)) if dues else None)
+    for stream in writers:
+        stream.flush()
         due = stream.due_s()
         if due is not None and due <= 0:
             stream.tick()

@@ -17,7 +17,7 @@ import secrets
 import shutil
 import time
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Self
 
 from refused.lab import resp
 from refused.lab.cluster import Cluster
@@ -72,13 +72,13 @@ class World:
 
     # --- declaring ------------------------------------------------------------------------------
 
-    def server(self, **options: Any) -> Server:
+    def server(self, **options: Any) -> Server:  # noqa: ANN401
         """Add a real server; the options are :class:`refused.lab.servers.Server`'s."""
         server = Server(**{"program": self.program, **options})
         self._servers.append(server)
         return server
 
-    def cluster(self, *args: Any, **options: Any) -> Cluster:
+    def cluster(self, *args: Any, **options: Any) -> Cluster:  # noqa: ANN401
         """Add a real cluster; the arguments are :class:`refused.lab.cluster.Cluster`'s."""
         cluster = Cluster(*args, **{"program": self.program, **options})
         self._servers.append(cluster)
@@ -105,7 +105,7 @@ class World:
         self._places[name] = place
         return place
 
-    def authority(self, **options: Any) -> Authority:
+    def authority(self, **options: Any) -> Authority:  # noqa: ANN401
         """Return a certificate authority, the same one for the same options."""
         from refused.lab.certificates import Authority
 
@@ -125,7 +125,7 @@ class World:
         self._files[path] = text
 
     def once_up(self, deed: Callable[[], object]) -> None:
-        """Do something as soon as everything runs, as filling a server or taking its connections."""
+        """Do something as soon as everything runs, as filling a server."""
         self._deeds.append(deed)
 
     def hold(self, server: Server, connections: int) -> None:
@@ -185,7 +185,7 @@ class World:
 
     # --- up and down ----------------------------------------------------------------------------
 
-    def start(self) -> World:
+    def start(self) -> Self:
         """Start everything; what was started is stopped again if something does not start.
 
         Raises:
@@ -222,7 +222,7 @@ class World:
             file.parent.mkdir(parents=True, exist_ok=True)
             file.write_text(text, encoding="utf-8")
 
-    def __enter__(self) -> World:
+    def __enter__(self) -> Self:
         return self.start()
 
     def __exit__(self, *_: object) -> None:
@@ -235,7 +235,7 @@ def access_key() -> str:
 
 
 def _seat(port: int) -> resp.Conversation:
-    """Open a connection that the server has let in; those just closed may still count for a while."""
+    """Open a connection that the server has let in; one just closed may count for a while."""
     for _ in range(400):
         conversation = resp.Conversation(port)
         with contextlib.suppress(OSError):
