@@ -1,1 +1,1 @@
-"""."""
+"""The command line: one thin module for each command, which parses, calls, prints and leaves."""

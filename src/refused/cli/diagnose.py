@@ -1,0 +1,52 @@
+"""Look at TARGET from where this runs, and say which hop broke, why, and what to do.
+
+Nothing is changed by looking. Passwords come from the target or from REDISCLI_AUTH, and are never
+shown. Exit code: 0 healthy, 1 fault, 3 inconclusive.
+"""
+
+from __future__ import annotations
+
+import os
+import sys
+
+from refused.cli.options import looking, probing, showing, with_environment
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from argparse import ArgumentParser, Namespace
+
+    from refused.report import Report
+
+EXIT = {"healthy": 0, "fault": 1, "inconclusive": 3}
+
+
+def arguments(parser: ArgumentParser) -> None:
+    """Declare what the command takes."""
+    looking(parser)
+    showing(parser)
+
+
+def run(options: Namespace) -> int:
+    """Probe, judge and explain; change nothing. Returns the exit code."""
+    from refused.api import judge, probe, save
+
+    with_environment(options, os.environ)
+    bundle = probe(options.target, **probing(options, os.environ))
+    if options.save:
+        save(bundle, options.save)
+        print(f"evidence saved to {options.save}", file=sys.stderr)
+    report = judge(bundle)
+    show(report, options)
+    return EXIT[report.verdict]
+
+
+def show(report: Report, options: Namespace) -> None:
+    """Print the report in the way that was asked for."""
+    if options.json:
+        print(report.to_json())
+        return
+    from shutil import get_terminal_size
+
+    color = sys.stdout.isatty() and not options.no_color and not os.environ.get("NO_COLOR")
+    text = report.to_text(width=min(get_terminal_size((80, 24)).columns, 100), color=color, verbose=bool(options.verbose))
+    print("\n".join(text.split("\n", 2)[:2]) if options.quiet else text)

@@ -1,0 +1,126 @@
+"""The options that every looking command shares, and their environment twins.
+
+``REFUSED_RESOLVER`` stands for ``--resolver`` and so on; the command line wins.
+"""
+
+from __future__ import annotations
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from argparse import ArgumentParser, Namespace
+    from collections.abc import Mapping
+    from typing import Any
+
+LONGEST_S = 3600.0
+
+
+class BadOption(ValueError):
+    """An option's value cannot be understood; the message is one line for people."""
+
+    for_people = True
+
+
+def looking(parser: ArgumentParser) -> None:
+    """Declare how to look."""
+    parser.add_argument("target", metavar="TARGET", help="host[:port], redis:// or rediss:// URL, a client's connection string, @bundle.json, lab:SCENARIO")
+    parser.add_argument("--from", dest="vantages", action="append", metavar="VANTAGE", help="where to look from: here, socks5://host:port (repeatable)")
+    parser.add_argument("--resolver", metavar="IP[:PORT]", help="ask this resolver alone, never the system's")
+    parser.add_argument("--ca-file", metavar="FILE", help="trust these CAs instead of the system's")
+    parser.add_argument("--timeout", metavar="SECONDS", help="answer within this time, in all (default 5)")
+    parser.add_argument("--user", help="the user name to log in with")
+    parser.add_argument("--auth", choices=("key", "entra", "none"), help="how to log in")
+    parser.add_argument("--cluster", action="store_true", default=None, help="the client is cluster-aware")
+    parser.add_argument("--deep", action="store_true", default=None, help="slower, heavier looks as well")
+    parser.add_argument("--for", dest="hold", metavar="SECONDS", help="hold a connection idle for so long (60, 90s, 5m)")
+    parser.add_argument("--pid", type=int, metavar="PID", help="count the descriptors of this process")
+    parser.add_argument("--no-azure", dest="azure", action="store_false", default=None, help="do not ask the control plane (this version never does)")
+    parser.add_argument("--scope", choices=("all", "some", "one"), help="who is affected, for the severity")
+    parser.add_argument("--save", metavar="BUNDLE", help="keep the evidence in this file, secrets removed")
+
+
+def showing(parser: ArgumentParser) -> None:
+    """Declare how to show the answer."""
+    parser.add_argument("--json", action="store_true", default=None, help="print the report as JSON")
+    parser.add_argument("--quiet", "-q", action="store_true", default=None, help="print the verdict line alone")
+    parser.add_argument("--verbose", "-v", action="store_true", default=None, help="print every cause, what was ruled out and why")
+    parser.add_argument("--no-color", action="store_true", default=None, help="never colour (NO_COLOR does the same)")
+
+
+def with_environment(options: Namespace, environ: Mapping[str, str]) -> Namespace:
+    """Fill what the command line left open from the ``REFUSED_*`` variables.
+
+    Raises:
+        BadOption: A variable's value cannot be understood.
+    """
+    for name, value in vars(options).items():
+        if value is not None or name == "target":
+            continue
+        text = environ.get(_VARIABLES.get(name, f"REFUSED_{name.upper()}"))
+        if text is None or text == "":
+            continue
+        if name == "vantages":
+            options.vantages = text.split()
+        elif name == "azure":
+            options.azure = _truth(text, name)
+        elif name in _FLAGS:
+            setattr(options, name, _truth(text, name))
+        elif name == "pid":
+            if not text.isdigit():
+                raise BadOption(f"REFUSED_PID: {text[:20]!r} is no process id; give a number")
+            options.pid = int(text)
+        elif name in _CHOICES and text not in _CHOICES[name]:
+            raise BadOption(f"REFUSED_{name.upper()}: {text[:20]!r} is none of {', '.join(_CHOICES[name])}")
+        else:
+            setattr(options, name, text)
+    return options
+
+
+_VARIABLES = {"vantages": "REFUSED_FROM", "hold": "REFUSED_FOR"}
+_FLAGS = frozenset({"cluster", "deep", "json", "quiet", "verbose", "no_color"})
+_CHOICES = {"auth": ("key", "entra", "none"), "scope": ("all", "some", "one")}
+
+
+def _truth(text: str, name: str) -> bool:
+    word = text.strip().lower()
+    if word in ("1", "true", "yes", "on"):
+        return True
+    if word in ("0", "false", "no", "off"):
+        return False
+    raise BadOption(f"REFUSED_{name.upper()}: {text[:20]!r} is neither yes nor no; give 1 or 0")
+
+
+def seconds(text: str, option: str, most: float = LONGEST_S) -> float:
+    """Read ``5``, ``2.5``, ``500ms``, ``90s``, ``5m`` or ``1h`` as seconds.
+
+    Raises:
+        BadOption: *text* is no time, not above 0, or above *most*.
+    """
+    units = {"ms": 0.001, "s": 1.0, "m": 60.0, "h": 3600.0}
+    word = text.strip().lower()
+    unit = next((each for each in units if word.endswith(each)), "")
+    try:
+        value = float(word[: len(word) - len(unit)]) * units.get(unit, 1.0)
+    except ValueError:
+        raise BadOption(f"{option}: {text[:20]!r} is no time; give seconds, or 500ms, 90s, 5m") from None
+    if not 0 < value <= most:
+        raise BadOption(f"{option}: {text[:20]!r} is out of range; give more than 0 and at most {most:.0f} s")
+    return value
+
+
+def probing(options: Namespace, environ: Mapping[str, str]) -> dict[str, Any]:
+    """Return the options as :func:`refused.api.probe` takes them."""
+    return {
+        "user": options.user,
+        "auth": options.auth,
+        "cluster": bool(options.cluster),
+        "vantages": tuple(options.vantages or ()),
+        "resolver": options.resolver,
+        "ca_file": options.ca_file,
+        "timeout_s": seconds(options.timeout, "--timeout") if options.timeout else 5.0,
+        "deep": bool(options.deep),
+        "hold_s": seconds(options.hold, "--for") if options.hold else 0.0,
+        "scope": options.scope,
+        "pid": options.pid,
+        "root": environ.get("REFUSED_HOST_ROOT", "/"),
+        "environ": environ,
+    }
