@@ -2,14 +2,17 @@
 
 from __future__ import annotations
 
+import contextlib
 import shutil
 import time
 from typing import TYPE_CHECKING
 
 import pytest
+import redis
 from tests.lab.dialling import before, dial
 
 from refused.lab.cluster import SLOTS, Cluster, Node
+from refused.lab.network import Door
 from refused.lab.resp import Reply, ServerError, decode, encode, end_of
 
 if TYPE_CHECKING:
@@ -144,3 +147,28 @@ def test_an_endpoint_can_be_announced_elsewhere_later(cluster: Cluster) -> None:
         assert str(ask(cluster, "GET", "foo")) == "MOVED 12182 10.1.0.4:15002"
     finally:
         cluster.announce(ADDRESS)
+
+
+@pytest.mark.parametrize("protocol", [2, 3])
+def test_a_cluster_client_of_the_world_finds_its_way(cluster: Cluster, protocol: int) -> None:
+    """It is sent to announced addresses only; doors stand in for the network between."""
+    with contextlib.ExitStack() as stack:
+        doors = [stack.enter_context(Door(cluster.front(at))) for at in range(3)]
+        ways = {
+            (node.address, node.port): (door.host, door.port)
+            for node, door in zip(cluster.nodes, doors, strict=True)
+        }
+        client = redis.RedisCluster(
+            host=doors[0].host,
+            port=doors[0].port,
+            protocol=protocol,
+            address_remap=lambda place: ways.get(place, place),
+        )
+        stack.callback(client.close)
+        for at in range(20):
+            client.set(f"key-{at}", at)
+        assert [client.get(f"key-{at}") for at in range(20)] == [b"%d" % at for at in range(20)]
+        nodes = client.get_nodes()  # type: ignore[no-untyped-call]
+        shards = str(client.cluster_shards())
+    assert {node.port for node in nodes} == {door.port for door in doors}
+    assert "15002" in shards

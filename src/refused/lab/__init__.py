@@ -33,7 +33,8 @@ What there is to build with:
 - ``world.authority(...)``: certificates; ``world.trusts`` is what the client trusts instead.
 - ``world.server(...)``, ``world.cluster(...)``: real servers; ``world.once_up(deed)`` does
   something to them as soon as they run, ``world.hold(server, n)`` takes their connections.
-- ``world.host_file(path, text)``: a file of the client's host; ``world.client_environ``: its
+- ``world.host_file(path, text)``: a file of the client's host, which is a quiet Linux otherwise
+  (:mod:`refused.lab.host`); ``world.client_environ``: its
   environment variables. ``world.secret()`` makes a key that must never be seen in any output.
 
 What a relay cannot play (unacknowledged data, ICMP, packet sizes) needs a real kernel: such a

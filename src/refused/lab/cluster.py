@@ -270,12 +270,12 @@ class Announced:
         # CLUSTER SLOTS, of CLUSTER SHARDS, or the primary in ROLE.
         node = next((self._places[i] for i in reply if type(i) is int and i in self._places), None)
         if node is None:
-            return [self.everything(item) for item in reply]
-        return [self._of_node(item, node) for item in reply]
+            return _like(reply, [self.everything(item) for item in reply])
+        return _like(reply, [self._of_node(item, node) for item in reply])
 
     def _of_node(self, item: resp.Reply, node: Node) -> resp.Reply:
         if isinstance(item, list):
-            return [self._of_node(inner, node) for inner in item]
+            return _like(item, [self._of_node(inner, node) for inner in item])
         if isinstance(item, bytes):
             return self._host(item.decode(), node).encode()
         return node.port if type(item) is int and item in self._places else item
@@ -301,6 +301,11 @@ def _shares(count: int) -> list[list[tuple[int, int]]]:
     """Deal the slots out in equal parts."""
     edges = [SLOTS * at // count for at in range(count + 1)]
     return [[(first, after - 1)] for first, after in itertools.pairwise(edges)]
+
+
+def _like(old: list[resp.Reply], items: list[resp.Reply]) -> list[resp.Reply]:
+    """Return *items* as the kind of list that *old* is."""
+    return old.like(items) if isinstance(old, resp.Flat) else items
 
 
 def _text(reply: resp.Reply) -> str:

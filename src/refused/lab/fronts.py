@@ -608,8 +608,8 @@ class Answers(Front):
     """Sits between client and server and changes what is said, for what no open server can say.
 
     *script* maps a command (``"GET"``, ``"CLUSTER SLOTS"``, ``"*"`` for any) to a line, or is a
-    function of the request's words. Each use names the source of the words it puts in. Rewritten
-    replies reach the client as RESP2; the rest passes byte for byte.
+    function of the request's words. Each use names the source of the words it puts in. What no line
+    concerns passes byte for byte.
     """
 
     def __init__(self, inner: Front, script: Script) -> None:

@@ -15,6 +15,18 @@ _AGGREGATES = {b"*": 1, b"~": 1, b">": 1, b"%": 2, b"|": 2}
 _BULKS = (b"$", b"=", b"!")
 
 
+class Flat(list["Reply"]):
+    """A map, set or push of RESP3 as a flat list that remembers what it was."""
+
+    kind = b"*"
+
+    def like(self, items: list[Reply]) -> Flat:
+        """Return other *items* in the same kind."""
+        made = Flat(items)
+        made.kind = self.kind
+        return made
+
+
 class ServerError(Exception):
     """An error reply; the text as the server sent it."""
 
@@ -30,7 +42,7 @@ def encode(*words: str | bytes | int) -> bytes:
 
 
 def encode_reply(reply: Reply) -> bytes:  # noqa: PLR0911  # one for each type
-    """Return *reply* as a RESP2 server sends it: text as a simple string, bytes as a bulk."""
+    """Return *reply* as a server sends it: text as a simple string, bytes as a bulk."""
     if isinstance(reply, ServerError):
         return b"-%b\r\n" % str(reply).encode()
     if isinstance(reply, str):
@@ -40,7 +52,11 @@ def encode_reply(reply: Reply) -> bytes:  # noqa: PLR0911  # one for each type
     if reply is None:
         return b"$-1\r\n"
     if isinstance(reply, list):
-        return b"*%d\r\n" % len(reply) + b"".join(encode_reply(item) for item in reply)
+        kind = reply.kind if isinstance(reply, Flat) else b"*"
+        head = b"%b%d\r\n" % (kind, len(reply) // _AGGREGATES[kind])
+        return head + b"".join(encode_reply(item) for item in reply)
+    if isinstance(reply, bool):
+        return b"#t\r\n" if reply else b"#f\r\n"
     if isinstance(reply, float):
         return encode_reply(repr(reply).encode())
     return b":%d\r\n" % reply
@@ -87,7 +103,11 @@ def _decode(data: bytes, at: int) -> tuple[Reply, int]:  # noqa: C901, PLR0911, 
         for _ in range(int(head) * _AGGREGATES[kind]):
             item, at = _decode(data, at)
             items.append(item)
-        return items, at
+        if kind == b"*":
+            return items, at
+        flat = Flat(items)
+        flat.kind = kind
+        return flat, at
     if kind in _BULKS:
         if int(head) < 0:
             return None, at

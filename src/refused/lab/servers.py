@@ -287,7 +287,7 @@ class Server:
         """End the process with SIGKILL; the folder stays, and :meth:`start` begins anew."""
         if self._process is None:
             return
-        with contextlib.suppress(ProcessLookupError):
+        with contextlib.suppress(ProcessLookupError, PermissionError):  # Darwin, for a zombie
             os.killpg(self._process.pid, signal.SIGKILL)
         self._process.wait()
         guard().tell("gone", self._process.pid)

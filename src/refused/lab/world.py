@@ -21,6 +21,7 @@ from typing import TYPE_CHECKING, Any, Self
 
 from refused.lab import resp
 from refused.lab.cluster import Cluster
+from refused.lab.host import QUIET_LINUX
 from refused.lab.names import DnsServer, Zone
 from refused.lab.network import Network, Vantage
 from refused.lab.servers import NoServer, Server, in_parallel, temporary_folder
@@ -31,11 +32,6 @@ if TYPE_CHECKING:
     from refused.lab.certificates import Authority
     from refused.lab.fronts import Call, Front
 
-# What a quiet Linux host has. 168.63.129.16 is Azure's resolver, as a virtual machine is told it.
-_HOST_FILES = {
-    "/etc/hosts": "127.0.0.1 localhost\n::1 localhost ip6-localhost ip6-loopback\n",
-    "/etc/resolv.conf": "nameserver 168.63.129.16\n",
-}
 HERE = "here"
 CLIENT_IP = "203.0.113.7"
 
@@ -64,7 +60,7 @@ class World:
         self._folder: Path | None = None
         self._servers: list[Server | Cluster] = []
         self._places: dict[str, Vantage] = {}
-        self._files = dict(_HOST_FILES)
+        self._files = dict(QUIET_LINUX)
         self._authorities: dict[object, Authority] = {}
         self._deeds: list[Callable[[], object]] = []
         self._undo: list[Callable[[], object]] = []
@@ -160,7 +156,7 @@ class World:
     def ca_file(self) -> str | None:
         """The CA file that the client trusts; ``None`` in a world without TLS."""
         if self.trusts is None and self._authorities:
-            return next(iter(self._authorities.values())).ca_file
+            return self.authority().ca_file
         return self.trusts
 
     @property
@@ -214,7 +210,6 @@ class World:
             self._undo.pop()()
         if self._folder is not None:
             shutil.rmtree(self._folder, ignore_errors=True)
-            self._folder = None
 
     def _write_host(self) -> None:
         for path, text in self._files.items():
