@@ -1,0 +1,98 @@
+# What a person or CI does with this project. Needs make and a Python of at least 3.11; the network
+# only once, to fetch what requirements/ locks. `make` alone says what there is.
+
+SHELL := /bin/sh
+VENV := .venv
+PY := $(VENV)/bin/python
+PYTHONS := 3.11 3.12 3.13
+UV_VERSION := 0.13.9
+PYTEST_ARGS ?= -n auto --dist loadfile
+# With REPORTS=DIR every test run leaves a JUnit file there, for CI to count.
+junit = $(if $(REPORTS),--junitxml=$(REPORTS)/$(1).xml)
+
+# A change of the locks or of the project's metadata makes the environment again, nothing else does.
+LAB_READY := $(VENV)/.ready-lab
+DEV_READY := $(VENV)/.ready-dev
+
+.DEFAULT_GOAL := help
+.PHONY: help demo test test-all lint format docs docs-check bench lock wheel clean
+# A half-made environment is no environment.
+.DELETE_ON_ERROR:
+
+help: ## say what there is
+	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed 's/:.*## /\t/' | expand -t 12
+
+# Installing compiles byte code, and so do we for our own tree: with PYTHONDONTWRITEBYTECODE set,
+# Python would otherwise compile every module anew at each start.
+define install
+	@test -x $(1)/bin/python || "$$(tools/find-python $(3))" -m venv $(1)
+	$(1)/bin/python -m pip install --quiet --disable-pip-version-check --require-hashes -r $(2)
+	$(1)/bin/python -m pip install --quiet --disable-pip-version-check --no-deps --no-build-isolation --editable .
+	$(1)/bin/python -m compileall -q src
+endef
+
+$(LAB_READY): requirements/lab.txt pyproject.toml
+	$(call install,$(VENV),requirements/lab.txt,)
+	@touch $@
+
+$(DEV_READY): requirements/dev.txt pyproject.toml
+	$(call install,$(VENV),requirements/dev.txt,)
+	@touch $(LAB_READY) $@
+
+# One environment for each Python of test-all: .venv-3.11 and so on.
+.venv-%/.ready-dev: requirements/dev.txt pyproject.toml
+	$(call install,.venv-$*,requirements/dev.txt,$*)
+	@touch $@
+
+demo: $(LAB_READY) ## diagnose a broken and a healthy cache of the lab
+	@$(PY) -m compileall -q src
+	@echo '$$ refused diagnose lab:firewall-ip-blocked'
+	@$(VENV)/bin/refused diagnose lab:firewall-ip-blocked; test $$? -eq 1
+	@echo
+	@echo '$$ refused diagnose lab:healthy'
+	@$(VENV)/bin/refused diagnose lab:healthy
+
+test: $(DEV_READY) ## set everything up and run the quick tests
+	$(PY) -m pytest -m "not kernel and not slow" $(PYTEST_ARGS) $(call junit,quick)
+
+test-all: $(PYTHONS:%=test-all-%) ## all tests on every Python that is supported; as root on Linux with kernel worlds
+
+test-all-%: .venv-%/.ready-dev
+	.venv-$*/bin/python -m pytest $(PYTEST_ARGS) $(call junit,all-$*)
+
+lint: $(DEV_READY) ## style, types, and who may import whom
+	$(VENV)/bin/ruff check
+	$(VENV)/bin/ruff format --check
+	$(VENV)/bin/mypy
+	$(VENV)/bin/lint-imports
+
+format: $(DEV_READY) ## let ruff set the code
+	$(VENV)/bin/ruff check --fix-only --quiet
+	$(VENV)/bin/ruff format --quiet
+
+docs: $(DEV_READY) ## build the causes' pages and the site
+	$(PY) docs/build_causes.py
+	$(VENV)/bin/mkdocs build --strict --quiet
+
+docs-check: $(DEV_READY) ## say whether the documentation is whole and fresh; change nothing
+	$(PY) docs/build_causes.py --check
+	$(VENV)/bin/mkdocs build --strict --quiet
+
+bench: $(DEV_READY) ## time what a cold start costs, from an installed wheel
+	$(PY) bench/cold_start.py
+
+wheel: $(DEV_READY) ## build the wheel and the source archive in dist/
+	$(PY) -m build --no-isolation
+
+# Hashes of every file for every platform and Python; --universal marks what only some of them need.
+compile = .venv-lock/bin/uv pip compile --quiet --universal --python-version 3.11 \
+	--generate-hashes --no-header --no-emit-index-url --no-emit-find-links $(LOCK_ARGS)
+
+lock: ## write requirements/ anew (LOCK_ARGS=--upgrade to take newer releases)
+	@test -x .venv-lock/bin/python || "$$(tools/find-python)" -m venv .venv-lock
+	.venv-lock/bin/python -m pip install --quiet --disable-pip-version-check uv==$(UV_VERSION)
+	$(compile) pyproject.toml --extra lab --group dev --output-file requirements/dev.txt
+	$(compile) pyproject.toml --extra lab --group build --constraint requirements/dev.txt --output-file requirements/lab.txt
+
+clean: ## remove what make has made
+	rm -rf .venv .venv-* build dist site .mypy_cache .pytest_cache .ruff_cache .import_linter_cache .hypothesis

@@ -1,0 +1,133 @@
+"""What holds for every test: a clean environment, visible skips, and none of them in CI."""
+
+from __future__ import annotations
+
+import functools
+import os
+import subprocess
+import sys
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import pytest
+from hypothesis import HealthCheck, settings
+
+if TYPE_CHECKING:
+    from collections.abc import Generator, Iterator
+
+ROOT = Path(__file__).resolve().parent.parent
+
+# Read before the environment is cleared for the tests.
+MAY_NOT_SKIP = os.environ.get("REFUSED_NO_SKIP") == "1"
+SHARED = Path(os.environ.get("REFUSED_SHARED") or ROOT.parent / "shared")
+PROFILE = os.environ.get("HYPOTHESIS_PROFILE") or ("ci" if os.environ.get("CI") else "dev")
+
+# What may be skipped even where REFUSED_NO_SKIP is set: what a CI machine cannot always have.
+ALLOWED_SKIPS = (
+    "needs Python 3.8",  # long out of support; no distribution of today carries it
+    "needs IPv6",  # many runners have none, not even on loopback
+)
+
+# A developer's own settings must not decide a test. Names are compared in upper case.
+FOREIGN_PREFIXES = ("AZURE_", "ARM_", "REFUSED_", "IDENTITY_", "MSI_", "REDISCLI_", "CLICOLOR")
+FOREIGN_SUFFIXES = ("_PROXY",)
+FOREIGN = frozenset(
+    {
+        "SSL_CERT_FILE",
+        "SSL_CERT_DIR",
+        "REQUESTS_CA_BUNDLE",
+        "CURL_CA_BUNDLE",
+        "KUBECONFIG",
+        "NO_COLOR",
+        "FORCE_COLOR",
+        "REDIS_URL",
+    }
+)
+
+settings.register_profile("dev", max_examples=50, deadline=None)
+settings.register_profile(
+    "ci",
+    max_examples=300,
+    deadline=None,  # a busy runner is slow, not wrong
+    derandomize=True,  # a red run can be repeated
+    suppress_health_check=[HealthCheck.too_slow],
+)
+settings.load_profile(PROFILE)
+
+
+def is_foreign(name: str) -> bool:
+    """Whether the environment variable *name* could change what the program under test does."""
+    upper = name.upper()
+    return (
+        upper in FOREIGN
+        or upper.startswith(FOREIGN_PREFIXES)
+        or upper.endswith(FOREIGN_SUFFIXES)
+    )
+
+
+def _clear(patch: pytest.MonkeyPatch) -> None:
+    for name in filter(is_foreign, list(os.environ)):
+        patch.delenv(name)
+
+
+@pytest.fixture(scope="session", autouse=True)
+def _clean_session() -> Iterator[None]:
+    """Clear the environment before any fixture that outlives a test looks at it."""
+    with pytest.MonkeyPatch.context() as patch:
+        _clear(patch)
+        yield
+
+
+@pytest.fixture(autouse=True)
+def _clean_environment(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Give every test the same environment, whatever a longer-lived fixture has set."""
+    _clear(monkeypatch)
+
+
+@pytest.fixture(scope="session")
+def shared() -> Path:
+    """Return the folder of shared material; a test that asks for it is marked ``shared``."""
+    return SHARED
+
+
+@functools.cache
+def _kernel_is_ours() -> bool:
+    """Whether this process may make network namespaces."""
+    if sys.platform != "linux" or os.geteuid() != 0:
+        return False
+    try:
+        made = subprocess.run(["unshare", "--net", "true"], capture_output=True, check=False)
+    except FileNotFoundError:
+        return False
+    return made.returncode == 0
+
+
+def pytest_runtest_setup(item: pytest.Item) -> None:
+    """Skip, visibly, what this machine cannot run."""
+    if item.get_closest_marker("kernel") and not _kernel_is_ours():
+        pytest.skip("needs root on Linux, to make network namespaces")
+    if item.get_closest_marker("shared") and not SHARED.is_dir():
+        pytest.skip("needs the folder of shared material: set REFUSED_SHARED")
+
+
+@pytest.hookimpl(wrapper=True)
+def pytest_runtest_makereport(
+    item: pytest.Item, call: pytest.CallInfo[None]
+) -> Generator[None, pytest.TestReport, pytest.TestReport]:
+    """Turn a skip into a failure where nothing that CI can have may be missing."""
+    report = yield
+    if MAY_NOT_SKIP and report.skipped and not hasattr(report, "wasxfail") and call.excinfo:
+        reason = str(call.excinfo.value)
+        if not reason.removeprefix("Skipped: ").startswith(ALLOWED_SKIPS):
+            report.outcome = "failed"
+            report.longrepr = f"{item.nodeid} may not be skipped here: {reason}"
+    return report
+
+
+def pytest_collectreport(report: pytest.CollectReport) -> None:
+    """Treat a module skipped as a whole like the tests in it."""
+    if MAY_NOT_SKIP and report.skipped and isinstance(report.longrepr, tuple):
+        reason = report.longrepr[2]
+        if not reason.removeprefix("Skipped: ").startswith(ALLOWED_SKIPS):
+            report.outcome = "failed"
+            report.longrepr = f"{report.nodeid} may not be skipped here: {reason}"
