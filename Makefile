@@ -79,7 +79,7 @@ docs-check: $(DEV_READY) ## say whether the documentation is whole and fresh; ch
 	$(VENV)/bin/mkdocs build --strict --quiet
 
 bench: $(DEV_READY) ## time what a cold start costs, from an installed wheel
-	$(PY) bench/cold_start.py
+	$(PY) benchmarks/cold_start.py
 
 wheel: $(DEV_READY) ## build the wheel and the source archive in dist/
 	$(PY) -m build --no-isolation

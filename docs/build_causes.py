@@ -56,7 +56,9 @@ def split(docstring: str) -> tuple[str, dict[str, str]]:
 
     A heading is a line at the margin with indented text right below it.
     """
-    lead, *blocks = re.split(r"^(?=\S[^\n]*\n[ \t]+\S)", docstring.strip() + "\n", flags=re.M)
+    lead, *blocks = re.split(
+        r"^(?=\S[^\n]*\n[ \t]+\S)", docstring.strip() + "\n", flags=re.MULTILINE
+    )
     sections = {}
     for block in blocks:
         heading, _, body = block.partition("\n")

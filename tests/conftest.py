@@ -59,9 +59,7 @@ def is_foreign(name: str) -> bool:
     """Whether the environment variable *name* could change what the program under test does."""
     upper = name.upper()
     return (
-        upper in FOREIGN
-        or upper.startswith(FOREIGN_PREFIXES)
-        or upper.endswith(FOREIGN_SUFFIXES)
+        upper in FOREIGN or upper.startswith(FOREIGN_PREFIXES) or upper.endswith(FOREIGN_SUFFIXES)
     )
 
 
