@@ -9,7 +9,6 @@ its text indented below. What the ``CAUSE`` record knows besides is set around i
 
 from __future__ import annotations
 
-import pkgutil
 import re
 import sys
 import textwrap
@@ -42,12 +41,10 @@ class Page(NamedTuple):
 def pages() -> list[Page]:
     """Read every cause, in the order of the path and then of the alphabet."""
     found = []
-    for module in pkgutil.iter_modules(refused.causes.__path__):
-        room = import_module(f"refused.causes.{module.name}")
-        if hasattr(room, "CAUSE"):
-            summary, sections = split(room.__doc__ or "")
-            source = f"src/refused/causes/{module.name}.py"
-            found.append(Page(room.CAUSE, source, summary, sections))
+    for name in refused.causes.names():
+        module = import_module(f"refused.causes.{name}")
+        summary, sections = split(module.__doc__ or "")
+        found.append(Page(module.CAUSE, f"src/refused/causes/{name}.py", summary, sections))
     return sorted(found, key=lambda page: (HOPS.index(page.cause.hop), page.cause.id))
 
 
