@@ -1,0 +1,25 @@
+"""This host, as any program on it would connect."""
+
+from __future__ import annotations
+
+from refused.probes import tcp
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    import socket
+    from typing import Tuple
+
+    from refused.evidence.observations import TcpDial
+
+
+class Here:
+    """The place where this program runs."""
+
+    name = "here"
+    is_local = True
+
+    def dial(
+        self, address: str, port: int, wait_s: float, purpose: str = "client"
+    ) -> Tuple[socket.socket | None, TcpDial]:
+        """Open a TCP connection directly."""
+        return tcp.dial(address, port, vantage=self.name, wait_s=wait_s, purpose=purpose)
