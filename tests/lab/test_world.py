@@ -135,6 +135,17 @@ def test_any_redis_will_do() -> None:
             assert sock.recv(100) == b"+PONG\r\n"
 
 
+def test_connections_can_be_held_under_a_name() -> None:
+    """As an application that leaks them, for as long as the world is up."""
+    world = World()
+    cache = acr(world)
+    world.hold(cache.server, 5, name="cart")
+    with world:
+        clients = cache.server.command("CLIENT", "LIST")
+        assert isinstance(clients, bytes)
+        assert clients.count(b" name=cart ") == 5
+
+
 def test_the_environment_names_everything() -> None:
     """A plain `refused diagnose` finds its way with it."""
     world = World()

@@ -124,12 +124,20 @@ class World:
         """Do something as soon as everything runs, as filling a server."""
         self._deeds.append(deed)
 
-    def hold(self, server: Server, connections: int) -> None:
-        """Take *connections* of a server once it is up, and keep them."""
+    def hold(self, server: Server, connections: int, name: str = "") -> None:
+        """Take *connections* of a server once it is up, and keep them.
+
+        With a *name* they log in as the application does and are called so in ``CLIENT LIST``.
+        """
 
         def take() -> None:
             for _ in range(connections):
-                self._undo.append(_seat(server.port).close)
+                seat = _seat(server.port)
+                self._undo.append(seat.close)
+                if name and server.password is not None:
+                    seat.ask("AUTH", server.password)
+                if name:
+                    seat.ask("CLIENT", "SETNAME", name)
 
         self.once_up(take)
 
