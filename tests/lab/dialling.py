@@ -19,7 +19,7 @@ ADDRESS, PORT, CLIENT = "20.42.65.90", 6380, "203.0.113.7"
 SOON_S = 0.3  # silence lasts for ever; we listen for as long
 
 
-class Declined(Exception):  # noqa: N818
+class Declined(Exception):
     """The vantage point answered the dial with this SOCKS code."""
 
     @property

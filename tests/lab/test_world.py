@@ -81,7 +81,7 @@ def test_a_managed_redis_shows_what_its_policy_lets_it(policy: str, word: bytes)
 
 
 @pytest.mark.parametrize(("linked", "address"), [(True, "10.1.0.4"), (False, "20.42.65.90")])
-def test_a_private_endpoint_changes_the_chain(linked: bool, address: str) -> None:  # noqa: FBT001
+def test_a_private_endpoint_changes_the_chain(linked: bool, address: str) -> None:
     """The alias is there in either case; where it leads depends on the link."""
     world = World()
     cache = acr(world)

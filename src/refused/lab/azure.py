@@ -6,7 +6,7 @@ are silent, the public name leads through one alias to the address, and the fron
 TLS turns callers away at the connection limit as upstream Redis does, before the handshake.
 """
 
-# ruff: noqa: ANN401, D417, FBT003, PLR0913  # one call describes a cache; most of it goes without saying
+# ruff: noqa: FBT003  # one call describes a cache; most of it goes without saying
 
 from __future__ import annotations
 

@@ -57,7 +57,7 @@ class Cluster:
         slots: Sequence[Sequence[tuple[int, int]]] | None = None,
         endpoint: str = "ip",
         data: Mapping[str, str | bytes] | None = None,
-        **server: Any,  # noqa: ANN401  # as Server takes them
+        **server: Any,  # as Server takes them
     ) -> None:
         self.nodes = (*primaries, *replicas)
         self.endpoint = endpoint

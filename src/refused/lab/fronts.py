@@ -131,7 +131,7 @@ class Tls(Front):
     *client_ca* is the PEM file of those who vouch for clients, where they must show a certificate.
     """
 
-    def __init__(  # noqa: PLR0913  # what a listener can be set to
+    def __init__(  # what a listener can be set to
         self,
         inner: Front,
         certificate: Certificate,

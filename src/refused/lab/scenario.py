@@ -18,7 +18,7 @@ if TYPE_CHECKING:
 Build = Callable[[World], object]
 
 
-class UnknownScenario(KeyError):  # noqa: N818  # the contract's word
+class UnknownScenario(KeyError):  # the contract's word
     """No scenario bears that id; the message names those that come near."""
 
     def __str__(self) -> str:
@@ -62,7 +62,7 @@ class Scenario:
         return world
 
 
-def scenario(  # noqa: PLR0913  # what there is to say of one
+def scenario(  # what there is to say of one
     id: str,  # noqa: A002  # the contract's word
     title: str,
     *,

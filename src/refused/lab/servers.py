@@ -28,7 +28,7 @@ START_WAIT_S = 10.0
 ADMIN = "lab-admin"  # the lab's own way in, whatever a scenario does to the other users
 
 
-class NoServer(RuntimeError):  # noqa: N818  # says it all
+class NoServer(RuntimeError):  # says it all
     """No server program was found, or it did not start; the message says what to do."""
 
 
@@ -200,7 +200,7 @@ class Server:
         program: The server to run instead of the one that :func:`program` finds.
     """
 
-    def __init__(  # noqa: PLR0913  # a configuration has many lines
+    def __init__(  # a configuration has many lines
         self,
         *,
         config: Sequence[str] = (),

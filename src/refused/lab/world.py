@@ -68,13 +68,13 @@ class World:
 
     # --- declaring ------------------------------------------------------------------------------
 
-    def server(self, **options: Any) -> Server:  # noqa: ANN401
+    def server(self, **options: Any) -> Server:
         """Add a real server; the options are :class:`refused.lab.servers.Server`'s."""
         server = Server(**{"program": self.program, **options})
         self._servers.append(server)
         return server
 
-    def cluster(self, *args: Any, **options: Any) -> Cluster:  # noqa: ANN401
+    def cluster(self, *args: Any, **options: Any) -> Cluster:
         """Add a real cluster; the arguments are :class:`refused.lab.cluster.Cluster`'s."""
         cluster = Cluster(*args, **{"program": self.program, **options})
         self._servers.append(cluster)
@@ -101,7 +101,7 @@ class World:
         self._places[name] = place
         return place
 
-    def authority(self, **options: Any) -> Authority:  # noqa: ANN401
+    def authority(self, **options: Any) -> Authority:
         """Return a certificate authority, the same one for the same options."""
         from refused.lab.certificates import Authority
 
