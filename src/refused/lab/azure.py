@@ -6,8 +6,6 @@ are silent, the public name leads through one alias to the address, and the fron
 TLS turns callers away at the connection limit as upstream Redis does, before the handshake.
 """
 
-# ruff: noqa: FBT003  # one call describes a cache; most of it goes without saying
-
 from __future__ import annotations
 
 from dataclasses import dataclass, field
@@ -128,7 +126,18 @@ def acr(
     world.closed(address, Silent())
     world.zone.chain(host, f"{name}-redis.westeurope.cloudapp.azure.com", to=[address], ttl_s=10)
     cache = Cache(
-        "acr", name, host, address, 6380, key, tls, plain, real, True, shown, cluster, fronts
+        "acr",
+        name,
+        host,
+        address,
+        6380,
+        key,
+        tls,
+        plain,
+        real,
+        certificate=shown,
+        cluster=cluster,
+        node_fronts=fronts,
     )
     world.target = world.target or cache.target()
     return cache
@@ -175,7 +184,18 @@ def amr(
     world.closed(address, Silent())
     world.zone.a(host, address, ttl_s=10)
     cache = Cache(
-        "amr", name, host, address, 10000, key, tls, plain, real, True, shown, cluster, fronts
+        "amr",
+        name,
+        host,
+        address,
+        10000,
+        key,
+        tls,
+        plain,
+        real,
+        certificate=shown,
+        cluster=cluster,
+        node_fronts=fronts,
     )
     world.target = world.target or cache.target()
     return cache
@@ -254,7 +274,9 @@ def plain_redis(
         front = Tls(plain, shown)
     world.at(address, port, front)
     world.zone.a(host, address)
-    cache = Cache("redis", host, host, address, port, password, front, plain, real, tls, shown)
+    cache = Cache(
+        "redis", host, host, address, port, password, front, plain, real, tls=tls, certificate=shown
+    )
     world.target = world.target or cache.target(form="url")
     return cache
 
