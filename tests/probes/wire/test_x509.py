@@ -17,7 +17,7 @@ from cryptography.x509.name import _ASN1Type
 from cryptography.x509.oid import NameOID
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from tests.probes.wire.garbage import PATIENCE_S, cpu_seconds, mutated
+from tests.probes.wire.garbage import MODEST, PATIENCE_S, cpu_seconds, mutated
 
 from refused.probes.wire.x509 import BadCertificate, parse_certificate
 
@@ -81,7 +81,7 @@ def _certificate(
     dates: tuple[dt.datetime, dt.datetime],
     serial: int = 1,
     alternatives: tuple[x509.GeneralName, ...] = (),
-    is_ca: bool | None = None,  # noqa: FBT001 - drawn
+    is_ca: bool | None = None,
 ) -> bytes:
     subject, issuer = names
     builder = (
@@ -133,6 +133,7 @@ def _epoch_s(date: dt.datetime) -> float:
     return calendar.timegm(date.utctimetuple())
 
 
+@MODEST
 @given(CERTIFICATES)
 def test_a_certificate_reads_as_in_cryptography(der: bytes) -> None:
     """Names, dates, alternative names, serial and constraints, whatever is in them."""
@@ -359,7 +360,7 @@ def test_alternative_names_of_other_make_are_left_out() -> None:
         (_sequence(_der(2, b"\1")), False),
     ],
 )
-def test_only_who_says_so_is_a_ca(constraints: bytes, is_ca: bool) -> None:  # noqa: FBT001 - a table
+def test_only_who_says_so_is_a_ca(constraints: bytes, is_ca: bool) -> None:
     """A path length alone does not make one."""
     critical = _der(1, b"\xff")
     wrapped = _der(0xA3, _sequence(_extension(b"\x55\x1d\x13", constraints, critical)))

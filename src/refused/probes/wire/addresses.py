@@ -1,6 +1,5 @@
 """IP addresses as text, without :mod:`ipaddress`, which costs more to load than to do without."""
 
-# ruff: noqa: PLR2004 - 4 and 16 bytes are what addresses are made of
 from __future__ import annotations
 
 

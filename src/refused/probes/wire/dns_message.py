@@ -1,6 +1,5 @@
 """Questions to a resolver as bytes, and its answers read back (RFC 1035, RFC 6891)."""
 
-# ruff: noqa: PLR2004 - the numbers are those of the message format (RFC 1035, section 4)
 from __future__ import annotations
 
 import struct
@@ -13,7 +12,7 @@ from refused.probes.wire.first_bytes import printable_text
 _IN = 1
 _A, _CNAME, _SOA, _AAAA, _OPT = 1, 5, 6, 28, 41
 
-# OPT: root name, type 41, 1232 bytes of UDP payload, no flags. 1232 fits every path unbroken.
+# OPT: root name, type 41, 1232 bytes of UDP payload (the least MTU of IPv6 less headers), no flags.
 _EDNS = b"\0" + b"\0\x29" + b"\x04\xd0" + b"\0\0\0\0" + b"\0\0"
 
 # Types whose whole value is one name: NS, CNAME, PTR, DNAME.
@@ -32,11 +31,11 @@ _MOST_POINTERS = 127
 _CURT = (1, 2, 4, 5)
 
 
-class BadName(ValueError):  # noqa: N818 - a finding about the name
+class BadName(ValueError):
     """A name that cannot be asked for; the message says why."""
 
 
-class GarbledMessage(ValueError):  # noqa: N818 - a finding about the peer
+class GarbledMessage(ValueError):
     """Bytes that are no answer to the question that was asked; the message says why."""
 
 
@@ -108,6 +107,7 @@ def parse_response(data: bytes, ident: int, name: str, qtype: int) -> DnsReply:
 
     Raises:
         GarbledMessage: It is another question's answer, or no well-formed message.
+        BadName: *name* is one that cannot have been asked for.
     """
     if not 12 <= len(data) <= 65535:
         raise GarbledMessage(f"{len(data)} bytes are no DNS message")

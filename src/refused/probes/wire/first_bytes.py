@@ -1,6 +1,5 @@
 """What the first bytes of a stranger look like, and how to show them without harm."""
 
-# ruff: noqa: PLR2004 - the numbers are those of the protocols that are told apart
 from __future__ import annotations
 
 TYPE_CHECKING = False
@@ -93,7 +92,7 @@ def _is_resp(head: bytes) -> bool:
 def _is_http(head: bytes) -> bool:
     if head.startswith((b"HTTP/", b"PRI * HTTP/2.0")):
         return True
-    # Apache takes a bare `PING` for HTTP/0.9 and answers with the page alone.
+    # A server that takes a bare `PING` for HTTP/0.9 answers with the page alone.
     return head[:64].lstrip().lower().startswith((b"<!doctype html", b"<html")) or _is_http2(head)
 
 
@@ -108,7 +107,7 @@ def _is_http2(head: bytes) -> bool:
 
 
 def _is_tls(head: bytes) -> bool:
-    if len(head) < 3 or not 20 <= head[0] <= 23 or head[1] != 3 or head[2] > 4:
+    if len(head) < 3 or not 20 <= head[0] <= 23 or head[1] != 3 or head[2] > 3:
         return False
     return len(head) < 5 or 0 < int.from_bytes(head[3:5], "big") <= 16384 + 2048
 
@@ -118,7 +117,7 @@ def _is_ssh(head: bytes) -> bool:
 
 
 def _is_smtp(head: bytes) -> bool:
-    # 421 and 554 are how a mail server turns a stranger away. Source: RFC 5321, 4.2.
+    # 421 and 554 are how a mail server turns a stranger away. Source: RFC 5321, 3.1 and 3.8.
     return head.startswith((b"220", b"421", b"554")) and b"SMTP" in _greeting(head)
 
 

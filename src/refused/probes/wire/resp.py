@@ -3,7 +3,6 @@
 Source: https://redis.io/docs/latest/develop/reference/protocol-spec/
 """
 
-# ruff: noqa: PLR2004 - the numbers are those of the protocol and of its replies
 from __future__ import annotations
 
 from refused.evidence.observations import ClusterNode
@@ -81,7 +80,7 @@ _LONG_LINES = {
 }
 
 
-class NotResp(ValueError):  # noqa: N818 - a finding about the peer, not a failure of ours
+class NotResp(ValueError):
     """Bytes that no Redis sends.
 
     Attributes:

@@ -1,6 +1,5 @@
 """The little of TLS that the system's library does not tell: alerts, and a hello for a short no."""
 
-# ruff: noqa: PLR2004 - the numbers are those of the record layer (RFC 8446, section 5.1)
 from __future__ import annotations
 
 # Source: RFC 8446, section 6; RFC 5246, section 7.2; RFC 6066, section 9; and the TLS Alerts

@@ -4,7 +4,6 @@ The standard library shows a peer's certificate only when it has verified it, an
 interest are those that do not verify.
 """
 
-# ruff: noqa: PLR2004 - the numbers are those of DER and of the calendar
 from __future__ import annotations
 
 from refused.evidence.observations import Certificate
@@ -59,7 +58,7 @@ _LONGEST_OID = 64
 _DAYS_BEFORE_MONTH = (0, 31, 59, 90, 120, 151, 181, 212, 243, 273, 304, 334, 365)
 
 
-class BadCertificate(ValueError):  # noqa: N818 - a finding about the peer, not a failure of ours
+class BadCertificate(ValueError):
     """Bytes that are no certificate; the message says where they stop being one."""
 
 
@@ -205,7 +204,7 @@ def _epoch_s(der: bytes, time: Element) -> float:
     raw = der[start:end]
     width = {_UTC_TIME: 2, _GENERALIZED_TIME: 4}.get(tag, 0)
     digits = raw[:-1]
-    # Certificates of the nineties leave out the seconds.
+    # Old certificates may leave out the seconds, as ASN.1 lets them.
     fits = width and len(digits) in {width + 8, width + 10} and digits.isdigit()
     _hold(bool(fits) and raw.endswith(b"Z"), f"{raw[:20]!r} is no date")
     year = int(digits[:width])
