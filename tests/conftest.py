@@ -108,24 +108,33 @@ def pytest_runtest_setup(item: pytest.Item) -> None:
         pytest.skip("needs the folder of shared material: set REFUSED_SHARED")
 
 
+def _may_be_skipped(reason: str) -> bool:
+    return not MAY_NOT_SKIP or reason.removeprefix("Skipped: ").startswith(ALLOWED_SKIPS)
+
+
 @pytest.hookimpl(wrapper=True)
 def pytest_runtest_makereport(
     item: pytest.Item, call: pytest.CallInfo[None]
 ) -> Generator[None, pytest.TestReport, pytest.TestReport]:
     """Turn a skip into a failure where nothing that CI can have may be missing."""
     report = yield
-    if MAY_NOT_SKIP and report.skipped and not hasattr(report, "wasxfail") and call.excinfo:
+    if report.skipped and not hasattr(report, "wasxfail") and call.excinfo:
         reason = str(call.excinfo.value)
-        if not reason.removeprefix("Skipped: ").startswith(ALLOWED_SKIPS):
+        if not _may_be_skipped(reason):
             report.outcome = "failed"
             report.longrepr = f"{item.nodeid} may not be skipped here: {reason}"
     return report
 
 
-def pytest_collectreport(report: pytest.CollectReport) -> None:
-    """Treat a module skipped as a whole like the tests in it."""
-    if MAY_NOT_SKIP and report.skipped and isinstance(report.longrepr, tuple):
+@pytest.hookimpl(wrapper=True)
+def pytest_make_collect_report(
+    collector: pytest.Collector,
+) -> Generator[None, pytest.CollectReport, pytest.CollectReport]:
+    """Treat a module that is skipped as a whole like the tests in it."""
+    report = yield
+    if report.skipped and isinstance(report.longrepr, tuple):
         reason = report.longrepr[2]
-        if not reason.removeprefix("Skipped: ").startswith(ALLOWED_SKIPS):
+        if not _may_be_skipped(reason):
             report.outcome = "failed"
-            report.longrepr = f"{report.nodeid} may not be skipped here: {reason}"
+            report.longrepr = f"{collector.nodeid} may not be skipped here: {reason}"
+    return report
