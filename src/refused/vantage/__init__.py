@@ -10,7 +10,7 @@ if TYPE_CHECKING:
     import socket
     from typing import Protocol, Tuple
 
-    from refused.evidence.observations import TcpDial
+    from refused.evidence.observations import DialPurpose, TcpDial
 
     class Vantage(Protocol):
         """A place to look from.
@@ -24,9 +24,9 @@ if TYPE_CHECKING:
         is_local: bool
 
         def dial(
-            self, address: str, port: int, wait_s: float, purpose: str = "client"
+            self, address: str, port: int, wait_s: float, purpose: DialPurpose = "client"
         ) -> Tuple[socket.socket | None, TcpDial]:
-            """Open a TCP connection from there."""
+            """Open a TCP connection from there; its socket is blocking and has no time limit."""
 
 
 class BadVantage(ValueError):

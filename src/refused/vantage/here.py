@@ -1,4 +1,7 @@
-"""This host, as any program on it would connect."""
+"""This host, as any program on it would connect.
+
+The module keeps to Python 3.8 and the standard library: it travels to remote hosts.
+"""
 
 from __future__ import annotations
 
@@ -9,7 +12,7 @@ if TYPE_CHECKING:
     import socket
     from typing import Tuple
 
-    from refused.evidence.observations import TcpDial
+    from refused.evidence.observations import DialPurpose, TcpDial
 
 
 class Here:
@@ -19,7 +22,7 @@ class Here:
     is_local = True
 
     def dial(
-        self, address: str, port: int, wait_s: float, purpose: str = "client"
+        self, address: str, port: int, wait_s: float, purpose: DialPurpose = "client"
     ) -> Tuple[socket.socket | None, TcpDial]:
-        """Open a TCP connection directly."""
+        """Open a TCP connection directly; the socket is blocking and has no time limit."""
         return tcp.dial(address, port, vantage=self.name, wait_s=wait_s, purpose=purpose)
