@@ -13,7 +13,8 @@ TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
 
-    from refused.evidence.observations import DnsAnswer, HostsEntry, TcpDial
+    from refused.evidence.observations import DnsAnswer, Elsewhere, HostsEntry, TcpDial
+    from refused.evidence.path import Broken
     from refused.evidence.target import Target
 
 __all__ = [
@@ -21,14 +22,19 @@ __all__ = [
     "accepted",
     "aliases",
     "dialled",
+    "fails_elsewhere",
     "is_azure",
     "is_here",
     "is_literal",
     "is_private",
     "is_public",
+    "met_silence",
     "overruled",
     "privatelink_alias",
+    "service_behind",
     "wire_addresses",
+    "without_a_word",
+    "works_elsewhere",
 ]
 
 PRIVATE = frozenset({"private", "shared", "link-local"})
@@ -91,3 +97,41 @@ def overruled(entries: Sequence[HostsEntry], answers: Iterable[DnsAnswer]) -> tu
     if not known:
         return ()
     return tuple(address for entry in entries for address in entry.addresses if address not in known)
+
+
+def service_behind(target: Target | None, answers: Iterable[DnsAnswer]) -> str:
+    """Return the Azure service that the target belongs to, its DNS aliases included.
+
+    A company's own name for a cache is an alias of Azure's; what holds for the service holds then.
+    """
+    if target is None:
+        return "redis"
+    if target.service != "redis":
+        return target.service
+    from refused.service.clouds import service_of
+
+    for alias in aliases(answers):
+        hosting = service_of(alias)
+        if hosting.service != "redis" and not hosting.looks_misspelt:
+            return str(hosting.service)
+    return "redis"
+
+
+def without_a_word(broken: Broken | None) -> bool:
+    """Whether the connection was accepted and then ended before the server said anything."""
+    return broken is not None and broken.hop in ("tls", "resp") and broken.how in ("closed", "reset")
+
+
+def met_silence(broken: Broken | None) -> bool:
+    """Whether the dial was not answered at all."""
+    return broken is not None and broken.hop == "tcp" and broken.how == "silent"
+
+
+def works_elsewhere(others: Iterable[Elsewhere]) -> Elsewhere | None:
+    """Return another vantage point from which the path is healthy, if there is one."""
+    return next((other for other in others if other.healthy), None)
+
+
+def fails_elsewhere(others: Sequence[Elsewhere]) -> Elsewhere | None:
+    """Return another vantage point, where the path fails from all that were tried."""
+    return others[0] if others and not any(other.healthy for other in others) else None

@@ -22,7 +22,7 @@ if TYPE_CHECKING:
     DialOutcome = Literal[
         "accepted", "refused", "silent", "unreachable", "reset", "denied", "no-local-port", "no-descriptor", "proxy-failed", "other"
     ]
-    DialPurpose = Literal["client", "repeat", "control", "node", "sibling-port"]
+    DialPurpose = Literal["client", "repeat", "control", "node", "sibling-port", "dns-address"]
     TlsOutcome = Literal[
         "ok", "untrusted", "name-mismatch", "expired", "not-yet-valid", "alert", "closed", "reset", "silent", "not-tls", "error"
     ]
@@ -207,6 +207,7 @@ class TcpDial(Observation):
         purpose: ``client``: the hop itself. ``repeat``: the same again, to see whether it is
             constant. ``control``: a port that nobody should answer, to unmask an interceptor.
             ``sibling-port``: another port of the same service. ``node``: a cluster node.
+            ``dns-address``: an address that resolvers give and the system does not.
         via: The proxy through which it was dialled, or ``""``.
     """
 

@@ -1,0 +1,65 @@
+"""The connection-tracking table is full, and new connections are dropped.
+
+What is wrong
+    The host, or the node under the pod, tracks every connection in a table of fixed size. When it
+    is full, the first packet of each new connection is dropped without an answer.
+How it looks
+    Connect time-outs at random while open connections work; "nf_conntrack: table full, dropping
+    packet" in the kernel's log.
+What ends it
+    Fewer and longer connections; a larger table (``net.netfilter.nf_conntrack_max``).
+What it is not
+    ``snat-port-exhaustion``: there the table is fine, and the platform has no port.
+Sources
+    Documentation/networking/nf_conntrack-sysctl.rst of the Linux kernel
+    https://learn.microsoft.com/azure/aks/custom-node-configuration
+"""
+
+from __future__ import annotations
+
+from refused.causes.readings import dialled
+from refused.causes.statements import Cause, Clue, Proof, RuledOut
+from refused.evidence.observations import ConntrackUse, TcpDial
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from refused.causes.statements import Statement
+    from refused.evidence.bundle import Evidence
+
+CAUSE = Cause(
+    id="conntrack-table-full",
+    title="the connection-tracking table is full, and new connections are dropped",
+    hop="tcp",
+    shows_at=("tcp",),
+    bucket="capacity",
+    prior=-0.8,
+    needs=(ConntrackUse, TcpDial),
+    remedies=(
+        "share connections and keep them",
+        "raise net.netfilter.nf_conntrack_max on the node, with the memory it takes in mind",
+    ),
+    verify="entries fall below the limit, and dials are accepted",
+    prevent="an alert at 80 % of nf_conntrack_max on every node",
+    expects=(("deeper", "local"), ("elsewhere", "works"), ("again", "recovers")),
+)
+
+FULL, NEAR, ROOMY = 0.98, 0.9, 0.8
+
+
+def judge(evidence: Evidence) -> Iterator[Statement]:
+    """Count the entries against the size of the table."""
+    uses, dials = evidence.all(ConntrackUse), evidence.all(TcpDial)
+    broken = evidence.broken
+    if broken is None or broken.hop != "tcp" or broken.how not in ("silent", "flaky", "denied"):
+        return
+    for use in uses:
+        share = use.entries / use.limit if use.limit else 0.0
+        said = f"{use.entries} of {use.limit} entries of the table are in use"
+        if share >= FULL:
+            yield Proof(because=f"{said}, and dials are not answered", seen=(use, *dialled(dials)))
+        elif share >= NEAR:
+            yield Clue(weight=2.0, because=said, seen=(use,))
+        elif share < ROOMY:
+            yield RuledOut(because=said, seen=(use,))

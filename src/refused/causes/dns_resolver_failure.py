@@ -1,0 +1,80 @@
+"""The resolver itself fails: it does not answer, or cannot tell.
+
+What is wrong
+    The DNS server that the client is told to ask is down, unreachable, overloaded, or forwards to
+    one that is. The name may be perfectly right.
+How it looks
+    "Temporary failure in name resolution" (EAI_AGAIN), SERVFAIL, lookups that take five seconds.
+What ends it
+    A resolver that answers: CoreDNS back up, UDP and TCP port 53 let through, the forwarder for
+    Azure's names set to 168.63.129.16.
+What it is not
+    ``wrong-hostname``: there a resolver answers, and says that the name does not exist.
+Sources
+    resolv.conf(5); RFC 1035 section 4.1.1
+    https://learn.microsoft.com/azure/private-link/private-endpoint-dns-integration
+"""
+
+from __future__ import annotations
+
+from refused.causes.statements import Cause, Clue, Proof, RuledOut
+from refused.evidence.observations import DnsAnswer, NameLookup, Platform, ResolverSettings, Unseen
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from refused.causes.statements import Statement
+    from refused.evidence.bundle import Evidence
+
+CAUSE = Cause(
+    id="dns-resolver-failure",
+    title="the resolver does not answer, or cannot tell",
+    hop="name",
+    shows_at=("name", "address"),
+    bucket="dependency",
+    needs=(DnsAnswer, NameLookup, Platform, ResolverSettings),
+    remedies=(
+        "bring the resolver back, or let UDP and TCP port 53 through to it",
+        "in a virtual network with its own DNS servers, forward Azure's names to 168.63.129.16",
+        "on Kubernetes, look at CoreDNS and at network policies that deny port 53",
+    ),
+    verify="the resolver answers the question for this name within a second",
+    prevent="two resolvers that do not fail together; an alert on SERVFAIL and on slow lookups",
+    expects=(("other-resolver", "differs"), ("elsewhere", "works"), ("again", "recovers")),
+)
+
+# Outcomes on the wire that are the resolver's own failure.
+FAILURES = frozenset({"silent", "servfail", "refused", "unreachable", "garbled", "other"})
+
+
+def judge(evidence: Evidence) -> Iterator[Statement]:
+    """See whether the resolvers answer at all, on the wire and for the system."""
+    answers, lookups = evidence.all(DnsAnswer), evidence.all(NameLookup)
+    settings, platforms = evidence.all(ResolverSettings), evidence.all(Platform)
+    broken = evidence.broken
+    if broken is None or broken.hop not in ("name", "address"):
+        return
+    if broken.how in ("not-found", "no-address"):
+        denied = next((each for each in answers if each.outcome in ("nxdomain", "no-address")), None)
+        if denied is not None:
+            yield RuledOut(because=f"{denied.resolver} does answer", seen=(denied,))
+        return
+    yield Clue(weight=1.6, because=f"the lookup ended with: {broken.how}", seen=(*lookups, *answers), fact="lookup")
+    failed = [each for each in answers if each.outcome in FAILURES]
+    well = next((each for each in answers if each.outcome == "answered"), None)
+    if answers and not [each for each in answers if each.outcome not in FAILURES]:
+        words = ", ".join(dict.fromkeys(f"{each.resolver}: {each.outcome}" for each in failed))
+        yield Proof(because=f"no resolver of this client gave an answer ({words})", seen=tuple(failed))
+    elif well is not None and failed:
+        yield Clue(
+            weight=1.0, because=f"{failed[0].resolver} fails ({failed[0].outcome}) while {well.resolver} answers", seen=(failed[0], well)
+        )
+    elif not answers:
+        yield Unseen(
+            vantage=evidence.vantage, what="DnsAnswer", why="no resolver was asked on the wire", how_to_see="name one with --resolver"
+        )
+    if settings and not settings[0].nameservers:
+        yield Clue(weight=1.6, because="no resolver is configured on this host", seen=settings)
+    if platforms and platforms[0].kind == "kubernetes":
+        yield Clue(weight=0.4, because="in a pod every lookup goes through the cluster's DNS", seen=platforms)

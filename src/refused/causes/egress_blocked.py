@@ -1,0 +1,109 @@
+"""Something on the client's side of the network holds the connection back.
+
+What is wrong
+    This host's packet filter, a corporate firewall, a web application firewall or a forced proxy
+    does not let this port out. Redis clients ignore HTTP proxy variables.
+How it looks
+    Silence, an immediate refusal, or "administratively prohibited" from a router near by; other
+    destinations on the same port fail as well, and from another network it works.
+What ends it
+    An outbound rule for exactly this host name or address and port.
+What it is not
+    ``firewall-ip-blocked``: there the service turns the client away.
+Sources
+    RFC 1812 section 5.2.7.1 (ICMP code 13)
+    https://learn.microsoft.com/azure/azure-cache-for-redis/cache-troubleshoot-connectivity
+"""
+
+from __future__ import annotations
+
+from refused.causes.readings import (
+    dialled,
+    fails_elsewhere,
+    is_here,
+    is_public,
+    met_silence,
+    service_behind,
+    without_a_word,
+    works_elsewhere,
+)
+from refused.causes.statements import Cause, Clue, Proof, RuledOut
+from refused.evidence.observations import DnsAnswer, Elsewhere, ProxyVariables, RedirectRules, RouteLookup, TcpDial
+from refused.service.ports import expected_ports
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from refused.causes.statements import Statement
+    from refused.evidence.bundle import Evidence
+
+CAUSE = Cause(
+    id="egress-blocked",
+    title="something on the client's side of the network holds the connection back",
+    hop="tcp",
+    shows_at=("tcp", "tls", "resp"),
+    bucket="configuration",
+    needs=(DnsAnswer, Elsewhere, ProxyVariables, RedirectRules, RouteLookup, TcpDial),
+    remedies=(
+        "allow outbound TCP from this client to exactly this host and port, and nothing wider",
+        "use a private endpoint, where the way out leads through a firewall that cannot be opened",
+    ),
+    verify="the dial is accepted from this client",
+    prevent="hand the firewall team names, ports and directions before the first deployment",
+    expects=(("other-destination", "blocked"), ("elsewhere", "works"), ("network-rules", "blocks"), ("firewall-rules", "fine")),
+)
+
+PROHIBITED = frozenset({"3/9", "3/10", "3/13", "1/1", "1/5", "1/6"})
+
+
+def judge(evidence: Evidence) -> Iterator[Statement]:
+    """See who says no, and how near they are."""
+    answers, others, proxies = evidence.all(DnsAnswer), evidence.all(Elsewhere), evidence.all(ProxyVariables)
+    rules, routes, dials = evidence.all(RedirectRules), evidence.all(RouteLookup), evidence.all(TcpDial)
+    broken, tried = evidence.broken, dialled(dials)
+    if broken is None or not tried or broken.hop not in CAUSE.shows_at:
+        return
+    first = tried[0]
+    blocks = tuple(text for rule in rules for text in rule.blocks)
+    if blocks and broken.hop == "tcp":
+        yield Proof(because=f"this host's own packet filter has: {blocks[0]}", seen=(*rules, *tried))
+        return
+    if broken.how == "denied":
+        yield Proof(because=f"this host denies the connection itself (error {first.errno})", seen=tried)
+        return
+    if is_here(first.address):
+        yield RuledOut(because=f"{first.address} is this host itself, and no filter of it was seen", seen=tried)
+        return
+    rejected = next((dial for dial in tried if dial.icmp_from and dial.icmp_from != dial.address), None)
+    if rejected is not None and rejected.icmp in PROHIBITED | {"3/3", "1/4"}:
+        near = {route.gateway for route in routes} | {route.local_address for route in routes}
+        said = f"{rejected.icmp_from} prohibits it (ICMP {rejected.icmp})"
+        if rejected.icmp_from in near:
+            yield Proof(because=f"{said}, and that is this client's own gateway", seen=(rejected, *routes))
+        else:
+            yield Clue(weight=2.5, because=f"{said}, on the way", seen=(rejected,))
+    service = service_behind(evidence.target, answers)
+    if met_silence(broken):
+        yield Clue(weight=0.4, because=f"{first.address} port {first.port} met the dial with silence", seen=tried)
+        if is_public(first.address):
+            yield Clue(weight=0.5, because="the way to a public address leads through this network's own filters", seen=tried)
+    elif broken.how == "refused" and service != "redis" and first.port in expected_ports(service):  # type: ignore[arg-type]
+        yield Clue(
+            weight=1.4, because=f"port {first.port} of this service always listens, so somebody on the way refused", seen=tried
+        )
+    elif without_a_word(broken):
+        yield Clue(weight=0.2, because="filters that look at TLS end connections in this way", seen=tried)
+    else:
+        return
+    named = tuple(name for each in proxies for name, _ in each.variables)
+    if named:
+        yield Clue(weight=0.7, because=f"this network wants proxies ({named[0]} is set), which Redis clients do not use", seen=proxies)
+    control = next(iter(dialled(dials, "control")), None)
+    if control is not None and control.outcome == "refused":
+        yield Clue(weight=-0.5, because=f"{control.address} is reached on another port", seen=(control,))
+    well, ill = works_elsewhere(others), fails_elsewhere(others)
+    if well is not None:
+        yield Clue(weight=1.0, because=f"it works from {well.vantage}", seen=(well,))
+    elif ill is not None:
+        yield Clue(weight=-1.2, because=f"it fails from {ill.vantage} as well", seen=(ill,))

@@ -1,0 +1,67 @@
+"""This host has no local port, or no file descriptor, left to dial with.
+
+What is wrong
+    Every connection takes a local port and a descriptor. A leak, or a dial per request with 60 s of
+    TIME_WAIT after each, has used up the one or the other.
+How it looks
+    "Cannot assign requested address" (EADDRNOTAVAIL), "Too many open files" (EMFILE), on Windows
+    10048 and 10055.
+What ends it
+    Connections that are shared and kept; the leak mended; then, if it is still needed, wider limits.
+What it is not
+    ``snat-port-exhaustion``: there the platform's translation is out of ports, and nobody says so.
+Sources
+    ip(7) ip_local_port_range; getrlimit(2) RLIMIT_NOFILE
+"""
+
+from __future__ import annotations
+
+from refused.causes.readings import dialled
+from refused.causes.statements import Cause, Clue, Proof, RuledOut
+from refused.evidence.observations import DescriptorUse, PortUse, TcpDial
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from refused.causes.statements import Statement
+    from refused.evidence.bundle import Evidence
+
+CAUSE = Cause(
+    id="ephemeral-port-or-fd-exhaustion",
+    title="this host has no local port, or no file descriptor, left to dial with",
+    hop="tcp",
+    shows_at=("route", "tcp"),
+    bucket="code",
+    needs=(DescriptorUse, PortUse, TcpDial),
+    remedies=(
+        "share connections and keep them; close what is leaked",
+        "widen net.ipv4.ip_local_port_range, or raise the limit of open files, where the need is real",
+    ),
+    verify="the dial is accepted, and ports and descriptors in use fall",
+    prevent="a bounded pool per process; an alert at 80 % of ports and descriptors",
+    expects=(("deeper", "local"), ("elsewhere", "works")),
+)
+
+NEAR = 0.95
+
+
+def judge(evidence: Evidence) -> Iterator[Statement]:
+    """Believe the kernel, which says so in as many words."""
+    descriptors, ports, dials = evidence.all(DescriptorUse), evidence.all(PortUse), dialled(evidence.all(TcpDial))
+    broken = evidence.broken
+    if broken is None or broken.hop not in CAUSE.shows_at:
+        return
+    for dial in dials:
+        if dial.outcome == "no-local-port":
+            used = f" ({ports[0].used} of {ports[0].available} in use)" if ports else ""
+            yield Proof(because=f"the kernel found no local port for {dial.address}:{dial.port}{used}", seen=(dial, *ports))
+            return
+        if dial.outcome == "no-descriptor":
+            yield Proof(because=f"the kernel gave no descriptor for one more socket (error {dial.errno})", seen=(dial, *descriptors))
+            return
+    if dials and all(dial.outcome in ("refused", "silent", "unreachable", "reset") for dial in dials):
+        yield RuledOut(because="a port and a descriptor were found for the dial", seen=dials)
+    for use in ports:
+        if use.available and use.used >= NEAR * use.available:
+            yield Clue(weight=1.0, because=f"{use.used} of {use.available} local ports are in use", seen=(use,))

@@ -1,0 +1,83 @@
+"""The way out has no port left for one more connection to this server.
+
+What is wrong
+    Many clients share one outbound address, and each connection to the same server needs a port of
+    it. Pods × processes × pool size have used them up; new dials are dropped until one is free.
+How it looks
+    Connect time-outs, never refusals, at random and worse with load; connections that are open go
+    on working, and another network has no trouble.
+What ends it
+    A private endpoint, which needs no such ports; a NAT gateway; fewer, longer connections.
+What it is not
+    ``ephemeral-port-or-fd-exhaustion``: there this host itself is out of ports, and says so.
+    ``conntrack-table-full``: there the host's table is full.
+Sources
+    https://learn.microsoft.com/azure/load-balancer/load-balancer-outbound-connections
+    https://learn.microsoft.com/azure/app-service/troubleshoot-intermittent-outbound-connection-errors
+"""
+
+from __future__ import annotations
+
+from refused.causes.readings import dialled, is_here, is_private, is_public, works_elsewhere
+from refused.causes.statements import Cause, Clue, RuledOut
+from refused.evidence.observations import Elsewhere, Platform, PortUse, TcpDial, Unseen
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from refused.causes.statements import Statement
+    from refused.evidence.bundle import Evidence
+
+CAUSE = Cause(
+    id="snat-port-exhaustion",
+    title="the way out has no port left for one more connection to this server",
+    hop="tcp",
+    shows_at=("tcp",),
+    bucket="capacity",
+    needs=(Elsewhere, Platform, PortUse, TcpDial),
+    remedies=(
+        "use a private endpoint: private traffic needs no translated port",
+        "put a NAT gateway in front of the clients, or give the load balancer more outbound addresses",
+        "share one connection per process, and keep it",
+    ),
+    verify="twenty dials in a row are accepted at the busiest hour",
+    prevent="reckon pods × processes × pool size against the ports per node; an alert on failed SNAT connections",
+    expects=(("again", "recovers"), ("elsewhere", "works"), ("network-rules", "allows")),
+)
+
+
+def judge(evidence: Evidence) -> Iterator[Statement]:
+    """See whether dials to one public address fail at random, from a place that shares its way out."""
+    others, platforms, ports = evidence.all(Elsewhere), evidence.all(Platform), evidence.all(PortUse)
+    dials, broken = evidence.all(TcpDial), evidence.broken
+    tried = (*dialled(dials), *dialled(dials, "repeat"))
+    if broken is None or broken.hop != "tcp" or broken.how not in ("flaky", "silent") or not tried:
+        return
+    if is_here(tried[0].address):
+        yield RuledOut(because=f"{tried[0].address} is this host itself", seen=tried)
+        return
+    if broken.how == "flaky":
+        well = sum(not dial.failed for dial in tried)
+        yield Clue(weight=1.4, because=f"{well} of {len(tried)} dials to the same port were accepted, the others met silence", seen=tried)
+    else:
+        yield Clue(weight=0.1, because="the dials met silence", seen=tried)
+        yield Clue(weight=-1.0, because=f"all {len(tried)} dials failed, which exhaustion seldom does", seen=tried)
+    if is_private(tried[0].address):
+        yield Clue(weight=-1.5, because=f"{tried[0].address} is private, and private traffic is not translated", seen=tried)
+    elif is_public(tried[0].address):
+        yield Clue(weight=0.6, because=f"{tried[0].address} is public, so that addresses are translated on the way", seen=tried)
+    for platform in platforms:
+        if platform.kind in ("kubernetes", "app-service", "functions", "container-apps"):
+            yield Clue(weight=1.3, because=f"{platform.kind} shares few outbound ports among its instances", seen=(platform,))
+    for use in ports:
+        if use.to_target >= 64:
+            yield Clue(weight=1.0, because=f"this host alone holds {use.to_target} connections to the server", seen=(use,))
+    if works_elsewhere(others) is not None:
+        yield Clue(weight=0.6, because="another network has no trouble", seen=others)
+    yield Unseen(
+        vantage=evidence.vantage,
+        what="ports of the outbound translation",
+        why="only the platform's own metrics tell",
+        how_to_see="the load balancer's UsedSnatPorts and SnatConnectionCount (state Failed)",
+    )

@@ -1,0 +1,66 @@
+"""The client dials a port on which the service does not listen.
+
+What is wrong
+    6379, 6380 and 10000 are not interchangeable: Azure Cache for Redis has 6380 (and 6379 if its
+    owner opened it), Azure Managed Redis has 10000 alone, and most others 6379.
+How it looks
+    Refused, or silence; on the right port the same host answers at once. StackExchange.Redis
+    without a port dials 6380 when TLS is on, which is wrong on Managed Redis.
+What ends it
+    The port of the service, written out.
+What it is not
+    ``non-ssl-port-disabled``: 6379 on Azure Cache for Redis. ``not-redis``: there something listens
+    on the port, and is not Redis.
+Sources
+    https://learn.microsoft.com/azure/redis/architecture
+    https://learn.microsoft.com/azure/azure-cache-for-redis/cache-configure
+"""
+
+from __future__ import annotations
+
+from refused.causes.readings import accepted, dialled, service_behind
+from refused.causes.statements import Cause, Clue, Proof
+from refused.evidence.observations import DnsAnswer, TcpDial
+from refused.service.ports import expected_ports, is_node_port
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from refused.causes.statements import Statement
+    from refused.evidence.bundle import Evidence
+
+CAUSE = Cause(
+    id="wrong-port",
+    title="the client dials a port on which the service does not listen",
+    hop="tcp",
+    shows_at=("tcp", "tls", "resp"),
+    bucket="configuration",
+    needs=(DnsAnswer, TcpDial),
+    remedies=("set the port that the service listens on: 6380 (Azure Cache for Redis), 10000 (Azure Managed Redis), 6379 (most others)",),
+    verify="the dial is accepted on the service's port",
+    prevent="write the port out in every connection string; take it from the deployment's output",
+    expects=(("server-side", "other-port"), ("elsewhere", "fails"), ("resource", "fine")),
+)
+
+
+def judge(evidence: Evidence) -> Iterator[Statement]:
+    """Hold the port against those of the service, and see which of them accept."""
+    answers, dials = evidence.all(DnsAnswer), evidence.all(TcpDial)
+    broken, target, tried = evidence.broken, evidence.target, dialled(evidence.all(TcpDial))
+    if broken is None or target is None or broken.hop != "tcp" or broken.how not in ("refused", "silent", "reset"):
+        return
+    service = service_behind(target, answers)
+    sibling = accepted(dials, "sibling-port")
+    unmasked = accepted(dials, "control") is not None
+    known = expected_ports(service)  # type: ignore[arg-type]
+    if service != "redis" and target.port not in known and not is_node_port(target.port, service):  # type: ignore[arg-type]
+        listens = " and ".join(str(port) for port in known)
+        yield Proof(because=f"this service listens on {listens}, never on {target.port}, and the dial was {broken.how}", seen=tried)
+    elif sibling is not None and not unmasked and not (service == "acr" and target.port == 6379):
+        weight = 3.0 if broken.how == "refused" else 1.2
+        yield Clue(weight=weight, because=f"port {sibling.port} of the same host accepts", seen=(sibling, *tried))
+    elif broken.how == "refused" and service == "redis":
+        yield Clue(weight=0.3, because=f"nothing listens on port {target.port}", seen=tried)
+        if target.port not in known:
+            yield Clue(weight=0.7, because=f"{target.port} is not a usual port of Redis", seen=tried)
