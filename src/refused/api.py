@@ -18,6 +18,7 @@ if TYPE_CHECKING:
     from typing import Any
 
     from refused.evidence.bundle import Fact
+    from refused.lab.scenario import Scenario
     from refused.lab.world import World
     from refused.probes.gather import Wishes
 
@@ -196,8 +197,17 @@ def _probe_lab(scenario: str, **options: Any) -> Bundle:
         found = by_id(scenario)
     except UnknownScenario as unknown:
         raise BadTarget(str(unknown)) from None
-    with found.up() as world:
-        return probe_world(world, **{**options, **found.options})
+    return probe_scenario(found, **options)
+
+
+def probe_scenario(scenario: Scenario, **options: Any) -> Bundle:
+    """Look at a scenario of the lab, with the options that it asks for."""
+    if "kernel" in scenario.needs:
+        from refused.lab.kernel import inside
+
+        return inside(scenario, {**options, **scenario.options})
+    with scenario.up() as world:
+        return probe_world(world, **{**options, **scenario.options})
 
 
 def probe_world(world: World, **options: Any) -> Bundle:
@@ -207,7 +217,7 @@ def probe_world(world: World, **options: Any) -> Bundle:
         vantages=tuple(world.vantages.values()),
         resolver=world.resolver,
         ca_file=world.ca_file,
-        root=world.host_root or "/",
+        root=world.host_root,
         environ=world.client_environ,
         **options,
     )

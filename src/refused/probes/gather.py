@@ -437,7 +437,8 @@ class Walk:
                 environ=self.wishes.environ,
                 pid=self.wishes.pid,
                 full=full or self.wishes.deep,
-                deep=self.wishes.deep,
+                # Packet filters are read by a program of their own, which only a fault is worth.
+                deep=full or self.wishes.deep,
             )
         )
 
@@ -455,7 +456,9 @@ class Walk:
         if broken.hop == "tcp":
             jobs += [side(self._repeat, addresses[0]) for _ in range(REPEATS if broken.how in _INCONSTANT else 0)]
             jobs += [side(self._siblings, addresses[0]), side(self._control, addresses[0])]
+            jobs += [side(self._fresh, address) for address in self._unused(addresses)]
         elif broken.hop in ("tls", "resp") and addresses:
+            jobs += [side(self._fresh, address) for address in self._unused(addresses)]
             reached = next((d.address for d in self.evidence().look(TcpDial) if not d.failed), addresses[0])
             jobs += [side(self._control, reached)]
             jobs += self._deeper_tls(broken.how, reached)
@@ -463,6 +466,17 @@ class Walk:
 
     def _repeat(self, address: str) -> None:
         sock, dial = self.vantage.dial(address, self.target.port, self._dial_s(), "repeat")
+        self.book.write(dial)
+        if sock is not None:
+            sock.close()
+
+    def _unused(self, addresses: Tuple[str, ...]) -> List[str]:
+        """Return what resolvers give on the wire and the system does not: a hosts entry hides it."""
+        given = [a for answer in self.evidence().look(DnsAnswer) for a in answer.addresses]
+        return [address for address in dict.fromkeys(given) if address not in addresses][:2]
+
+    def _fresh(self, address: str) -> None:
+        sock, dial = self.vantage.dial(address, self.target.port, self.deadline.left(1.5), "dns-address")
         self.book.write(dial)
         if sock is not None:
             sock.close()
