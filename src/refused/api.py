@@ -201,13 +201,46 @@ def _probe_lab(scenario: str, **options: Any) -> Bundle:
 
 
 def probe_scenario(scenario: Scenario, **options: Any) -> Bundle:
-    """Look at a scenario of the lab, with the options that it asks for."""
-    if "kernel" in scenario.needs:
-        from refused.lab.kernel import inside
+    """Look at a scenario of the lab, with the options that it asks for.
 
-        return inside(scenario, {**options, **scenario.options})
-    with scenario.up() as world:
-        return probe_world(world, **{**options, **scenario.options})
+    Raises:
+        ValueError: It needs a kernel of its own to harm, which this machine does not give.
+    """
+    wanted = {**options, **scenario.options}
+    if "kernel" not in scenario.needs:
+        with scenario.up() as world:
+            return probe_world(world, **wanted)
+    from refused.lab import kernel
+
+    if kernel.is_inside():
+        world = scenario.up()
+        kernel.make_real(world)
+        with world:
+            return probe(
+                world.target, resolver=world.resolver, ca_file=world.ca_file, environ=world.client_environ, **wanted
+            )
+    why_not = kernel.cannot_run(scenario)
+    if why_not:
+        raise BadTarget(f"lab:{scenario.id} {why_not}")
+    return _probe_inside(scenario, kernel.prefix())
+
+
+def _probe_inside(scenario: Scenario, prefix: Sequence[str]) -> Bundle:
+    """Have a process with a network of its own look, and read the bundle it prints."""
+    import os
+    import subprocess
+    import sys
+    from json import loads
+
+    from refused.lab.kernel import INSIDE
+
+    command = [*prefix, sys.executable, "-m", "refused.cli.main", "probe", f"lab:{scenario.id}"]
+    done = subprocess.run(command, capture_output=True, check=False, timeout=120, env={**os.environ, INSIDE: "1"})
+    try:
+        return Bundle.from_json(loads(done.stdout))
+    except ValueError:
+        said = done.stderr.decode("utf-8", "replace").strip()
+        raise RuntimeError(f"lab:{scenario.id} did not come up: {said}") from None
 
 
 def probe_world(world: World, **options: Any) -> Bundle:

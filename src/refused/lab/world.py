@@ -124,6 +124,10 @@ class World:
         """Do something as soon as everything runs, as filling a server."""
         self._deeds.append(deed)
 
+    def at_end(self, deed: Callable[[], object]) -> None:
+        """Do something when the world goes, whether or not all of it came up."""
+        self._undo.append(deed)
+
     def hold(self, server: Server, connections: int, name: str = "") -> None:
         """Take *connections* of a server once it is up, and keep them.
 
