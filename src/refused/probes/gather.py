@@ -193,6 +193,10 @@ class Walk:
             jobs.append(side(system))
         elif self.wishes.resolver is not None:
             servers = [self.wishes.resolver]
+            played = self._played_hosts(host)
+            if played:
+                given.extend(played)
+                jobs.append(side(lambda: None))
         else:
             book.unseen(
                 "NameLookup",
@@ -219,6 +223,22 @@ class Walk:
         wait_for(wire, self.deadline)
         ordered = sorted(answers, key=lambda each: each.qtype)
         return tuple(dict.fromkeys(address for each in ordered for address in each.addresses))
+
+    def _played_hosts(self, host: str) -> Tuple[str, ...]:
+        """Return what the hosts file of a played host says; the real one's never counts beside a resolver."""
+        if self.wishes.root == "/":
+            return ()
+        entry = names.hosts_entry(host, vantage=self.vantage.name, root=self.wishes.root)
+        self.book.write(entry)
+        if isinstance(entry, Unseen) or not entry.addresses:
+            return ()
+        self.book.write(
+            NameLookup(
+                vantage=entry.vantage, at=entry.at, took_ms=entry.took_ms, source=entry.source, host=host,
+                outcome="answered", addresses=entry.addresses,
+            )
+        )
+        return entry.addresses
 
     # --- tcp, tls, resp ------------------------------------------------------------------------
 

@@ -1,0 +1,31 @@
+"""This host has no local port left to dial with."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import contextlib
+import socket
+
+from refused.lab import kernel
+from refused.lab.azure import plain_redis
+from refused.lab.scenario import scenario
+
+if TYPE_CHECKING:
+    from refused.lab.world import World
+
+
+@scenario("ephemeral-port-or-fd-exhaustion", "A leak holds every local port towards the server", service="redis", needs=("kernel",))
+def build(world: World) -> None:
+    """Each request opens a connection, and none is closed."""
+    server = plain_redis(world, "redis.example.net")
+    held: list[socket.socket] = []
+
+    def leak() -> None:
+        kernel.run("sysctl", "-w", "net.ipv4.ip_local_port_range=40000 40020")
+        with contextlib.suppress(OSError):
+            while True:
+                held.append(socket.create_connection((server.address, server.port), timeout=2))
+
+    world.once_up(leak)
+    world.at_end(lambda: [each.close() for each in held])
