@@ -30,6 +30,10 @@ class Namespace:
         """Run a program inside."""
         run("ip", "netns", "exec", self.name, *command, given=given)
 
+    def output(self, *command: str) -> str:
+        """Return what a program says that runs inside."""
+        return run("ip", "netns", "exec", self.name, *command)
+
     def ip(self, text: str) -> None:
         """Run an ``ip`` command inside."""
         run("ip", "-n", self.name, *text.split())
@@ -65,10 +69,11 @@ class Namespace:
         return given[0]
 
 
-def run(*command: str, given: str | None = None) -> None:
-    """Run a program that must succeed."""
+def run(*command: str, given: str | None = None) -> str:
+    """Run a program that must succeed, and return what it says."""
     done = subprocess.run(command, input=given, capture_output=True, text=True, check=False)
     assert done.returncode == 0, f"{' '.join(command)}: {done.stderr}"
+    return done.stdout
 
 
 @contextlib.contextmanager
