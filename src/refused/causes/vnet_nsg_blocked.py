@@ -19,7 +19,7 @@ from __future__ import annotations
 
 from refused.causes.readings import accepted, dialled, is_here, is_private, is_public, met_silence, privatelink_alias, works_elsewhere
 from refused.causes.statements import Cause, Clue, Proof, RuledOut
-from refused.evidence.observations import DnsAnswer, Elsewhere, TcpDial
+from refused.evidence.observations import DnsAnswer, Elsewhere, RouteLookup, TcpDial
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -35,7 +35,7 @@ CAUSE = Cause(
     shows_at=("tcp",),
     bucket="configuration",
     prior=0.2,
-    needs=(DnsAnswer, Elsewhere, TcpDial),
+    needs=(DnsAnswer, Elsewhere, RouteLookup, TcpDial),
     remedies=(
         "allow exactly this port, over TCP, from this client's subnet, above the rule that denies it",
         "on an injected Azure cache, add every rule that the service needs, and reboot it afterwards",
@@ -52,11 +52,12 @@ PROHIBITED = frozenset({"3/9", "3/10", "3/13", "1/1", "1/5", "1/6"})
 def judge(evidence: Evidence) -> Iterator[Statement]:
     """See whether it is this port alone, and who says no."""
     answers, others, dials = evidence.all(DnsAnswer), evidence.all(Elsewhere), evidence.all(TcpDial)
+    own = {route.local_address for route in evidence.all(RouteLookup)}
     broken, tried = evidence.broken, dialled(dials)
     if broken is None or broken.hop != "tcp" or not tried:
         return
     first = tried[0]
-    if is_here(first.address):
+    if is_here(first.address) or first.address in own:
         yield RuledOut(because=f"{first.address} is this host itself", seen=tried)
         return
     rejected = next((dial for dial in tried if dial.icmp_from), None)

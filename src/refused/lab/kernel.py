@@ -74,6 +74,12 @@ def nft(rules: str) -> None:
     run("nft", "-f", "-", given=rules)
 
 
+def filter_output(*rules: str) -> None:
+    """Filter what this namespace sends, by rules such as ``tcp dport 6380 drop``."""
+    lines = "\n".join(rules)
+    nft(f"table inet lab {{\nchain out {{\ntype filter hook output priority 0;\n{lines}\n}}\n}}\n")
+
+
 def make_real(world: World) -> None:
     """Turn a declared world's logical addresses into real ones; call it before the world starts.
 
@@ -87,7 +93,7 @@ def make_real(world: World) -> None:
         length = "128" if ":" in address else "32"
         run("ip", "address", "add", f"{address}/{length}", "dev", "lo")
     for door in _doors(world):
-        world.once_up(door.start)
+        world.once_up(door.start, before_others=True)
         world.at_end(door.stop)
 
 

@@ -120,9 +120,9 @@ class World:
         """Set a file of the host on which the diagnosing program thinks it runs."""
         self._files[path] = text
 
-    def once_up(self, deed: Callable[[], object]) -> None:
+    def once_up(self, deed: Callable[[], object], *, before_others: bool = False) -> None:
         """Do something as soon as everything runs, as filling a server."""
-        self._deeds.append(deed)
+        self._deeds.insert(0 if before_others else len(self._deeds), deed)
 
     def at_end(self, deed: Callable[[], object]) -> None:
         """Do something when the world goes, whether or not all of it came up."""

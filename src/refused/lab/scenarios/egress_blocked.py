@@ -16,11 +16,11 @@ if TYPE_CHECKING:
 def build(world: World) -> None:
     """A hardening script allows 443 out, and nothing else."""
     cache = acr(world, "contoso")
-    world.once_up(lambda: kernel.nft(f"table inet host {{ chain out {{ type filter hook output priority 0; ip daddr {cache.address} tcp dport 6380 drop; }} }}"))
+    world.once_up(lambda: kernel.filter_output(f"ip daddr {cache.address} tcp dport 6380 drop"))
 
 
 @scenario("egress-blocked.rejected", "This host's own packet filter rejects the port", service="redis", needs=("kernel",))
 def rejected(world: World) -> None:
     """The same script, with a reject in place of the drop."""
     server = plain_redis(world, "redis.example.net")
-    world.once_up(lambda: kernel.nft(f"table inet host {{ chain out {{ type filter hook output priority 0; ip daddr {server.address} tcp dport 6379 reject with icmp type admin-prohibited; }} }}"))
+    world.once_up(lambda: kernel.filter_output(f"ip daddr {server.address} tcp dport 6379 reject with icmp type admin-prohibited"))

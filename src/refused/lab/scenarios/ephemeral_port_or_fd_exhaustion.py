@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-import contextlib
 import socket
 
 from refused.lab import kernel
@@ -18,14 +17,15 @@ if TYPE_CHECKING:
 @scenario("ephemeral-port-or-fd-exhaustion", "A leak holds every local port towards the server", service="redis", needs=("kernel",))
 def build(world: World) -> None:
     """Each request opens a connection, and none is closed."""
-    server = plain_redis(world, "redis.example.net")
+    plain_redis(world, "redis.example.net")
     held: list[socket.socket] = []
 
     def leak() -> None:
         kernel.run("sysctl", "-w", "net.ipv4.ip_local_port_range=40000 40020")
-        with contextlib.suppress(OSError):
-            while True:
-                held.append(socket.create_connection((server.address, server.port), timeout=2))
+        for port in range(40000, 40021):
+            taken = socket.socket()
+            taken.bind(("", port))
+            held.append(taken)
 
     world.once_up(leak)
     world.at_end(lambda: [each.close() for each in held])

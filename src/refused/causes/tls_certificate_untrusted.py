@@ -1,0 +1,116 @@
+"""The client does not trust the server's certificate.
+
+What is wrong
+    The client's store has no authority that the chain leads to, the server does not send its
+    intermediate, the certificate is signed by itself, or it has run out.
+How it looks
+    "unable to get local issuer certificate", "self-signed certificate", "PKIX path building
+    failed", PartialChain, UntrustedRoot, "certificate has expired".
+What ends it
+    The missing authority in the client's store, or the whole chain at the server. Never a client
+    that does not check.
+What it is not
+    ``tls-inspection``: there the certificate is not the server's own.
+    ``clock-skew``: there the certificate is good, and this host's clock is not.
+    ``tls-hostname-mismatch``: there the chain is trusted and the name is another.
+Sources
+    https://learn.microsoft.com/azure/azure-cache-for-redis/cache-whats-new
+    https://learn.microsoft.com/azure/security/fundamentals/azure-ca-details
+    RFC 5280, 6.1
+"""
+
+from __future__ import annotations
+
+from refused.causes.readings import fails_elsewhere, service_behind, works_elsewhere
+from refused.causes.statements import Cause, Clue, Proof
+from refused.evidence.observations import DnsAnswer, Elsewhere, PeerCertificates, Platform, TlsHandshake
+from refused.service.tls_policy import inspection_vendor, is_azure_issuer
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from refused.causes.statements import Statement
+    from refused.evidence.bundle import Evidence
+
+CAUSE = Cause(
+    id="tls-certificate-untrusted",
+    title="the client does not trust the server's certificate",
+    hop="tls",
+    shows_at=("tls",),
+    bucket="configuration",
+    prior=0.3,
+    needs=(DnsAnswer, Elsewhere, PeerCertificates, Platform, TlsHandshake),
+    remedies=(
+        "put the authority that signed the server's chain into the client's trust store (ca-certificates, cacerts, ca_certs=)",
+        "let the server send its whole chain, intermediates included",
+        "renew a certificate that has expired, or replace a self-signed one with one that an authority signed",
+    ),
+    verify="the handshake completes with chain and name checked",
+    prevent="ship current CA certificates with every image, pin no intermediate, and warn 30 days before a certificate ends",
+    expects=(("certificate", "unknown-issuer"), ("elsewhere", "works")),
+)
+
+DAY_S = 86400.0
+
+
+def judge(evidence: Evidence) -> Iterator[Statement]:
+    """Read the chain that was shown, and why it was not trusted."""
+    answers, others = evidence.all(DnsAnswer), evidence.all(Elsewhere)
+    shown, platforms = evidence.all(PeerCertificates), evidence.all(Platform)
+    shakes = evidence.all(TlsHandshake)
+    broken = evidence.broken
+    if broken is None or broken.hop != "tls" or broken.how not in ("untrusted", "expired"):
+        return
+    own = next((each for each in reversed(shakes) if each.purpose == "client"), None)
+    if own is None:
+        return
+    if broken.how == "expired":
+        yield from _expired(own, shown, platforms, others)
+        return
+    yield Clue(weight=1.0, because=f"the client's check says: {own.verify_text}", seen=(own,))
+    if own.error_text.startswith("no CA certificates"):
+        yield Proof(because=f"this client trusts nobody at all: {own.error_text}", seen=(own,))
+        return
+    if not shown or not shown[-1].chain:
+        yield evidence.gap(PeerCertificates)
+        return
+    chain, leaf = shown[-1], shown[-1].chain[0]
+    azure = service_behind(evidence.target, answers) in ("acr", "acre", "amr")
+    if azure and is_azure_issuer(leaf.issuer):
+        said = f"the issuer is one of Azure's ({leaf.issuer}), and {own.ca} does not lead to it"
+        yield Clue(weight=2.5, because=said, seen=(chain, own))
+    elif azure or inspection_vendor(leaf.issuer):
+        said = f"the issuer is not one that the service has: {leaf.issuer}"
+        yield Clue(weight=-2.5, because=said, seen=(chain,))
+    elif leaf.self_signed:
+        yield Clue(weight=2.5, because=f"the certificate of {leaf.subject} is signed by itself", seen=(chain,))
+    elif chain.complete and len(chain.chain) == 1:
+        said = f"the server sends only its own certificate, without that of {leaf.issuer}"
+        yield Clue(weight=2.0, because=said, seen=(chain,))
+    else:
+        said = f"the chain ends at {chain.chain[-1].issuer}, whom {own.ca} does not hold"
+        yield Clue(weight=2.0, because=said, seen=(chain, own))
+    if fails_elsewhere(others):
+        yield Clue(weight=0.3, because="the path fails from elsewhere as well", seen=others)
+
+
+def _expired(
+    own: TlsHandshake,
+    shown: tuple[PeerCertificates, ...],
+    platforms: tuple[Platform, ...],
+    others: tuple[Elsewhere, ...],
+) -> Iterator[Statement]:
+    ended = min((each.not_after for chain in shown[-1:] for each in chain.chain), default=None)
+    platform = platforms[-1] if platforms else None
+    well = works_elsewhere(others)
+    if well is not None:
+        said = f"from {well.vantage} the path is healthy, so the certificate is valid there"
+        yield Clue(weight=-2.0, because=said, seen=(well,))
+    elif ended is not None and platform is not None and platform.clock_synchronised and not platform.clock_before_build:
+        days = (own.at - ended) / DAY_S
+        said = f"a certificate of the chain ended {days:.0f} days ago, and this host's clock is synchronised"
+        yield Proof(because=said, seen=(own, *shown[-1:], platform))
+        return
+    ago = f" ({(own.at - ended) / DAY_S:.0f} days ago)" if ended is not None else ""
+    yield Clue(weight=2.0, because=f"a certificate of the chain has expired{ago}", seen=(own, *shown[-1:]))

@@ -1,0 +1,101 @@
+"""Client and server have no TLS version in common.
+
+What is wrong
+    The client may speak no version that the server accepts. Azure's caches accept 1.2 and, as a
+    rule, 1.3; old frameworks, or an old setting (``sslProtocols=tls``), stop at 1.0 or 1.1.
+How it looks
+    The alert ``protocol_version``, "no common algorithm", or a connection closed at the hello.
+What ends it
+    A client that speaks 1.2 or higher. Lowering the server's minimum is not advised, and Azure no
+    longer allows it.
+What it is not
+    ``tls-certificate-untrusted``: there a version was agreed on before the certificate came.
+    ``max-clients-reached``: there every version is closed on alike, without a word.
+Sources
+    https://learn.microsoft.com/azure/azure-cache-for-redis/cache-remove-tls-10-11
+    https://learn.microsoft.com/azure/azure-cache-for-redis/cache-tls-configuration
+    RFC 8446, 6.2
+"""
+
+from __future__ import annotations
+
+from refused.causes.readings import service_behind
+from refused.causes.statements import Cause, Clue, Proof, RuledOut
+from refused.evidence.observations import ClientSettings, DnsAnswer, TlsHandshake
+from refused.service.tls_policy import accepts_tls, lowest_tls
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from refused.causes.statements import Statement
+    from refused.evidence.bundle import Evidence
+
+CAUSE = Cause(
+    id="tls-version-mismatch",
+    title="client and server have no TLS version in common",
+    hop="tls",
+    shows_at=("tls",),
+    bucket="configuration",
+    needs=(ClientSettings, DnsAnswer, TlsHandshake),
+    remedies=(
+        "let the client speak TLS 1.2 and 1.3: remove the setting that names older versions (sslProtocols, ssl_max_version)",
+        "update the client's runtime or operating system where it knows nothing newer than 1.1",
+        "where the server is the old one, update the server",
+    ),
+    verify="the handshake completes with TLS 1.2 or 1.3",
+    prevent="leave the version to the operating system instead of naming one in the client",
+    expects=(("certificate", "other-version"), ("elsewhere", "works")),
+)
+
+VERSIONS = ("1.0", "1.1", "1.2", "1.3")
+# Python and the systems it runs on offer nothing older unless they are told to.
+USUAL_LOWEST = "1.2"
+
+
+def judge(evidence: Evidence) -> Iterator[Statement]:
+    """Hold what the client may speak against what the server was seen to accept."""
+    settings, answers = evidence.all(ClientSettings), evidence.all(DnsAnswer)
+    shakes = evidence.all(TlsHandshake)
+    broken = evidence.broken
+    if broken is None or broken.hop != "tls" or broken.how not in ("alert", "closed", "reset", "error"):
+        return
+    own = next((each for each in reversed(shakes) if each.purpose == "client"), None)
+    if own is None:
+        return
+    tried = tuple(each for each in shakes if each.purpose == "version" and each.bytes_in is not None)
+    spoken = _spoken(own, settings)
+    accepted = tuple(each.max_tls for each in tried if not each.failed and each.max_tls)
+    common = [version for version in accepted if version in spoken]
+    range_said = f"{spoken[0]} to {spoken[-1]}" if len(spoken) > 1 else "".join(spoken)
+    if common:
+        yield RuledOut(because=f"the server accepts TLS {common[-1]}, which the client speaks", seen=tried)
+        return
+    if accepted:
+        said = f"the server accepts TLS {', '.join(accepted)}; the client speaks {range_said}"
+        yield Proof(because=said, seen=(own, *tried))
+        return
+    said_so = own.alert in ("protocol_version", "insufficient_security") or "UNSUPPORTED_PROTOCOL" in own.error_text
+    if said_so:
+        word = f"alert {own.alert}" if own.alert else own.error_text
+        yield Clue(weight=3.0, because=f"the handshake ended with {word}", seen=(own,), fact="said")
+    service = service_behind(evidence.target, answers)
+    if spoken and all(accepts_tls(version, service) is False for version in spoken):  # type: ignore[arg-type]
+        lowest = lowest_tls(service)  # type: ignore[arg-type]
+        said = f"the client speaks {range_said}, and the service accepts {lowest} and higher"
+        yield Clue(weight=3.0, because=said, seen=(own, *settings))
+    if tried and not said_so:
+        said = "no version is accepted, whichever is offered"
+        yield Clue(weight=-1.6, because=said, seen=tried)
+    elif not tried:
+        yield evidence.gap(TlsHandshake).replace(
+            what="TLS versions", why="no single version was tried", how_to_see="try each: openssl s_client -tls1_2 …"
+        )
+
+
+def _spoken(own: TlsHandshake, settings: tuple[ClientSettings, ...]) -> list[str]:
+    """Return the versions that the client may speak, lowest first."""
+    asked = settings[-1] if settings else None
+    highest = own.max_tls or (asked.max_tls if asked else None) or VERSIONS[-1]
+    lowest = own.min_tls or (asked.min_tls if asked else None) or min(USUAL_LOWEST, highest)
+    return [version for version in VERSIONS if lowest <= version <= highest]
