@@ -29,6 +29,8 @@ LARGEST_BYTES = 64 * 1024 * 1024
 class BadBundle(ValueError):
     """A file is not an evidence bundle that we can read; the message says why, in one line."""
 
+    for_people = True
+
 
 class Evidence:
     """What one vantage point saw, as a judge gets it.
@@ -126,7 +128,7 @@ class Bundle(Record):
         )
 
     def to_json(self) -> Dict[str, Any]:
-        """Return the bundle as JSON-ready objects, each fact with its ``kind``."""
+        """Return the bundle as JSON-ready objects, each fact under the name of its kind."""
         return {
             "schema": SCHEMA,
             "tool": self.tool,
@@ -135,7 +137,7 @@ class Bundle(Record):
             "limit_s": self.limit_s,
             "scope": self.scope,
             "target": self.target.to_json(),
-            "facts": [{"kind": type(fact).__name__, **fact.to_json()} for fact in self.facts],
+            "facts": [{"fact": type(fact).__name__, **fact.to_json()} for fact in self.facts],
         }
 
     @classmethod
@@ -188,9 +190,9 @@ def _fact(item: object, at: int) -> Fact:
     if not isinstance(item, dict):
         raise BadBundle(f"fact {at} is not an object")
     fields = dict(item)
-    kind = _KINDS.get(str(fields.pop("kind", None)))
+    kind = _KINDS.get(str(fields.pop("fact", None)))
     if kind is None:
-        raise BadBundle(f"fact {at} is of kind {str(item.get('kind'))[:40]!r}, which I don't know")
+        raise BadBundle(f"fact {at} is of kind {str(item.get('fact'))[:40]!r}, which I don't know")
     try:
         return kind.from_json(fields)
     except MalformedRecord as wrong:
