@@ -23,7 +23,13 @@ from __future__ import annotations
 
 from refused.causes.readings import fails_elsewhere, service_behind, works_elsewhere
 from refused.causes.statements import Cause, Clue, Proof
-from refused.evidence.observations import DnsAnswer, Elsewhere, PeerCertificates, Platform, TlsHandshake
+from refused.evidence.observations import (
+    DnsAnswer,
+    Elsewhere,
+    PeerCertificates,
+    Platform,
+    TlsHandshake,
+)
 from refused.service.tls_policy import inspection_vendor, is_azure_issuer
 
 TYPE_CHECKING = False
@@ -42,12 +48,14 @@ CAUSE = Cause(
     prior=0.3,
     needs=(DnsAnswer, Elsewhere, PeerCertificates, Platform, TlsHandshake),
     remedies=(
-        "put the authority that signed the server's chain into the client's trust store (ca-certificates, cacerts, ca_certs=)",
+        "put the authority that signed the server's chain into the client's trust store "
+        "(ca-certificates, cacerts, ca_certs=)",
         "let the server send its whole chain, intermediates included",
-        "renew a certificate that has expired, or replace a self-signed one with one that an authority signed",
+        "renew a certificate that has expired; have an authority sign one that signs itself",
     ),
     verify="the handshake completes with chain and name checked",
-    prevent="ship current CA certificates with every image, pin no intermediate, and warn 30 days before a certificate ends",
+    prevent="current CA certificates in every image, no pinned intermediates, and a warning 30 "
+    "days before a certificate ends",
     expects=(("certificate", "unknown-issuer"), ("elsewhere", "works")),
 )
 
@@ -84,7 +92,8 @@ def judge(evidence: Evidence) -> Iterator[Statement]:
         said = f"the issuer is not one that the service has: {leaf.issuer}"
         yield Clue(weight=-2.5, because=said, seen=(chain,))
     elif leaf.self_signed:
-        yield Clue(weight=2.5, because=f"the certificate of {leaf.subject} is signed by itself", seen=(chain,))
+        said = f"the certificate of {leaf.subject} is signed by itself"
+        yield Clue(weight=2.5, because=said, seen=(chain,))
     elif chain.complete and len(chain.chain) == 1:
         said = f"the server sends only its own certificate, without that of {leaf.issuer}"
         yield Clue(weight=2.0, because=said, seen=(chain,))
@@ -107,10 +116,11 @@ def _expired(
     if well is not None:
         said = f"from {well.vantage} the path is healthy, so the certificate is valid there"
         yield Clue(weight=-2.0, because=said, seen=(well,))
-    elif ended is not None and platform is not None and platform.clock_synchronised and not platform.clock_before_build:
+    elif ended is not None and platform is not None and platform.clock_synchronised:
         days = (own.at - ended) / DAY_S
-        said = f"a certificate of the chain ended {days:.0f} days ago, and this host's clock is synchronised"
+        said = f"a certificate of the chain ended {days:.0f} days ago, by a synchronised clock"
         yield Proof(because=said, seen=(own, *shown[-1:], platform))
         return
     ago = f" ({(own.at - ended) / DAY_S:.0f} days ago)" if ended is not None else ""
-    yield Clue(weight=2.0, because=f"a certificate of the chain has expired{ago}", seen=(own, *shown[-1:]))
+    said = f"a certificate of the chain has expired{ago}"
+    yield Clue(weight=2.0, because=said, seen=(own, *shown[-1:]))

@@ -40,7 +40,7 @@ CAUSE = Cause(
     needs=(PlainTalk, RedisReply, TlsHandshake),
     remedies=(
         "switch TLS on in the client (rediss://, ssl=True) and give it the server's TLS port",
-        "where the server has no TLS yet, give it a certificate and a TLS port, then switch the client",
+        "where the server has no TLS yet, give it a certificate and a TLS port before the client",
         "on Azure Managed Redis set clientProtocol to Encrypted, and TLS on in every client",
     ),
     verify="TLS completes and PING is answered on the same port",
@@ -76,11 +76,13 @@ def _tls_client(
     port = own[-1].port if own else 0
     redis = next((talk for talk in talks if talk.protocol == "resp" and talk.first_bytes), None)
     if redis is not None:
-        said = f"TLS met {how} on port {port}, and a plain PING there is answered {redis.first_bytes!r}"
+        answer = redis.first_bytes
+        said = f"TLS on port {port} ended {how}, and a plain PING is answered {answer!r}"
         yield Proof(because=said, seen=(redis, *own))
         return
     if how in ("silent", "not-tls"):
-        yield Clue(weight=0.6, because=f"port {port} accepts and gives no TLS answer ({how})", seen=own)
+        said = f"port {port} accepts and gives no TLS answer ({how})"
+        yield Clue(weight=0.6, because=said, seen=own)
     if talks:
         said = f"plain text is not answered by a Redis either ({talks[-1].outcome})"
         yield Clue(weight=-2.5, because=said, seen=talks)
@@ -104,7 +106,7 @@ def _plain_client(
         said = f"port {target.port} does not answer in TLS either ({shakes[-1].outcome})"
         yield Clue(weight=-2.5, because=said, seen=shakes)
         return
-    if tls_expected(target.port, target.service):
+    if tls_expected(target.port, target.service):  # type: ignore[arg-type]
         said = f"port {target.port} is a TLS port of this service, and the client speaks plain text"
         yield Clue(weight=2.0, because=said, seen=replies)
     else:

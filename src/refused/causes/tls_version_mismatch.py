@@ -39,7 +39,8 @@ CAUSE = Cause(
     bucket="configuration",
     needs=(ClientSettings, DnsAnswer, TlsHandshake),
     remedies=(
-        "let the client speak TLS 1.2 and 1.3: remove the setting that names older versions (sslProtocols, ssl_max_version)",
+        "let the client speak TLS 1.2 and 1.3: remove the setting that names older versions "
+        "(sslProtocols, ssl_max_version)",
         "update the client's runtime or operating system where it knows nothing newer than 1.1",
         "where the server is the old one, update the server",
     ),
@@ -49,6 +50,7 @@ CAUSE = Cause(
 )
 
 VERSIONS = ("1.0", "1.1", "1.2", "1.3")
+FACES = ("alert", "closed", "reset", "error")
 # Python and the systems it runs on offer nothing older unless they are told to.
 USUAL_LOWEST = "1.2"
 
@@ -58,24 +60,26 @@ def judge(evidence: Evidence) -> Iterator[Statement]:
     settings, answers = evidence.all(ClientSettings), evidence.all(DnsAnswer)
     shakes = evidence.all(TlsHandshake)
     broken = evidence.broken
-    if broken is None or broken.hop != "tls" or broken.how not in ("alert", "closed", "reset", "error"):
+    if broken is None or broken.hop != "tls" or broken.how not in FACES:
         return
     own = next((each for each in reversed(shakes) if each.purpose == "client"), None)
     if own is None:
         return
-    tried = tuple(each for each in shakes if each.purpose == "version" and each.bytes_in is not None)
+    singles = (each for each in shakes if each.purpose == "version")
+    tried = tuple(each for each in singles if each.bytes_in is not None)
     spoken = _spoken(own, settings)
     accepted = tuple(each.max_tls for each in tried if not each.failed and each.max_tls)
     common = [version for version in accepted if version in spoken]
     range_said = f"{spoken[0]} to {spoken[-1]}" if len(spoken) > 1 else "".join(spoken)
     if common:
-        yield RuledOut(because=f"the server accepts TLS {common[-1]}, which the client speaks", seen=tried)
+        said = f"the server accepts TLS {common[-1]}, which the client speaks"
+        yield RuledOut(because=said, seen=tried)
         return
     if accepted:
         said = f"the server accepts TLS {', '.join(accepted)}; the client speaks {range_said}"
         yield Proof(because=said, seen=(own, *tried))
         return
-    said_so = own.alert in ("protocol_version", "insufficient_security") or "UNSUPPORTED_PROTOCOL" in own.error_text
+    said_so = own.alert == "protocol_version" or "UNSUPPORTED_PROTOCOL" in own.error_text
     if said_so:
         word = f"alert {own.alert}" if own.alert else own.error_text
         yield Clue(weight=3.0, because=f"the handshake ended with {word}", seen=(own,), fact="said")
@@ -89,7 +93,9 @@ def judge(evidence: Evidence) -> Iterator[Statement]:
         yield Clue(weight=-1.6, because=said, seen=tried)
     elif not tried:
         yield evidence.gap(TlsHandshake).replace(
-            what="TLS versions", why="no single version was tried", how_to_see="try each: openssl s_client -tls1_2 …"
+            what="TLS versions",
+            why="no single version was tried",
+            how_to_see="try each version alone, as with openssl s_client -tls1_2",
         )
 
 
