@@ -25,8 +25,7 @@ if TYPE_CHECKING:
 
 FOLDER = Path(__file__).parent / "causes"
 HOPS = ("name", "address", "route", "tcp", "tls", "resp", "auth", "topology", "command")
-NOTICE = "<!-- Built by docs/build_causes.py from {source}; edit that. -->\n"
-SOURCES = "Sources"
+NOTICE = "<!-- Built by docs/build_causes.py from {source}; edit that. -->"
 
 
 class Page(NamedTuple):
@@ -75,12 +74,18 @@ def markdown(text: str, known: Sequence[str]) -> str:
     return re.sub(r"(?<![<(\w])(https?://[^\s<>)]+[^\s<>).,;:])", r"<\1>", text)
 
 
+def sentence(text: str) -> str:
+    """Begin with a capital and end with a full stop."""
+    return text[:1].upper() + text[1:].rstrip(".") + "."
+
+
 def paragraphs(page: Page) -> Iterator[str]:
     """Give the page's parts: facts at a glance, then the sections, the sources last."""
     cause = page.cause
     yield NOTICE.format(source=page.source)
-    yield f"# {cause.title[:1].upper()}{cause.title[1:]}"
-    yield page.summary
+    yield f"# {sentence(cause.title)[:-1]}"
+    if page.summary != sentence(cause.title):
+        yield page.summary
     yield "\n".join(
         (
             "| | |",
@@ -93,12 +98,13 @@ def paragraphs(page: Page) -> Iterator[str]:
         )
     )
     told = dict(page.sections)
-    sources = told.pop(SOURCES, "")
-    told.setdefault("What ends it", "\n".join(f"1. {remedy}" for remedy in cause.remedies))
-    told.setdefault("How to verify", cause.verify)
-    told.setdefault("How to prevent it", cause.prevent)
+    sources = told.pop("Sources", "")
+    remedies = "\n".join(f"1. {sentence(remedy)}" for remedy in cause.remedies)
+    told["What ends it"] = f"{told.get('What ends it', '')}\n\n{remedies}".strip()
+    told.setdefault("How to verify", sentence(cause.verify))
+    told.setdefault("How to prevent it", sentence(cause.prevent))
     if sources:
-        told[SOURCES] = "\n".join(f"- {line}" for line in sources.splitlines())
+        told["Sources"] = re.sub(r"^(?=\S)", "- ", sources, flags=re.MULTILINE)
     for heading, body in told.items():
         yield f"## {heading}\n\n{body}"
 
@@ -114,6 +120,7 @@ def overview(found: Sequence[Page]) -> str:
     return "\n".join(
         [
             NOTICE.format(source="src/refused/causes/"),
+            "",
             "# Root causes",
             "",
             "A connection is a path with hops in a fixed order; one hop is the first to break, and",
