@@ -82,6 +82,8 @@ def judge(evidence: Evidence) -> Iterator[Statement]:
         yield Clue(
             weight=1.8, because=f"{control.address} answers on port {control.port} (refused), so only this port is dropped", seen=(control,), fact="host answers"
         )
+    if any(dial.outcome == "silent" for dial in dialled(dials, "control")):
+        yield Clue(weight=-0.6, because="another port of the same address is silent as well", seen=dialled(dials, "control"))
     sibling = accepted(dials, "sibling-port")
     if sibling is not None:
         yield Clue(weight=1.0, because=f"port {sibling.port} of the same host accepts", seen=(sibling,), fact="host answers")

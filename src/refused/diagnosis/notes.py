@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from refused.evidence.observations import (
+    NodeVisit,
     PeerCertificates,
     ServerInfo,
     TcpDial,
@@ -46,6 +47,12 @@ def _notes(view: Evidence, places: Sequence[PlaceSeen]) -> Iterator[str]:
                 f"{dial.address} accepts even port {dial.port}, where nothing listens: something in between "
                 "answers for it, so an accepted connection proves nothing here"
             )
+    bare = [visit for visit in view.look(NodeVisit) if visit.detail.startswith("checked as ")]
+    if bare:
+        yield (
+            f"the nodes announce addresses ({bare[0].host}), which no certificate holds: a cluster client must be set "
+            "to check them under the cache's name"
+        )
     for info in view.look(ServerInfo):
         yield from _of_server(info)
     for seen in view.look(PeerCertificates):

@@ -6,6 +6,7 @@ The module keeps to Python 3.8 and the standard library: it travels to remote ho
 from __future__ import annotations
 
 from refused.evidence.observations import ClusterTopology, NodeVisit
+from refused.evidence.path import is_literal
 from refused.probes.resp import Conversation
 from refused.probes.stopwatch import Deadline, Stopwatch
 from refused.probes.wire.resp import parse_cluster_info, parse_cluster_nodes, parse_cluster_shards, parse_cluster_slots
@@ -111,8 +112,14 @@ def visit(
     login: Callable[[Conversation], Tuple[RedisReply, ...]],
     wait_s: float,
     vantage: str,
+    front_name: str = "",
 ) -> NodeVisit:
-    """Go to one node: resolve what it announces, dial, TLS under the announced name, log in, PING."""
+    """Go to one node: resolve what it announces, dial, TLS, log in, PING.
+
+    A node that announces a name is held to it. One that announces a bare address, as Azure's do, is
+    checked under *front_name*, the name of the front door: that is what clients for these services
+    are set to do, and no certificate holds such addresses.
+    """
     watch, deadline = Stopwatch(vantage), Deadline(wait_s)
     fields: Dict[str, Any] = {"host": node.host, "port": node.port, "role": node.role, "address": ""}
 
@@ -130,8 +137,9 @@ def visit(
     if tls_options is not None:
         from refused.probes import tls
 
+        name = front_name if front_name and is_literal(node.host) else node.host
         channel, shake, _ = tls.handshake(
-            sock, address=addresses[0], port=node.port, sni=node.host, wait_s=deadline.left(), vantage=vantage,
+            sock, address=addresses[0], port=node.port, sni=name, wait_s=deadline.left(), vantage=vantage,
             purpose="node", **tls_options,
         )  # fmt: skip
         if channel is None:
@@ -147,4 +155,5 @@ def visit(
                 return seen("resp", said.error_code or said.outcome, said.error_text)
     finally:
         channel.close()
-    return seen("done", "ok")
+    as_front = front_name and tls_options is not None and is_literal(node.host)
+    return seen("done", "ok", f"checked as {front_name}" if as_front else "")

@@ -418,6 +418,7 @@ class Walk:
                     login=log_in,
                     wait_s=wait_s,
                     vantage=self.vantage.name,
+                    front_name=self._sni(),
                 )
             )
 
