@@ -48,8 +48,10 @@ CAUSE = Cause(
     prior=0.3,
     needs=(DnsAnswer, Elsewhere, PeerCertificates, Platform, TlsHandshake),
     remedies=(
-        "put the authority that signed the server's chain into the client's trust store "
-        "(ca-certificates, cacerts, ca_certs=)",
+        (
+            "put the authority that signed the server's chain into the client's trust store "
+            "(ca-certificates, cacerts, ca_certs=)"
+        ),
         "let the server send its whole chain, intermediates included",
         "renew a certificate that has expired; have an authority sign one that signs itself",
     ),

@@ -39,8 +39,10 @@ CAUSE = Cause(
     bucket="configuration",
     needs=(ClientSettings, DnsAnswer, TlsHandshake),
     remedies=(
-        "let the client speak TLS 1.2 and 1.3: remove the setting that names older versions "
-        "(sslProtocols, ssl_max_version)",
+        (
+            "let the client speak TLS 1.2 and 1.3: remove the setting that names older versions "
+            "(sslProtocols, ssl_max_version)"
+        ),
         "update the client's runtime or operating system where it knows nothing newer than 1.1",
         "where the server is the old one, update the server",
     ),

@@ -1,0 +1,69 @@
+"""The client sends no credentials to a server that demands them.
+
+What is wrong
+    The password is missing from the client's configuration, or the setting that holds it is empty.
+How it looks
+    "NOAUTH Authentication required.", "NOAUTH HELLO must be called with the client already
+    authenticated"; with an empty password also WRONGPASS.
+What ends it
+    The access key or, better, Microsoft Entra ID in the client. Switching authentication off is
+    not advised.
+What it is not
+    ``auth-wrong-key``: there something is sent, and it is wrong.
+Sources
+    https://redis.io/docs/latest/commands/auth/
+    https://learn.microsoft.com/azure/azure-cache-for-redis/cache-azure-active-directory-for-authentication
+"""
+
+from __future__ import annotations
+
+from refused.causes.statements import Cause, Clue, Proof, RuledOut
+from refused.evidence.observations import Login, RedisReply
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from refused.causes.statements import Statement
+    from refused.evidence.bundle import Evidence
+
+CAUSE = Cause(
+    id="auth-missing",
+    title="the client sends no credentials to a server that demands them",
+    hop="auth",
+    shows_at=("auth",),
+    bucket="configuration",
+    needs=(Login, RedisReply),
+    remedies=(
+        "let the client log in with Microsoft Entra ID, where the service has it",
+        (
+            "put the password or access key into the client's secret store, and check that the "
+            "setting reaches the process"
+        ),
+    ),
+    verify="AUTH and PING are answered",
+    prevent="fail at start when the secret is empty",
+    expects=(("keys", "differs"), ("elsewhere", "fails")),
+)
+
+
+def judge(evidence: Evidence) -> Iterator[Statement]:
+    """See whether anything was sent, and what the server said."""
+    logins, replies = evidence.all(Login), evidence.all(RedisReply)
+    broken, target = evidence.broken, evidence.target
+    if broken is None or target is None or broken.hop != "auth":
+        return
+    refusal = next((each for each in replies if each.error_code == "NOAUTH"), None)
+    login = logins[-1] if logins else None
+    sent_none = login.how == "none" if login is not None else target.auth == "none"
+    if login is not None and login.looks_like == "empty" and broken.how in ("NOAUTH", "WRONGPASS"):
+        said = f"the password that the client has is empty, and the server answers {broken.how}"
+        yield Proof(because=said, seen=(login, *replies))
+    elif sent_none and refusal is not None:
+        said = f"no credentials were sent, and {refusal.command} is answered {refusal.error_text!r}"
+        yield Proof(because=said, seen=(*logins, refusal))
+    elif not sent_none and broken.how == "WRONGPASS":
+        yield RuledOut(because="the client did send credentials", seen=(*logins, *replies))
+    elif refusal is not None:
+        said = f"{refusal.command} is answered {refusal.error_text!r}, although a secret was there"
+        yield Clue(weight=0.6, because=said, seen=(*logins, refusal))

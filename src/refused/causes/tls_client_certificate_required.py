@@ -1,0 +1,76 @@
+"""The server wants a certificate from the client, and gets none.
+
+What is wrong
+    Redis with TLS asks every client for a certificate unless ``tls-auth-clients`` says otherwise;
+    so does a service mesh in strict mode. The client has none set.
+How it looks
+    The alert ``certificate_required`` or ``handshake_failure``; with TLS 1.3 only after the
+    handshake, at the first command, or a bare close there.
+What ends it
+    A client certificate that the server's authority signed (``ssl_certfile``, ``--cert``).
+What it is not
+    ``tls-version-mismatch``: there the handshake ends before any certificate.
+Sources
+    https://redis.io/docs/latest/operate/oss_and_stack/management/security/encryption/
+    RFC 8446, 4.4.2.4 and 6.2
+"""
+
+from __future__ import annotations
+
+from refused.causes.statements import Cause, Clue, Proof, RuledOut
+from refused.evidence.observations import RedisReply, TlsHandshake
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from refused.causes.statements import Statement
+    from refused.evidence.bundle import Evidence
+
+CAUSE = Cause(
+    id="tls-client-certificate-required",
+    title="the server wants a certificate from the client, and gets none",
+    hop="tls",
+    shows_at=("tls", "resp"),
+    bucket="configuration",
+    prior=-0.3,
+    needs=(RedisReply, TlsHandshake),
+    remedies=(
+        (
+            "give the client a certificate and key that the server's authority signed "
+            "(ssl_certfile and ssl_keyfile, --cert and --key)"
+        ),
+        "inside a mesh, let the client's own sidecar carry the connection",
+    ),
+    verify="the handshake completes and PING is answered",
+    prevent="renew client certificates automatically, and warn before they end",
+    expects=(("certificate", "client-wanted"), ("elsewhere", "fails")),
+)
+
+# What servers say to a certificate that is missing; the last of them to one that is no good, too.
+SAID = ("certificate_required", "handshake_failure", "bad_certificate", "unknown_ca")
+
+
+def judge(evidence: Evidence) -> Iterator[Statement]:
+    """See whether the server asked for a certificate, and ended it for want of one."""
+    replies, shakes = evidence.all(RedisReply), evidence.all(TlsHandshake)
+    broken = evidence.broken
+    if broken is None or broken.hop not in ("tls", "resp"):
+        return
+    own = next((each for each in reversed(shakes) if each.purpose == "client"), None)
+    if own is None or broken.how not in ("alert", "closed", "reset", "silent"):
+        return
+    if own.alert == "certificate_required":
+        said = "the server ended the connection with the alert certificate_required"
+        yield Proof(because=said, seen=(own, *replies))
+    elif own.client_certificate_wanted is False:
+        yield RuledOut(because="the server asked for no client certificate", seen=(own,))
+    elif own.client_certificate_wanted and own.alert in SAID:
+        said = f"the server asked for a client certificate and ended with alert {own.alert}"
+        yield Proof(because=said, seen=(own, *replies))
+    elif own.client_certificate_wanted and broken.how != "silent":
+        said = f"the server asked for a client certificate, and the connection was {broken.how}"
+        yield Clue(weight=2.0, because=said, seen=(own, *replies))
+    elif own.client_certificate_wanted is None and own.alert in SAID:
+        said = f"alert {own.alert} is what a server says to a missing certificate, among others"
+        yield Clue(weight=0.5, because=said, seen=(own,))

@@ -1,0 +1,94 @@
+"""The certificate is for another name than the one the client asks for.
+
+What is wrong
+    The client connects by address, by the privatelink name, by a company's own alias, or sends
+    another name than the host's (``sslHost``); the certificate holds the public name alone.
+How it looks
+    RemoteCertificateNameMismatch, "Hostname mismatch", "IP address mismatch",
+    ERR_TLS_CERT_ALTNAME_INVALID, "doesn't contain any IP SANs".
+What ends it
+    The cache's public host name in the client; through a private endpoint it is the same name.
+What it is not
+    ``wrong-hostname``: there DNS does not know the name.
+    ``tls-certificate-untrusted``: there nobody vouches for the certificate.
+Sources
+    https://learn.microsoft.com/azure/azure-cache-for-redis/cache-private-link
+    RFC 9525, 6.3
+"""
+
+from __future__ import annotations
+
+from refused.causes.readings import aliases, is_literal
+from refused.causes.statements import Cause, Clue, Proof
+from refused.evidence.observations import (
+    ClientSettings,
+    DnsAnswer,
+    PeerCertificates,
+    TlsHandshake,
+)
+from refused.service.clouds import service_of
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from refused.causes.statements import Statement
+    from refused.evidence.bundle import Evidence
+
+CAUSE = Cause(
+    id="tls-hostname-mismatch",
+    title="the certificate is for another name than the one the client asks for",
+    hop="tls",
+    shows_at=("tls",),
+    bucket="configuration",
+    prior=0.4,
+    needs=(ClientSettings, DnsAnswer, PeerCertificates, TlsHandshake),
+    remedies=(
+        "set the cache's public host name in the client, through a private endpoint as well",
+        "remove an sslHost, sni or server_hostname that names something else",
+        "on a server of your own, have a certificate issued that holds the name in use",
+    ),
+    verify="the handshake completes with the name checked",
+    prevent="take the host name from the deployment's output; never store an address",
+    expects=(("certificate", "other-name"), ("elsewhere", "fails")),
+)
+
+
+def judge(evidence: Evidence) -> Iterator[Statement]:
+    """Hold the names in the certificate against the name that the client checks."""
+    settings, answers = evidence.all(ClientSettings), evidence.all(DnsAnswer)
+    shown, shakes = evidence.all(PeerCertificates), evidence.all(TlsHandshake)
+    broken, target = evidence.broken, evidence.target
+    if broken is None or target is None or (broken.hop, broken.how) != ("tls", "name-mismatch"):
+        return
+    own = tuple(each for each in shakes if each.purpose == "client")[-1:]
+    asked = next((each.sni for each in settings if each.sni), None) or target.host
+    if not shown or not shown[-1].chain:
+        yield Clue(weight=1.0, because=f"the certificate is not for {asked}", seen=own)
+        yield evidence.gap(PeerCertificates)
+        return
+    names = shown[-1].chain[0].names
+    listed = ", ".join(names[:3]) or "no name at all"
+    seen = (*own, *shown[-1:])
+    if asked != target.host and covers(names, target.host):
+        said = f"the client checks for {asked} in place of {target.host}, and the certificate holds"
+        yield Proof(because=f"{said} {listed}", seen=(*seen, *settings))
+    elif is_literal(asked):
+        said = f"the client dials the address {asked}, and the certificate holds {listed}"
+        yield Proof(because=said, seen=seen)
+    elif service_of(asked).is_privatelink_name:
+        said = f"{asked} is the name inside the private zone, and the certificate holds {listed}"
+        yield Proof(because=said, seen=seen)
+    elif alias := next((each for each in aliases(answers) if covers(names, each)), None):
+        said = f"{asked} is an alias of {alias}, for which alone the certificate is ({listed})"
+        yield Proof(because=said, seen=(*seen, *answers))
+    else:
+        said = f"the client asks for {asked}, and the certificate is for {listed}"
+        yield Clue(weight=2.5, because=said, seen=seen)
+
+
+def covers(names: tuple[str, ...], host: str) -> bool:
+    """Whether one of *names* is *host*, or its wildcard. Source: RFC 9525, 6.3."""
+    wanted = host.lower().rstrip(".")
+    wildcard = f"*.{wanted.partition('.')[2]}"
+    return any(name.lower().rstrip(".") in (wanted, wildcard) for name in names)
