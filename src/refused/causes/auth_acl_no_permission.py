@@ -1,0 +1,70 @@
+"""The user that the client logs in as may not run the command.
+
+What is wrong
+    The access policy or ACL of the user lacks a command, a key pattern or a channel, often one
+    that the library needs while it connects.
+How it looks
+    "NOPERM this user has no permissions to run the 'ping' command", or "… to access one of the
+    keys".
+What ends it
+    An access policy with just the command that is missing.
+What it is not
+    ``auth-wrong-key``: there the login itself is refused.
+    ``unsupported-command-or-db``: there no user may run it.
+Sources
+    https://redis.io/docs/latest/operate/oss_and_stack/management/security/acl/
+    https://learn.microsoft.com/azure/azure-cache-for-redis/cache-configure-role-based-access-control
+"""
+
+from __future__ import annotations
+
+from refused.causes.statements import Cause, Proof
+from refused.evidence.observations import Login, RedisReply
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from refused.causes.statements import Statement
+    from refused.evidence.bundle import Evidence
+
+CAUSE = Cause(
+    id="auth-acl-no-permission",
+    title="the user that the client logs in as may not run the command",
+    hop="auth",
+    shows_at=("auth", "topology", "command"),
+    bucket="configuration",
+    needs=(Login, RedisReply),
+    remedies=(
+        "add the missing command to the user's access policy (ACL SETUSER … +command), no more",
+        "where the library alone wants it, switch that off in the library",
+    ),
+    verify="the command is answered",
+    prevent="run the client's own start against a user with the policy before it ships",
+    expects=(("again", "same"), ("elsewhere", "fails")),
+)
+
+# A cluster client cannot start without one of these; anybody else can do without.
+TOPOLOGY = ("CLUSTER SLOTS", "CLUSTER SHARDS")
+
+
+def judge(evidence: Evidence) -> Iterator[Statement]:
+    """Look for the server's own word that the user lacks a permission."""
+    logins, replies = evidence.all(Login), evidence.all(RedisReply)
+    broken, target = evidence.broken, evidence.target
+    denied = [each for each in replies if each.error_code == "NOPERM"]
+    if target is None or not denied:
+        return
+    user = (logins[-1].user if logins else target.user) or "default"
+    needed = next((each for each in denied if each.command in TOPOLOGY), None)
+    if target.cluster_aware and needed is not None:
+        said = f"a cluster client needs {needed.command}, and user {user} may not run it"
+        yield Proof(because=f"{said}: {needed.error_text}", seen=(*logins, needed))
+    if broken is None or broken.hop not in CAUSE.shows_at:
+        return
+    for each in denied:
+        # What is asked out of curiosity may be refused without harm; the hop names what broke.
+        if broken.how == "NOPERM" or (broken.how == "db-refused" and each.command == "SELECT"):
+            said = f"user {user} may not run {each.command}: {each.error_text}"
+            yield Proof(because=said, seen=(*logins, each))
+            return

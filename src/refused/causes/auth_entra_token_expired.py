@@ -1,0 +1,81 @@
+"""The Microsoft Entra token that the client logs in with has expired.
+
+What is wrong
+    A token lives for an hour to a day. The client fetched one at its start and never again, so that
+    it works at first and is cut off later, at the latest when it connects anew.
+How it looks
+    It works, then WRONGPASS, NOAUTH, or a connection that the server closes.
+What ends it
+    A library that renews the token and logs in again some minutes before it ends.
+What it is not
+    ``auth-entra-misconfigured``: there a live token is refused.
+Sources
+    https://learn.microsoft.com/azure/azure-cache-for-redis/cache-azure-active-directory-for-authentication
+    RFC 7519, 4.1.4
+"""
+
+from __future__ import annotations
+
+from refused.causes.statements import Cause, Clue, Proof, RuledOut
+from refused.evidence.observations import Login, Platform, RedisReply
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from refused.causes.statements import Statement
+    from refused.evidence.bundle import Evidence
+
+CAUSE = Cause(
+    id="auth-entra-token-expired",
+    title="the Microsoft Entra token that the client logs in with has expired",
+    hop="auth",
+    shows_at=("auth", "command"),
+    bucket="code",
+    needs=(Login, Platform, RedisReply),
+    remedies=(
+        (
+            "use the library's Entra extension (Microsoft.Azure.StackExchangeRedis, redis-entraid), "
+            "which renews the token and logs in again"
+        ),
+        "in code of your own, renew three minutes or more before the end, on every connection",
+    ),
+    verify="a connection outlives the token with which it began",
+    prevent="a soak test that runs longer than a token lives",
+    expects=(("again", "same"), ("elsewhere", "fails")),
+)
+
+
+def judge(evidence: Evidence) -> Iterator[Statement]:
+    """Read the token's end against the moment at which it was refused."""
+    logins, platforms = evidence.all(Login), evidence.all(Platform)
+    replies = evidence.all(RedisReply)
+    broken = evidence.broken
+    if broken is None or not logins or broken.hop not in ("auth", "command"):
+        return
+    login = logins[-1]
+    if login.how != "entra" and login.looks_like != "token":
+        return
+    if broken.how not in ("WRONGPASS", "NOAUTH", "closed", "reset"):
+        return
+    seen = (login, *replies)
+    ends = login.token_expires_at
+    if ends is None:
+        yield Clue(weight=0.5, because="a token was refused, and its end cannot be read", seen=seen)
+        return
+    left_s = ends - login.at
+    if left_s > 0:
+        yield RuledOut(because=f"the token is good for {_span(left_s)} more", seen=(login,))
+        return
+    said = f"the token ended {_span(-left_s)} ago, and the login was refused ({broken.how})"
+    if any(each.clock_before_build for each in platforms):
+        yield Clue(weight=2.0, because=f"by a doubtful clock, {said}", seen=(*seen, *platforms))
+    else:
+        yield Proof(because=said, seen=seen)
+
+
+def _span(seconds: float) -> str:
+    """Say a span of time in the unit that suits it."""
+    if seconds < 120:
+        return f"{seconds:.0f} s"
+    return f"{seconds / 60:.0f} minutes" if seconds < 7200 else f"{seconds / 3600:.0f} hours"

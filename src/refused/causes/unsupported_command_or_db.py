@@ -1,0 +1,81 @@
+"""The server does not have the command, the protocol version or the database that is asked for.
+
+What is wrong
+    While it connects, the client selects a database that does not exist (a cluster has only 0), or
+    uses a command or protocol version that the server does not know or does not allow.
+How it looks
+    "ERR DB index is out of range", "ERR SELECT is not allowed in cluster mode", "ERR unknown
+    command", "NOPROTO unsupported protocol version"; often taken for a failed connection.
+What ends it
+    Database 0, RESP2 (``protocol=2``), or the library's option that leaves the command out.
+What it is not
+    ``auth-acl-no-permission``: there another user may run it.
+Sources
+    https://learn.microsoft.com/azure/azure-cache-for-redis/cache-configure
+    https://redis.io/docs/latest/commands/hello/
+"""
+
+from __future__ import annotations
+
+from refused.causes.statements import Cause, Clue, Proof
+from refused.evidence.observations import ClientSettings, RedisReply
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from refused.causes.statements import Statement
+    from refused.evidence.bundle import Evidence
+
+CAUSE = Cause(
+    id="unsupported-command-or-db",
+    title="the server does not have the command, protocol version or database asked for",
+    hop="command",
+    shows_at=("auth", "topology", "command"),
+    bucket="code",
+    needs=(ClientSettings, RedisReply),
+    remedies=(
+        "use database 0, and a key prefix in place of other databases",
+        "set protocol=2 where the server does not speak RESP3",
+        "leave the command out, by the library's option, or update the server",
+    ),
+    verify="SELECT and the first commands are answered while the client connects",
+    prevent="test the client against the same service, tier and version as in production",
+    expects=(("again", "same"), ("elsewhere", "fails")),
+)
+
+DATABASE = ("db index is out of range", "invalid db index", "select is not allowed in cluster mode")
+UNKNOWN = ("unknown command", "unknown subcommand", "wrong number of arguments for 'auth'")
+
+
+def judge(evidence: Evidence) -> Iterator[Statement]:
+    """Look for the server's own word that it has no such thing."""
+    settings, replies = evidence.all(ClientSettings), evidence.all(RedisReply)
+    broken, target = evidence.broken, evidence.target
+    if target is None:
+        return
+    hello = next((r for r in replies if r.command == "HELLO" and _lacks_hello(r)), None)
+    wants_3 = next((each for each in settings if each.protocol == 3), None)
+    if hello is not None and wants_3 is not None:
+        said = f"the client is set to RESP3, and HELLO is answered {hello.error_text!r}"
+        yield Clue(weight=2.5, because=said, seen=(hello, wants_3))
+    if broken is None or broken.hop not in CAUSE.shows_at:
+        return
+    for each in replies:
+        text = each.error_text.lower()
+        if each.outcome != "error":
+            continue
+        if each.command == "SELECT" and any(words in text for words in DATABASE):
+            asked = "another database" if target.db is None else f"database {target.db}"
+            said = f"the client selects {asked}, and the server answers {each.error_text!r}"
+            yield Proof(because=said, seen=(each,))
+            return
+        if broken.how == each.error_code == "ERR" and any(words in text for words in UNKNOWN):
+            said = f"{each.command} is answered {each.error_text!r}"
+            yield Proof(because=said, seen=(each,))
+            return
+
+
+def _lacks_hello(reply: RedisReply) -> bool:
+    """Whether the server refused the protocol version, or the command that asks for it."""
+    return reply.error_code == "NOPROTO" or "unknown command" in reply.error_text.lower()
