@@ -21,7 +21,17 @@ if TYPE_CHECKING:
     from refused.api import load as load
     from refused.api import probe as probe
 
-__all__ = ["BadBundle", "BadTarget", "Report", "__version__", "aio", "diagnose", "judge", "load", "probe"]
+__all__ = [
+    "BadBundle",
+    "BadTarget",
+    "Report",
+    "__version__",
+    "aio",
+    "diagnose",
+    "judge",
+    "load",
+    "probe",
+]
 
 
 def __getattr__(name: str) -> object:

@@ -1,6 +1,6 @@
 """The same for asyncio: the walk runs in a thread, and the event loop goes on.
 
-    report = await refused.aio.diagnose("rediss://mycache.redis.cache.windows.net:6380")
+report = await refused.aio.diagnose("rediss://mycache.redis.cache.windows.net:6380")
 """
 
 from __future__ import annotations
@@ -19,11 +19,11 @@ if TYPE_CHECKING:
 __all__ = ["diagnose", "probe"]
 
 
-async def diagnose(target: str, **options: Any) -> Report:  # noqa: ANN401  # as for refused.probe
+async def diagnose(target: str, **options: Any) -> Report:  # as for refused.probe
     """Do what :func:`refused.diagnose` does without holding the event loop up."""
     return await asyncio.to_thread(api.diagnose, target, **options)
 
 
-async def probe(target: str, **options: Any) -> Bundle:  # noqa: ANN401  # as for refused.probe
+async def probe(target: str, **options: Any) -> Bundle:  # as for refused.probe
     """Do what :func:`refused.probe` does without holding the event loop up."""
     return await asyncio.to_thread(api.probe, target, **options)

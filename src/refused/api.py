@@ -92,15 +92,21 @@ def probe(
     if kind == "bundle":
         return load(target.strip()[1:])
     if kind == "lab":
-        return _probe_lab(target.strip()[len("lab:") :], timeout_s=timeout_s, deep=deep, scope=scope)
+        return _probe_lab(
+            target.strip()[len("lab:") :], timeout_s=timeout_s, deep=deep, scope=scope
+        )
     if kind == "resource":
-        raise BadTarget("an ARM resource id needs the control plane, which this version cannot ask; give the host name")
+        raise BadTarget(
+            "an ARM resource id needs the control plane, which this version cannot ask; give the host name"
+        )
     from refused.probes.gather import Wishes, gather
     from refused.probes.names import parse_resolver
     from refused.vantage import open_vantage
 
     surroundings = environ if environ is not None else {}
-    parsed = parse_target(target, user=user, auth=auth, cluster=True if cluster else None, environ=surroundings)
+    parsed = parse_target(
+        target, user=user, auth=auth, cluster=True if cluster else None, environ=surroundings
+    )
     wishes = Wishes(
         limit_s=timeout_s,
         resolver=parse_resolver(resolver) if resolver else None,
@@ -158,7 +164,9 @@ def load(path: str) -> Bundle:
     except OSError as gone:
         raise BadBundle(f"{path}: {gone.strerror or gone}") from None
     if len(text) > LARGEST_BYTES:
-        raise BadBundle(f"{path} is larger than {LARGEST_BYTES >> 20} MiB, which no bundle of mine is")
+        raise BadBundle(
+            f"{path} is larger than {LARGEST_BYTES >> 20} MiB, which no bundle of mine is"
+        )
     try:
         return Bundle.from_json(loads(text))
     except (ValueError, RecursionError) as wrong:
@@ -217,7 +225,11 @@ def probe_scenario(scenario: Scenario, **options: Any) -> Bundle:
         kernel.make_real(world)
         with world:
             return probe(
-                world.target, resolver=world.resolver, ca_file=world.ca_file, environ=world.client_environ, **wanted
+                world.target,
+                resolver=world.resolver,
+                ca_file=world.ca_file,
+                environ=world.client_environ,
+                **wanted,
             )
     why_not = kernel.cannot_run(scenario)
     if why_not:
@@ -235,7 +247,9 @@ def _probe_inside(scenario: Scenario, prefix: Sequence[str]) -> Bundle:
     from refused.lab.kernel import INSIDE
 
     command = [*prefix, sys.executable, "-m", "refused.cli.main", "probe", f"lab:{scenario.id}"]
-    done = subprocess.run(command, capture_output=True, check=False, timeout=120, env={**os.environ, INSIDE: "1"})
+    done = subprocess.run(
+        command, capture_output=True, check=False, timeout=120, env={**os.environ, INSIDE: "1"}
+    )
     try:
         return Bundle.from_json(loads(done.stdout))
     except ValueError:

@@ -23,7 +23,9 @@ def names() -> tuple[str, ...]:
     """Return the module names of all causes, in alphabetical order."""
     from pkgutil import iter_modules
 
-    return tuple(sorted(each.name for each in iter_modules(__path__) if each.name not in _NOT_CAUSES))
+    return tuple(
+        sorted(each.name for each in iter_modules(__path__) if each.name not in _NOT_CAUSES)
+    )
 
 
 def catalogue() -> tuple[tuple[Cause, Judge], ...]:

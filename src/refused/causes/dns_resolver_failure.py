@@ -56,25 +56,43 @@ def judge(evidence: Evidence) -> Iterator[Statement]:
     if broken is None or broken.hop not in ("name", "address"):
         return
     if broken.how in ("not-found", "no-address"):
-        denied = next((each for each in answers if each.outcome in ("nxdomain", "no-address")), None)
+        denied = next(
+            (each for each in answers if each.outcome in ("nxdomain", "no-address")), None
+        )
         if denied is not None:
             yield RuledOut(because=f"{denied.resolver} does answer", seen=(denied,))
         return
-    yield Clue(weight=1.6, because=f"the lookup ended with: {broken.how}", seen=(*lookups, *answers), fact="lookup")
+    yield Clue(
+        weight=1.6,
+        because=f"the lookup ended with: {broken.how}",
+        seen=(*lookups, *answers),
+        fact="lookup",
+    )
     failed = [each for each in answers if each.outcome in FAILURES]
     well = next((each for each in answers if each.outcome == "answered"), None)
     if answers and not [each for each in answers if each.outcome not in FAILURES]:
         words = ", ".join(dict.fromkeys(f"{each.resolver}: {each.outcome}" for each in failed))
-        yield Proof(because=f"no resolver of this client gave an answer ({words})", seen=tuple(failed))
+        yield Proof(
+            because=f"no resolver of this client gave an answer ({words})", seen=tuple(failed)
+        )
     elif well is not None and failed:
         yield Clue(
-            weight=1.0, because=f"{failed[0].resolver} fails ({failed[0].outcome}) while {well.resolver} answers", seen=(failed[0], well)
+            weight=1.0,
+            because=f"{failed[0].resolver} fails ({failed[0].outcome}) while {well.resolver} answers",
+            seen=(failed[0], well),
         )
     elif not answers:
         yield Unseen(
-            vantage=evidence.vantage, what="DnsAnswer", why="no resolver was asked on the wire", how_to_see="name one with --resolver"
+            vantage=evidence.vantage,
+            what="DnsAnswer",
+            why="no resolver was asked on the wire",
+            how_to_see="name one with --resolver",
         )
     if settings and not settings[0].nameservers:
         yield Clue(weight=1.6, because="no resolver is configured on this host", seen=settings)
     if platforms and platforms[0].kind == "kubernetes":
-        yield Clue(weight=0.4, because="in a pod every lookup goes through the cluster's DNS", seen=platforms)
+        yield Clue(
+            weight=0.4,
+            because="in a pod every lookup goes through the cluster's DNS",
+            seen=platforms,
+        )

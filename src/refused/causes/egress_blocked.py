@@ -28,7 +28,14 @@ from refused.causes.readings import (
     works_elsewhere,
 )
 from refused.causes.statements import Cause, Clue, Proof, RuledOut
-from refused.evidence.observations import DnsAnswer, Elsewhere, ProxyVariables, RedirectRules, RouteLookup, TcpDial
+from refused.evidence.observations import (
+    DnsAnswer,
+    Elsewhere,
+    ProxyVariables,
+    RedirectRules,
+    RouteLookup,
+    TcpDial,
+)
 from refused.service.ports import expected_ports
 
 TYPE_CHECKING = False
@@ -51,7 +58,12 @@ CAUSE = Cause(
     ),
     verify="the dial is accepted from this client",
     prevent="hand the firewall team names, ports and directions before the first deployment",
-    expects=(("other-destination", "blocked"), ("elsewhere", "works"), ("network-rules", "blocks"), ("firewall-rules", "fine")),
+    expects=(
+        ("other-destination", "blocked"),
+        ("elsewhere", "works"),
+        ("network-rules", "blocks"),
+        ("firewall-rules", "fine"),
+    ),
 )
 
 PROHIBITED = frozenset({"3/9", "3/10", "3/13", "1/1", "1/5", "1/6"})
@@ -59,49 +71,85 @@ PROHIBITED = frozenset({"3/9", "3/10", "3/13", "1/1", "1/5", "1/6"})
 
 def judge(evidence: Evidence) -> Iterator[Statement]:
     """See who says no, and how near they are."""
-    answers, others, proxies = evidence.all(DnsAnswer), evidence.all(Elsewhere), evidence.all(ProxyVariables)
-    rules, routes, dials = evidence.all(RedirectRules), evidence.all(RouteLookup), evidence.all(TcpDial)
+    answers, others, proxies = (
+        evidence.all(DnsAnswer),
+        evidence.all(Elsewhere),
+        evidence.all(ProxyVariables),
+    )
+    rules, routes, dials = (
+        evidence.all(RedirectRules),
+        evidence.all(RouteLookup),
+        evidence.all(TcpDial),
+    )
     broken, tried = evidence.broken, dialled(dials)
     if broken is None or not tried or broken.hop not in CAUSE.shows_at:
         return
     first = tried[0]
     blocks = tuple(text for rule in rules for text in rule.blocks)
     if blocks and broken.hop == "tcp":
-        yield Proof(because=f"this host's own packet filter has: {blocks[0]}", seen=(*rules, *tried))
+        yield Proof(
+            because=f"this host's own packet filter has: {blocks[0]}", seen=(*rules, *tried)
+        )
         return
     if broken.how == "denied":
-        yield Proof(because=f"this host denies the connection itself (error {first.errno})", seen=tried)
+        yield Proof(
+            because=f"this host denies the connection itself (error {first.errno})", seen=tried
+        )
         return
     if is_here(first.address):
-        yield RuledOut(because=f"{first.address} is this host itself, and no filter of it was seen", seen=tried)
+        yield RuledOut(
+            because=f"{first.address} is this host itself, and no filter of it was seen", seen=tried
+        )
         return
-    rejected = next((dial for dial in tried if dial.icmp_from and dial.icmp_from != dial.address), None)
+    rejected = next(
+        (dial for dial in tried if dial.icmp_from and dial.icmp_from != dial.address), None
+    )
     if rejected is not None and rejected.icmp in PROHIBITED | {"3/3", "1/4"}:
         near = {route.gateway for route in routes} | {route.local_address for route in routes}
         said = f"{rejected.icmp_from} prohibits it (ICMP {rejected.icmp})"
         if rejected.icmp_from in near:
-            yield Proof(because=f"{said}, and that is this client's own gateway", seen=(rejected, *routes))
+            yield Proof(
+                because=f"{said}, and that is this client's own gateway", seen=(rejected, *routes)
+            )
         else:
             yield Clue(weight=2.5, because=f"{said}, on the way", seen=(rejected,))
     service = service_behind(evidence.target, answers)
     if met_silence(broken):
-        yield Clue(weight=0.4, because=f"{first.address} port {first.port} met the dial with silence", seen=tried)
+        yield Clue(
+            weight=0.4,
+            because=f"{first.address} port {first.port} met the dial with silence",
+            seen=tried,
+        )
         if is_public(first.address):
-            yield Clue(weight=0.5, because="the way to a public address leads through this network's own filters", seen=tried)
+            yield Clue(
+                weight=0.5,
+                because="the way to a public address leads through this network's own filters",
+                seen=tried,
+            )
     elif broken.how == "refused" and service != "redis" and first.port in expected_ports(service):  # type: ignore[arg-type]
         yield Clue(
-            weight=1.4, because=f"port {first.port} of this service always listens, so somebody on the way refused", seen=tried
+            weight=1.4,
+            because=f"port {first.port} of this service always listens, so somebody on the way refused",
+            seen=tried,
         )
     elif without_a_word(broken):
-        yield Clue(weight=0.2, because="filters that look at TLS end connections in this way", seen=tried)
+        yield Clue(
+            weight=0.2, because="filters that look at TLS end connections in this way", seen=tried
+        )
     else:
         return
     named = tuple(name for each in proxies for name, _ in each.variables)
     if named:
-        yield Clue(weight=0.7, because=f"this network wants proxies ({named[0]} is set), which Redis clients do not use", seen=proxies)
+        yield Clue(
+            weight=0.7,
+            because=f"this network wants proxies ({named[0]} is set), which Redis clients do not use",
+            seen=proxies,
+        )
     control = next(iter(dialled(dials, "control")), None)
     if control is not None and control.outcome == "refused":
-        yield Clue(weight=-0.5, because=f"{control.address} is reached on another port", seen=(control,))
+        yield Clue(
+            weight=-0.5, because=f"{control.address} is reached on another port", seen=(control,)
+        )
     well, ill = works_elsewhere(others), fails_elsewhere(others)
     if well is not None:
         yield Clue(weight=1.0, because=f"it works from {well.vantage}", seen=(well,))

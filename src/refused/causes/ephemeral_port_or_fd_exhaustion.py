@@ -48,20 +48,36 @@ NEAR = 0.95
 
 def judge(evidence: Evidence) -> Iterator[Statement]:
     """Believe the kernel, which says so in as many words."""
-    descriptors, ports, dials = evidence.all(DescriptorUse), evidence.all(PortUse), dialled(evidence.all(TcpDial))
+    descriptors, ports, dials = (
+        evidence.all(DescriptorUse),
+        evidence.all(PortUse),
+        dialled(evidence.all(TcpDial)),
+    )
     broken = evidence.broken
     if broken is None or broken.hop not in CAUSE.shows_at:
         return
     for dial in dials:
         if dial.outcome == "no-local-port":
             used = f" ({ports[0].used} of {ports[0].available} in use)" if ports else ""
-            yield Proof(because=f"the kernel found no local port for {dial.address}:{dial.port}{used}", seen=(dial, *ports))
+            yield Proof(
+                because=f"the kernel found no local port for {dial.address}:{dial.port}{used}",
+                seen=(dial, *ports),
+            )
             return
         if dial.outcome == "no-descriptor":
-            yield Proof(because=f"the kernel gave no descriptor for one more socket (error {dial.errno})", seen=(dial, *descriptors))
+            yield Proof(
+                because=f"the kernel gave no descriptor for one more socket (error {dial.errno})",
+                seen=(dial, *descriptors),
+            )
             return
-    if dials and all(dial.outcome in ("refused", "silent", "unreachable", "reset") for dial in dials):
+    if dials and all(
+        dial.outcome in ("refused", "silent", "unreachable", "reset") for dial in dials
+    ):
         yield RuledOut(because="a port and a descriptor were found for the dial", seen=dials)
     for use in ports:
         if use.available and use.used >= NEAR * use.available:
-            yield Clue(weight=1.0, because=f"{use.used} of {use.available} local ports are in use", seen=(use,))
+            yield Clue(
+                weight=1.0,
+                because=f"{use.used} of {use.available} local ports are in use",
+                seen=(use,),
+            )

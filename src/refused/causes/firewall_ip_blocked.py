@@ -54,7 +54,12 @@ CAUSE = Cause(
     ),
     verify="from this client TLS completes and PING is answered, a minute or two after the rule",
     prevent="a fixed outbound address (NAT gateway) for clients of public endpoints, and rules kept in code beside it",
-    expects=(("elsewhere", "works"), ("firewall-rules", "lacks-client"), ("other-destination", "works"), ("resource", "fine")),
+    expects=(
+        ("elsewhere", "works"),
+        ("firewall-rules", "lacks-client"),
+        ("other-destination", "works"),
+        ("resource", "fine"),
+    ),
 )
 
 
@@ -70,19 +75,43 @@ def judge(evidence: Evidence) -> Iterator[Statement]:
         yield RuledOut(because="this service has no firewall rules", seen=())
         return
     addresses = [dial.address for dial in dialled(dials)]
-    face = "the dial met silence" if silent else "the connection was accepted and ended without a word"
-    yield Clue(weight=0.6 if silent else 0.3, because=f"{face}, as reports of blocked addresses tell", seen=dialled(dials))
+    face = (
+        "the dial met silence" if silent else "the connection was accepted and ended without a word"
+    )
+    yield Clue(
+        weight=0.6 if silent else 0.3,
+        because=f"{face}, as reports of blocked addresses tell",
+        seen=dialled(dials),
+    )
     if service == "acr":
-        yield Clue(weight=0.9, because="this service filters by client address once it has a first rule", seen=answers)
+        yield Clue(
+            weight=0.9,
+            because="this service filters by client address once it has a first rule",
+            seen=answers,
+        )
     else:
-        yield Clue(weight=-0.6, because="whether this server filters by address is not known", seen=answers)
+        yield Clue(
+            weight=-0.6, because="whether this server filters by address is not known", seen=answers
+        )
     if privatelink_alias(answers):
-        yield Clue(weight=-2.0, because="the cache has a private endpoint, with which firewall rules cannot be used", seen=answers)
+        yield Clue(
+            weight=-2.0,
+            because="the cache has a private endpoint, with which firewall rules cannot be used",
+            seen=answers,
+        )
     if addresses and all(is_private(address) for address in addresses):
-        yield Clue(weight=-2.0, because=f"{addresses[0]} is private; firewall rules are for public clients", seen=dials)
+        yield Clue(
+            weight=-2.0,
+            because=f"{addresses[0]} is private; firewall rules are for public clients",
+            seen=dials,
+        )
     well, ill = works_elsewhere(others), fails_elsewhere(others)
     if well is not None:
-        yield Clue(weight=2.2, because=f"the same works from {well.vantage}, which comes from another address", seen=(well,))
+        yield Clue(
+            weight=2.2,
+            because=f"the same works from {well.vantage}, which comes from another address",
+            seen=(well,),
+        )
     elif ill is not None:
         yield Clue(weight=-1.0, because=f"it fails from {ill.vantage} as well", seen=(ill,))
     yield Unseen(

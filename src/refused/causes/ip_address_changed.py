@@ -16,7 +16,16 @@ Sources
 
 from __future__ import annotations
 
-from refused.causes.readings import accepted, dialled, is_azure, is_here, is_literal, is_public, overruled, wire_addresses
+from refused.causes.readings import (
+    accepted,
+    dialled,
+    is_azure,
+    is_here,
+    is_literal,
+    is_public,
+    overruled,
+    wire_addresses,
+)
 from refused.causes.statements import Cause, Clue, Proof, RuledOut
 from refused.evidence.observations import DnsAnswer, Elsewhere, HostsEntry, NameLookup, TcpDial
 
@@ -48,7 +57,11 @@ CAUSE = Cause(
 def judge(evidence: Evidence) -> Iterator[Statement]:
     """Compare the address that is dialled with the addresses that DNS gives today."""
     answers, others = evidence.all(DnsAnswer), evidence.all(Elsewhere)
-    hosts, lookups, dials = evidence.all(HostsEntry), evidence.all(NameLookup), evidence.all(TcpDial)
+    hosts, lookups, dials = (
+        evidence.all(HostsEntry),
+        evidence.all(NameLookup),
+        evidence.all(TcpDial),
+    )
     broken, target = evidence.broken, evidence.target
     if broken is None or target is None or broken.hop in ("name", "address"):
         return
@@ -63,16 +76,35 @@ def judge(evidence: Evidence) -> Iterator[Statement]:
         seen = (*hosts, *lookups, *answers)
         yield Clue(weight=3.0, because=said, seen=seen, fact="another address")
         if reached is not None:
-            yield Proof(because=f"{said}; {reached.address} accepts, {old} does not serve", seen=(*seen, reached))
+            yield Proof(
+                because=f"{said}; {reached.address} accepts, {old} does not serve",
+                seen=(*seen, reached),
+            )
     elif fresh and used:
         yield RuledOut(because=f"{used[0]} is what DNS gives today", seen=(*lookups, *answers))
     elif is_literal(target.host) and not is_here(target.host):
-        yield Clue(weight=0.7, because=f"the client is given the address {target.host} and no name", seen=dialled(dials))
+        yield Clue(
+            weight=0.7,
+            because=f"the client is given the address {target.host} and no name",
+            seen=dialled(dials),
+        )
         if is_public(target.host):
-            yield Clue(weight=0.4, because="public addresses of managed services change", seen=dialled(dials))
+            yield Clue(
+                weight=0.4,
+                because="public addresses of managed services change",
+                seen=dialled(dials),
+            )
     elsewhere = next((other for other in others if other.healthy and other.addresses), None)
     given = used or fresh
-    if elsewhere is not None and given and not set(elsewhere.addresses) & set(given) and is_azure(target):
+    if (
+        elsewhere is not None
+        and given
+        and not set(elsewhere.addresses) & set(given)
+        and is_azure(target)
+    ):
         yield Clue(
-            weight=0.8, because=f"{elsewhere.vantage} is given {elsewhere.addresses[0]} and works", seen=(elsewhere,), fact="another address"
+            weight=0.8,
+            because=f"{elsewhere.vantage} is given {elsewhere.addresses[0]} and works",
+            seen=(elsewhere,),
+            fact="another address",
         )

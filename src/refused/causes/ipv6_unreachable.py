@@ -47,20 +47,31 @@ CAUSE = Cause(
 
 def judge(evidence: Evidence) -> Iterator[Statement]:
     """See whether all that failed was IPv6."""
-    kernels, routes, dials = evidence.all(KernelSettings), evidence.all(RouteLookup), dialled(evidence.all(TcpDial))
+    kernels, routes, dials = (
+        evidence.all(KernelSettings),
+        evidence.all(RouteLookup),
+        dialled(evidence.all(TcpDial)),
+    )
     if evidence.broken is None or not (dials or routes):
         return
     tried = {each.address for each in (*dials, *routes)}
-    sixes = {address for address in tried if ":" in address and not address.lower().startswith("::ffff:")}
+    sixes = {
+        address for address in tried if ":" in address and not address.lower().startswith("::ffff:")
+    }
     if not sixes:
         yield RuledOut(because="no IPv6 address is involved", seen=(*dials, *routes))
         return
     if sixes != tried:
         yield Clue(weight=-1.0, because="IPv4 addresses fail as well", seen=dials)
-    dead = next((route for route in routes if route.address in sixes and route.local_address is None), None)
+    dead = next(
+        (route for route in routes if route.address in sixes and route.local_address is None), None
+    )
     here = any(address in ("::1", "::") for address in sixes)
     if dead is not None and sixes == tried:
-        yield Proof(because=f"only IPv6 addresses are given, and this host has no route to {dead.address}", seen=(dead,))
+        yield Proof(
+            because=f"only IPv6 addresses are given, and this host has no route to {dead.address}",
+            seen=(dead,),
+        )
     elif not here:
         said = next((dial.outcome for dial in dials if dial.address in sixes), "not reached")
         yield Clue(weight=1.2, because=f"{sorted(sixes)[0]} is {said}", seen=dials)

@@ -16,7 +16,14 @@ Sources
 
 from __future__ import annotations
 
-from refused.causes.readings import accepted, dialled, fails_elsewhere, is_here, is_private, service_behind
+from refused.causes.readings import (
+    accepted,
+    dialled,
+    fails_elsewhere,
+    is_here,
+    is_private,
+    service_behind,
+)
 from refused.causes.statements import Cause, Clue, RuledOut
 from refused.evidence.observations import DnsAnswer, Elsewhere, TcpDial
 
@@ -49,7 +56,12 @@ def judge(evidence: Evidence) -> Iterator[Statement]:
     """See whether a host of one's own refuses, on every port a server would have."""
     answers, others, dials = evidence.all(DnsAnswer), evidence.all(Elsewhere), evidence.all(TcpDial)
     broken, tried = evidence.broken, dialled(evidence.all(TcpDial))
-    if broken is None or broken.hop != "tcp" or broken.how not in ("refused", "unreachable") or not tried:
+    if (
+        broken is None
+        or broken.hop != "tcp"
+        or broken.how not in ("refused", "unreachable")
+        or not tried
+    ):
         return
     if service_behind(evidence.target, answers) != "redis":
         yield RuledOut(because="the address belongs to a managed service", seen=answers)
@@ -57,19 +69,39 @@ def judge(evidence: Evidence) -> Iterator[Statement]:
     first = tried[0]
     if broken.how == "unreachable":
         if is_private(first.address):
-            yield Clue(weight=0.5, because=f"nobody answers for {first.address}: the host may be down", seen=tried)
+            yield Clue(
+                weight=0.5,
+                because=f"nobody answers for {first.address}: the host may be down",
+                seen=tried,
+            )
         return
-    yield Clue(weight=0.6, because=f"{first.address} refuses port {first.port}: nothing listens there", seen=tried)
+    yield Clue(
+        weight=0.6,
+        because=f"{first.address} refuses port {first.port}: nothing listens there",
+        seen=tried,
+    )
     if is_here(first.address):
         yield Clue(weight=2.0, because=f"{first.address} is this host itself", seen=tried)
     elif is_private(first.address):
-        yield Clue(weight=0.8, because=f"{first.address} is a host of one's own network", seen=tried)
+        yield Clue(
+            weight=0.8, because=f"{first.address} is a host of one's own network", seen=tried
+        )
     if first.icmp_from:
-        yield Clue(weight=-2.0, because=f"the refusal came by ICMP from {first.icmp_from}, as packet filters send it", seen=tried)
+        yield Clue(
+            weight=-2.0,
+            because=f"the refusal came by ICMP from {first.icmp_from}, as packet filters send it",
+            seen=tried,
+        )
     sibling = accepted(dials, "sibling-port")
     if sibling is not None:
-        yield Clue(weight=-2.5, because=f"port {sibling.port} of the same host accepts", seen=(sibling,))
+        yield Clue(
+            weight=-2.5, because=f"port {sibling.port} of the same host accepts", seen=(sibling,)
+        )
     elif dialled(dials, "sibling-port"):
-        yield Clue(weight=0.5, because="so are the other usual ports of Redis", seen=dialled(dials, "sibling-port"))
+        yield Clue(
+            weight=0.5,
+            because="so are the other usual ports of Redis",
+            seen=dialled(dials, "sibling-port"),
+        )
     if fails_elsewhere(others) is not None:
         yield Clue(weight=0.5, because=f"it fails from {others[0].vantage} as well", seen=others)

@@ -52,17 +52,30 @@ def judge(evidence: Evidence) -> Iterator[Statement]:
     shakes, broken = evidence.all(TlsHandshake), evidence.broken
     if broken is None or broken.how != "silent" or broken.hop not in CAUSE.shows_at:
         return
-    stalled = next((shake for shake in shakes if shake.purpose == "client" and shake.outcome == "silent"), None)
+    stalled = next(
+        (shake for shake in shakes if shake.purpose == "client" and shake.outcome == "silent"), None
+    )
     small = next((shake for shake in shakes if shake.purpose == "small-segments"), None)
     reply = next((shake for shake in shakes if shake.purpose == "small-reply"), None)
     if stalled is None:
         return
     if small is not None and small.outcome == "ok":
-        yield Proof(because="the handshake stalls with full segments and completes with segments of 536 bytes", seen=(stalled, small))
+        yield Proof(
+            because="the handshake stalls with full segments and completes with segments of 536 bytes",
+            seen=(stalled, small),
+        )
         return
-    yield Clue(weight=0.2, because="the handshake stalls after the connection was accepted", seen=(stalled,))
+    yield Clue(
+        weight=0.2,
+        because="the handshake stalls after the connection was accepted",
+        seen=(stalled,),
+    )
     if reply is not None and reply.outcome == "alert":
-        yield Clue(weight=2.2, because="a small answer does come: the server sent a short alert at once", seen=(reply,))
+        yield Clue(
+            weight=2.2,
+            because="a small answer does come: the server sent a short alert at once",
+            seen=(reply,),
+        )
     elif reply is not None and reply.outcome == "silent":
         yield RuledOut(because="not even a small answer comes", seen=(reply,))
     if small is not None and small.outcome == "silent":

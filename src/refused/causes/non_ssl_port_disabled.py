@@ -58,6 +58,13 @@ def judge(evidence: Evidence) -> Iterator[Statement]:
     tls = accepted(dials, "sibling-port")
     tried = dialled(dials)
     if tls is not None and broken.hop == "tcp" and accepted(dials, "control") is None:
-        yield Proof(because=f"port {tls.port} accepts and the plain-text port {target.port} does not ({broken.how})", seen=(tls, *tried))
+        yield Proof(
+            because=f"port {tls.port} accepts and the plain-text port {target.port} does not ({broken.how})",
+            seen=(tls, *tried),
+        )
     else:
-        yield Clue(weight=1.6, because=f"{target.port} is closed on this service unless somebody opened it", seen=tried)
+        yield Clue(
+            weight=1.6,
+            because=f"{target.port} is closed on this service unless somebody opened it",
+            seen=tried,
+        )

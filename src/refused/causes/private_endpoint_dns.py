@@ -59,28 +59,50 @@ def judge(evidence: Evidence) -> Iterator[Statement]:
         return
     alias = privatelink_alias(answers)
     if alias is None:
-        if answers and all(answer.outcome == "answered" for answer in answers if answer.qtype == "A"):
-            yield RuledOut(because="the name does not lead through a privatelink zone, so the cache has no private endpoint", seen=answers)
+        if answers and all(
+            answer.outcome == "answered" for answer in answers if answer.qtype == "A"
+        ):
+            yield RuledOut(
+                because="the name does not lead through a privatelink zone, so the cache has no private endpoint",
+                seen=answers,
+            )
         return
     addresses = resolved(evidence)
     public = [address for address in addresses if is_public(address)]
     private = [address for address in addresses if is_private(address)]
     if public and not private:
         yield Clue(
-            weight=3.0, because=f"the name leads by way of {alias}, a private endpoint's alias, to the public {public[0]}", seen=answers
+            weight=3.0,
+            because=f"the name leads by way of {alias}, a private endpoint's alias, to the public {public[0]}",
+            seen=answers,
         )
-        there = next((o for o in others if o.healthy and any(is_private(address) for address in o.addresses)), None)
+        there = next(
+            (
+                o
+                for o in others
+                if o.healthy and any(is_private(address) for address in o.addresses)
+            ),
+            None,
+        )
         if there is not None:
             yield Proof(
                 because=f"{there.vantage} is given {there.addresses[0]} and works; here the name leads to {public[0]} and fails",
                 seen=(there, *answers),
             )
     elif broken.hop in ("name", "address"):
-        yield Clue(weight=3.0, because=f"the name leads to {alias}, and there the chain ends without an address", seen=answers)
+        yield Clue(
+            weight=3.0,
+            because=f"the name leads to {alias}, and there the chain ends without an address",
+            seen=answers,
+        )
     elif private:
         yield Clue(
-            weight=0.6, because=f"{private[0]} may be the stale record of an endpoint that was made anew", seen=answers
+            weight=0.6,
+            because=f"{private[0]} may be the stale record of an endpoint that was made anew",
+            seen=answers,
         )
         same = next((o for o in others if o.healthy and set(o.addresses) & set(addresses)), None)
         if same is not None:
-            yield RuledOut(because=f"{same.vantage} is given the same {private[0]} and works", seen=(same,))
+            yield RuledOut(
+                because=f"{same.vantage} is given the same {private[0]} and works", seen=(same,)
+            )

@@ -16,7 +16,13 @@ Sources
 
 from __future__ import annotations
 
-from refused.causes.readings import dialled, fails_elsewhere, is_private, privatelink_alias, works_elsewhere
+from refused.causes.readings import (
+    dialled,
+    fails_elsewhere,
+    is_private,
+    privatelink_alias,
+    works_elsewhere,
+)
 from refused.causes.statements import Cause, Clue, RuledOut
 from refused.evidence.observations import DnsAnswer, Elsewhere, TcpDial, Unseen
 
@@ -60,7 +66,9 @@ def judge(evidence: Evidence) -> Iterator[Statement]:
     private = [dial for dial in tried if is_private(dial.address)]
     if private:
         yield Clue(
-            weight=2.2, because=f"{alias} leads to the private {private[0].address}, and nobody answers there ({broken.how})", seen=(*answers, *private)
+            weight=2.2,
+            because=f"{alias} leads to the private {private[0].address}, and nobody answers there ({broken.how})",
+            seen=(*answers, *private),
         )
     else:
         yield Clue(weight=0.4, because=f"{alias} has no private address any more", seen=answers)

@@ -52,7 +52,12 @@ CAUSE = Cause(
     ),
     verify="from this client TLS completes and PING is answered",
     prevent="decide on private or public access when the cache is made, and test from every client's network",
-    expects=(("elsewhere", "fails"), ("resource", "public-off"), ("other-destination", "works"), ("firewall-rules", "fine")),
+    expects=(
+        ("elsewhere", "fails"),
+        ("resource", "public-off"),
+        ("other-destination", "works"),
+        ("firewall-rules", "fine"),
+    ),
 )
 
 
@@ -66,18 +71,33 @@ def judge(evidence: Evidence) -> Iterator[Statement]:
         return
     addresses = [dial.address for dial in dialled(dials)]
     if addresses and not any(is_public(address) for address in addresses):
-        yield RuledOut(because=f"the client dials {addresses[0]}, which is not the public endpoint", seen=dialled(dials))
+        yield RuledOut(
+            because=f"the client dials {addresses[0]}, which is not the public endpoint",
+            seen=dialled(dials),
+        )
         return
     well = works_elsewhere(others)
     if well is not None and set(well.addresses) & set(addresses):
         yield RuledOut(because=f"the public endpoint works from {well.vantage}", seen=(well,))
         return
-    face = "the public address met the dial with silence" if silent else "the public address ended it without a word"
+    face = (
+        "the public address met the dial with silence"
+        if silent
+        else "the public address ended it without a word"
+    )
     yield Clue(weight=0.6 if silent else 0.3, because=face, seen=dialled(dials))
     if service != "acr":
-        yield Clue(weight=1.0, because="this service has no other switch that turns public clients away", seen=answers)
+        yield Clue(
+            weight=1.0,
+            because="this service has no other switch that turns public clients away",
+            seen=answers,
+        )
     if privatelink_alias(answers):
-        yield Clue(weight=-2.0, because="the cache has a private endpoint, whose name or state is the cause then", seen=answers)
+        yield Clue(
+            weight=-2.0,
+            because="the cache has a private endpoint, whose name or state is the cause then",
+            seen=answers,
+        )
     ill = fails_elsewhere(others)
     if ill is not None:
         yield Clue(weight=1.0, because=f"it fails from {ill.vantage} as well", seen=(ill,))

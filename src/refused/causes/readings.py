@@ -96,7 +96,9 @@ def overruled(entries: Sequence[HostsEntry], answers: Iterable[DnsAnswer]) -> tu
     known = wire_addresses(answers)
     if not known:
         return ()
-    return tuple(address for entry in entries for address in entry.addresses if address not in known)
+    return tuple(
+        address for entry in entries for address in entry.addresses if address not in known
+    )
 
 
 def service_behind(target: Target | None, answers: Iterable[DnsAnswer]) -> str:
@@ -119,7 +121,9 @@ def service_behind(target: Target | None, answers: Iterable[DnsAnswer]) -> str:
 
 def without_a_word(broken: Broken | None) -> bool:
     """Whether the connection was accepted and then ended before the server said anything."""
-    return broken is not None and broken.hop in ("tls", "resp") and broken.how in ("closed", "reset")
+    return (
+        broken is not None and broken.hop in ("tls", "resp") and broken.how in ("closed", "reset")
+    )
 
 
 def met_silence(broken: Broken | None) -> bool:

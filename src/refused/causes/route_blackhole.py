@@ -16,7 +16,14 @@ Sources
 
 from __future__ import annotations
 
-from refused.causes.readings import dialled, is_here, is_private, met_silence, privatelink_alias, works_elsewhere
+from refused.causes.readings import (
+    dialled,
+    is_here,
+    is_private,
+    met_silence,
+    privatelink_alias,
+    works_elsewhere,
+)
 from refused.causes.statements import Cause, Clue, Proof, RuledOut
 from refused.evidence.observations import DnsAnswer, Elsewhere, RouteLookup, TcpDial
 
@@ -40,7 +47,12 @@ CAUSE = Cause(
     ),
     verify="the dial is accepted, or at least refused",
     prevent="routes kept in code; an alert on peering and gateway state",
-    expects=(("network-rules", "route"), ("elsewhere", "works"), ("server-side", "listens"), ("other-destination", "works")),
+    expects=(
+        ("network-rules", "route"),
+        ("elsewhere", "works"),
+        ("server-side", "listens"),
+        ("other-destination", "works"),
+    ),
 )
 
 # ICMP: network or host unreachable, and time exceeded (a loop).
@@ -65,25 +77,52 @@ def judge(evidence: Evidence) -> Iterator[Statement]:
     if is_here(tried[0].address):
         yield RuledOut(because=f"{tried[0].address} is this host itself", seen=tried)
         return
-    answered = next((dial for dial in dials if dial.address == tried[0].address and dial.outcome in ("accepted", "refused", "reset")), None)
+    answered = next(
+        (
+            dial
+            for dial in dials
+            if dial.address == tried[0].address and dial.outcome in ("accepted", "refused", "reset")
+        ),
+        None,
+    )
     if answered is not None:
-        yield RuledOut(because=f"{answered.address} answers on port {answered.port}, so packets do get there and back", seen=(answered,))
+        yield RuledOut(
+            because=f"{answered.address} answers on port {answered.port}, so packets do get there and back",
+            seen=(answered,),
+        )
         return
     lost = next((dial for dial in tried if dial.icmp in LOST and dial.icmp_from), None)
     own = {route.local_address for route in routes}
     if lost is not None and lost.icmp_from not in own:
-        yield Proof(because=f"the router {lost.icmp_from} says that it has no way to {lost.address} (ICMP {lost.icmp})", seen=(lost,))
+        yield Proof(
+            because=f"the router {lost.icmp_from} says that it has no way to {lost.address} (ICMP {lost.icmp})",
+            seen=(lost,),
+        )
     elif broken.how == "unreachable":
-        yield Clue(weight=1.8, because=f"{tried[0].address} is unreachable: nobody answers for it on its network", seen=tried)
+        yield Clue(
+            weight=1.8,
+            because=f"{tried[0].address} is unreachable: nobody answers for it on its network",
+            seen=tried,
+        )
     elif met_silence(broken):
         yield Clue(weight=0.5, because=f"{tried[0].address} met the dial with silence", seen=tried)
         control = next(iter(dialled(dials, "control")), None)
         if control is not None and control.outcome == "silent":
-            yield Clue(weight=0.7, because="so did another port of the same address", seen=(control,))
+            yield Clue(
+                weight=0.7, because="so did another port of the same address", seen=(control,)
+            )
         if is_private(tried[0].address):
-            yield Clue(weight=0.6, because=f"{tried[0].address} is private: routes that people write lead there", seen=tried)
+            yield Clue(
+                weight=0.6,
+                because=f"{tried[0].address} is private: routes that people write lead there",
+                seen=tried,
+            )
         if privatelink_alias(answers):
-            yield Clue(weight=-0.5, because="a private endpoint's address has a route of its own in its network", seen=answers)
+            yield Clue(
+                weight=-0.5,
+                because="a private endpoint's address has a route of its own in its network",
+                seen=answers,
+            )
         well = works_elsewhere(others)
         if well is not None:
             yield Clue(weight=0.8, because=f"it works from {well.vantage}", seen=(well,))

@@ -49,7 +49,11 @@ CAUSE = Cause(
 
 def judge(evidence: Evidence) -> Iterator[Statement]:
     """See whether dials to one public address fail at random, from a place that shares its way out."""
-    others, platforms, ports = evidence.all(Elsewhere), evidence.all(Platform), evidence.all(PortUse)
+    others, platforms, ports = (
+        evidence.all(Elsewhere),
+        evidence.all(Platform),
+        evidence.all(PortUse),
+    )
     dials, broken = evidence.all(TcpDial), evidence.broken
     tried = (*dialled(dials), *dialled(dials, "repeat"))
     if broken is None or broken.hop != "tcp" or broken.how not in ("flaky", "silent") or not tried:
@@ -59,20 +63,44 @@ def judge(evidence: Evidence) -> Iterator[Statement]:
         return
     if broken.how == "flaky":
         well = sum(not dial.failed for dial in tried)
-        yield Clue(weight=1.4, because=f"{well} of {len(tried)} dials to the same port were accepted, the others met silence", seen=tried)
+        yield Clue(
+            weight=1.4,
+            because=f"{well} of {len(tried)} dials to the same port were accepted, the others met silence",
+            seen=tried,
+        )
     else:
         yield Clue(weight=0.1, because="the dials met silence", seen=tried)
-        yield Clue(weight=-1.0, because=f"all {len(tried)} dials failed, which exhaustion seldom does", seen=tried)
+        yield Clue(
+            weight=-1.0,
+            because=f"all {len(tried)} dials failed, which exhaustion seldom does",
+            seen=tried,
+        )
     if is_private(tried[0].address):
-        yield Clue(weight=-1.5, because=f"{tried[0].address} is private, and private traffic is not translated", seen=tried)
+        yield Clue(
+            weight=-1.5,
+            because=f"{tried[0].address} is private, and private traffic is not translated",
+            seen=tried,
+        )
     elif is_public(tried[0].address):
-        yield Clue(weight=0.6, because=f"{tried[0].address} is public, so that addresses are translated on the way", seen=tried)
+        yield Clue(
+            weight=0.6,
+            because=f"{tried[0].address} is public, so that addresses are translated on the way",
+            seen=tried,
+        )
     for platform in platforms:
         if platform.kind in ("kubernetes", "app-service", "functions", "container-apps"):
-            yield Clue(weight=1.3, because=f"{platform.kind} shares few outbound ports among its instances", seen=(platform,))
+            yield Clue(
+                weight=1.3,
+                because=f"{platform.kind} shares few outbound ports among its instances",
+                seen=(platform,),
+            )
     for use in ports:
         if use.to_target >= 64:
-            yield Clue(weight=1.0, because=f"this host alone holds {use.to_target} connections to the server", seen=(use,))
+            yield Clue(
+                weight=1.0,
+                because=f"this host alone holds {use.to_target} connections to the server",
+                seen=(use,),
+            )
     if works_elsewhere(others) is not None:
         yield Clue(weight=0.6, because="another network has no trouble", seen=others)
     yield Unseen(

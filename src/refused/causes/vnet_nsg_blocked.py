@@ -17,7 +17,16 @@ Sources
 
 from __future__ import annotations
 
-from refused.causes.readings import accepted, dialled, is_here, is_private, is_public, met_silence, privatelink_alias, works_elsewhere
+from refused.causes.readings import (
+    accepted,
+    dialled,
+    is_here,
+    is_private,
+    is_public,
+    met_silence,
+    privatelink_alias,
+    works_elsewhere,
+)
 from refused.causes.statements import Cause, Clue, Proof, RuledOut
 from refused.evidence.observations import DnsAnswer, Elsewhere, RouteLookup, TcpDial
 
@@ -42,7 +51,12 @@ CAUSE = Cause(
     ),
     verify="the dial is accepted from this client",
     prevent="rules kept in code beside the client that needs them; effective rules checked after each change",
-    expects=(("network-rules", "blocks"), ("elsewhere", "works"), ("server-side", "listens"), ("other-destination", "works")),
+    expects=(
+        ("network-rules", "blocks"),
+        ("elsewhere", "works"),
+        ("server-side", "listens"),
+        ("other-destination", "works"),
+    ),
 )
 
 # ICMP codes that mean "prohibited": RFC 1812 section 5.2.7.1, RFC 4443 section 3.1.
@@ -67,26 +81,57 @@ def judge(evidence: Evidence) -> Iterator[Statement]:
         yield Proof(because=f"{said}: a packet filter on that host", seen=(rejected,))
         return
     if rejected is not None and rejected.icmp in PROHIBITED:
-        yield Clue(weight=1.2, because=f"{rejected.icmp_from} on the way prohibits it (ICMP {rejected.icmp})", seen=(rejected,))
+        yield Clue(
+            weight=1.2,
+            because=f"{rejected.icmp_from} on the way prohibits it (ICMP {rejected.icmp})",
+            seen=(rejected,),
+        )
     if not met_silence(broken):
         return
-    yield Clue(weight=0.6, because=f"{first.address} port {first.port} met the dial with silence", seen=tried)
+    yield Clue(
+        weight=0.6,
+        because=f"{first.address} port {first.port} met the dial with silence",
+        seen=tried,
+    )
     if is_private(first.address):
-        yield Clue(weight=1.0, because=f"{first.address} lies in a private network, where such rules stand", seen=tried)
+        yield Clue(
+            weight=1.0,
+            because=f"{first.address} lies in a private network, where such rules stand",
+            seen=tried,
+        )
     if is_public(first.address):
         yield Clue(weight=-0.7, because=f"{first.address} is public", seen=tried)
     if privatelink_alias(answers):
-        yield Clue(weight=-0.5, because="rules in front of a private endpoint hold only if its subnet enforces them", seen=answers)
-    control = next((dial for dial in dialled(dials, "control") if dial.outcome in ("refused", "accepted")), None)
+        yield Clue(
+            weight=-0.5,
+            because="rules in front of a private endpoint hold only if its subnet enforces them",
+            seen=answers,
+        )
+    control = next(
+        (dial for dial in dialled(dials, "control") if dial.outcome in ("refused", "accepted")),
+        None,
+    )
     if control is not None and control.outcome == "refused":
         yield Clue(
-            weight=1.8, because=f"{control.address} answers on port {control.port} (refused), so only this port is dropped", seen=(control,), fact="host answers"
+            weight=1.8,
+            because=f"{control.address} answers on port {control.port} (refused), so only this port is dropped",
+            seen=(control,),
+            fact="host answers",
         )
     if any(dial.outcome == "silent" for dial in dialled(dials, "control")):
-        yield Clue(weight=-0.6, because="another port of the same address is silent as well", seen=dialled(dials, "control"))
+        yield Clue(
+            weight=-0.6,
+            because="another port of the same address is silent as well",
+            seen=dialled(dials, "control"),
+        )
     sibling = accepted(dials, "sibling-port")
     if sibling is not None:
-        yield Clue(weight=1.0, because=f"port {sibling.port} of the same host accepts", seen=(sibling,), fact="host answers")
+        yield Clue(
+            weight=1.0,
+            because=f"port {sibling.port} of the same host accepts",
+            seen=(sibling,),
+            fact="host answers",
+        )
     well = works_elsewhere(others)
     if well is not None:
         yield Clue(weight=1.0, because=f"it works from {well.vantage}", seen=(well,))

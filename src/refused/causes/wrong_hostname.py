@@ -64,15 +64,31 @@ def judge(evidence: Evidence) -> Iterator[Statement]:
     hosting = service_of(target.host)
     if hosting.looks_misspelt:
         meant = f"; {hosting.suggestion} is near" if hosting.suggestion else ""
-        yield Proof(because=f"{target.host} is not a name that Azure gives to a cache{meant}", seen=seen)
+        yield Proof(
+            because=f"{target.host} is not a name that Azure gives to a cache{meant}", seen=seen
+        )
     elif privatelink_alias(answers):
-        yield Clue(weight=-2.5, because="the name is known: it leads on into a privatelink zone", seen=answers)
+        yield Clue(
+            weight=-2.5,
+            because="the name is known: it leads on into a privatelink zone",
+            seen=answers,
+        )
     elif is_azure(target):
         yield Clue(
-            weight=0.4, because="the name has the right form, so its first part is mistyped or the cache is gone", seen=seen
+            weight=0.4,
+            because="the name has the right form, so its first part is mistyped or the cache is gone",
+            seen=seen,
         )
     elif "." not in target.host:
         searched = ", ".join(settings[0].search) if settings and settings[0].search else "none"
-        yield Clue(weight=0.8, because=f"the name has no domain, and the domains searched here are: {searched}", seen=settings)
+        yield Clue(
+            weight=0.8,
+            because=f"the name has no domain, and the domains searched here are: {searched}",
+            seen=settings,
+        )
     elif answers and all(answer.outcome == "nxdomain" for answer in answers):
-        yield Clue(weight=1.0, because=f"every resolver asked says so, {answers[0].resolver} first", seen=answers)
+        yield Clue(
+            weight=1.0,
+            because=f"every resolver asked says so, {answers[0].resolver} first",
+            seen=answers,
+        )

@@ -37,7 +37,9 @@ CAUSE = Cause(
     shows_at=("tcp", "tls", "resp"),
     bucket="configuration",
     needs=(DnsAnswer, TcpDial),
-    remedies=("set the port that the service listens on: 6380 (Azure Cache for Redis), 10000 (Azure Managed Redis), 6379 (most others)",),
+    remedies=(
+        "set the port that the service listens on: 6380 (Azure Cache for Redis), 10000 (Azure Managed Redis), 6379 (most others)",
+    ),
     verify="the dial is accepted on the service's port",
     prevent="write the port out in every connection string; take it from the deployment's output",
     expects=(("server-side", "other-port"), ("elsewhere", "fails"), ("resource", "fine")),
@@ -48,7 +50,12 @@ def judge(evidence: Evidence) -> Iterator[Statement]:
     """Hold the port against those of the service, and see which of them accept."""
     answers, dials = evidence.all(DnsAnswer), evidence.all(TcpDial)
     broken, target, tried = evidence.broken, evidence.target, dialled(evidence.all(TcpDial))
-    if broken is None or target is None or broken.hop != "tcp" or broken.how not in ("refused", "silent", "reset"):
+    if (
+        broken is None
+        or target is None
+        or broken.hop != "tcp"
+        or broken.how not in ("refused", "silent", "reset")
+    ):
         return
     service = service_behind(target, answers)
     sibling = accepted(dials, "sibling-port")
@@ -56,11 +63,20 @@ def judge(evidence: Evidence) -> Iterator[Statement]:
     known = expected_ports(service)  # type: ignore[arg-type]
     if service != "redis" and target.port not in known and not is_node_port(target.port, service):  # type: ignore[arg-type]
         listens = " and ".join(str(port) for port in known)
-        yield Proof(because=f"this service listens on {listens}, never on {target.port}, and the dial was {broken.how}", seen=tried)
+        yield Proof(
+            because=f"this service listens on {listens}, never on {target.port}, and the dial was {broken.how}",
+            seen=tried,
+        )
     elif sibling is not None and not unmasked and not (service == "acr" and target.port == 6379):
         weight = 3.0 if broken.how == "refused" else 1.2
-        yield Clue(weight=weight, because=f"port {sibling.port} of the same host accepts", seen=(sibling, *tried))
+        yield Clue(
+            weight=weight,
+            because=f"port {sibling.port} of the same host accepts",
+            seen=(sibling, *tried),
+        )
     elif broken.how == "refused" and service == "redis":
         yield Clue(weight=0.3, because=f"nothing listens on port {target.port}", seen=tried)
         if target.port not in known:
-            yield Clue(weight=0.7, because=f"{target.port} is not a usual port of Redis", seen=tried)
+            yield Clue(
+                weight=0.7, because=f"{target.port} is not a usual port of Redis", seen=tried
+            )

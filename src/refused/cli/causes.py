@@ -1,5 +1,4 @@
-"""List the root causes that refused knows, or print the page of one.
-"""
+"""List the root causes that refused knows, or print the page of one."""
 
 from __future__ import annotations
 
@@ -28,7 +27,9 @@ def run(options: Namespace) -> int:
             from difflib import get_close_matches
 
             near = get_close_matches(options.id, [cause.id for cause in causes], 3)
-            raise BadOption(f"no cause has that id; {'close: ' + ', '.join(near) if near else 'refused causes lists them'}")
+            raise BadOption(
+                f"no cause has that id; {'close: ' + ', '.join(near) if near else 'refused causes lists them'}"
+            )
         causes = [found]
     if options.json:
         from json import dumps
@@ -36,7 +37,11 @@ def run(options: Namespace) -> int:
         print(dumps([_data(cause) for cause in causes], indent=2))
     elif options.id:
         print(f"{causes[0].id}\n\n{page(options.id).strip()}")
-        for title, texts in (("Remedies", causes[0].remedies), ("Check after", (causes[0].verify,)), ("Prevention", (causes[0].prevent,))):
+        for title, texts in (
+            ("Remedies", causes[0].remedies),
+            ("Check after", (causes[0].verify,)),
+            ("Prevention", (causes[0].prevent,)),
+        ):
             print(f"\n{title}\n" + "\n".join(f"    {text}" for text in texts))
     else:
         for hop in HOPS:

@@ -48,5 +48,9 @@ def show(report: Report, options: Namespace) -> None:
     from shutil import get_terminal_size
 
     color = sys.stdout.isatty() and not options.no_color and not os.environ.get("NO_COLOR")
-    text = report.to_text(width=min(get_terminal_size((80, 24)).columns, 100), color=color, verbose=bool(options.verbose))
+    text = report.to_text(
+        width=min(get_terminal_size((80, 24)).columns, 100),
+        color=color,
+        verbose=bool(options.verbose),
+    )
     print("\n".join(text.split("\n", 2)[:2]) if options.quiet else text)

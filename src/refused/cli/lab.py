@@ -31,8 +31,12 @@ def arguments(parser: ArgumentParser) -> None:
     running.add_argument("--all", action="store_true", help="every scenario")
     running.add_argument("--json", action="store_true", help="print as JSON")
     up = commands.add_parser("up", help="bring a scenario up until Ctrl-C")
-    up.add_argument("id", nargs="?", default="healthy", metavar="ID", help="the scenario (default: healthy)")
-    up.add_argument("--env-file", metavar="FILE", help="write shell export lines to FILE once it is ready")
+    up.add_argument(
+        "id", nargs="?", default="healthy", metavar="ID", help="the scenario (default: healthy)"
+    )
+    up.add_argument(
+        "--env-file", metavar="FILE", help="write shell export lines to FILE once it is ready"
+    )
     for each in (listing, running, up):
         each.add_argument("--verbose", action="store_true", help="show where refused itself failed")
 
@@ -59,7 +63,11 @@ def _list(options: Namespace) -> int:
 
 def _data(scenario: Scenario) -> dict[str, object]:
     fields = ("id", "title", "cause", "service", "story", "unknown")
-    return {**{name: getattr(scenario, name) for name in fields}, "needs": list(scenario.needs), "options": dict(scenario.options)}
+    return {
+        **{name: getattr(scenario, name) for name in fields},
+        "needs": list(scenario.needs),
+        "options": dict(scenario.options),
+    }
 
 
 def _chosen(options: Namespace) -> tuple[Scenario, ...]:
@@ -84,7 +92,10 @@ def _run(options: Namespace) -> int:
         if not options.json:
             mark = "" if row["right"] else "   WRONG"
             mark = f"   skipped: {row['skipped']}" if row["skipped"] else mark
-            print(f"{row['scenario']:<38} {row['expected']:<30} {row['first']:<30} {row['certainty']}{mark}", flush=True)
+            print(
+                f"{row['scenario']:<38} {row['expected']:<30} {row['first']:<30} {row['certainty']}{mark}",
+                flush=True,
+            )
     wrong = [row for row in rows if not row["right"] and not row["skipped"]]
     if options.json:
         from json import dumps
@@ -103,7 +114,14 @@ def _row(scenario: Scenario) -> dict[str, object]:
     expected = scenario.cause or "healthy"
     why_not = cannot_run(scenario)
     if why_not:
-        return {"scenario": scenario.id, "expected": expected, "first": "-", "certainty": "-", "right": False, "skipped": why_not}
+        return {
+            "scenario": scenario.id,
+            "expected": expected,
+            "first": "-",
+            "certainty": "-",
+            "right": False,
+            "skipped": why_not,
+        }
     report = judge(probe_scenario(scenario))
     first = report.causes[0].id if report.causes else report.verdict
     certainty = report.causes[0].certainty if report.causes else "-"
@@ -121,8 +139,17 @@ def _is_right(scenario: Scenario, report: Report) -> bool:
     """Whether the true cause stands first, and nothing false is called confirmed."""
     if scenario.cause is None:
         return report.verdict == "healthy" and not report.causes
-    falsely = [each for each in report.causes if each.certainty == "confirmed" and each.id != scenario.cause]
-    return report.verdict == "fault" and bool(report.causes) and report.causes[0].id == scenario.cause and not falsely
+    falsely = [
+        each
+        for each in report.causes
+        if each.certainty == "confirmed" and each.id != scenario.cause
+    ]
+    return (
+        report.verdict == "fault"
+        and bool(report.causes)
+        and report.causes[0].id == scenario.cause
+        and not falsely
+    )
 
 
 def _up(options: Namespace) -> int:
@@ -139,7 +166,11 @@ def _up(options: Namespace) -> int:
                 file.write("\n".join(lines) + "\n")
         print(f"{scenario.id}: {scenario.title}", file=sys.stderr)
         print("\n".join(lines), flush=True)
-        print('try: refused diagnose "$REFUSED_LAB_TARGET"     (Ctrl-C ends the lab)', file=sys.stderr, flush=True)
+        print(
+            'try: refused diagnose "$REFUSED_LAB_TARGET"     (Ctrl-C ends the lab)',
+            file=sys.stderr,
+            flush=True,
+        )
         _wait()
     return 0
 

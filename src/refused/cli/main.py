@@ -9,7 +9,7 @@ import sys
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from argparse import ArgumentParser, Namespace
+    from argparse import Namespace
     from collections.abc import Sequence
 
 COMMANDS = {
@@ -93,9 +93,18 @@ def _without_command(arguments: list[str]) -> int:
     if arguments and arguments[0] in ("--version", "-V"):
         print(f"refused {__version__}")
         return 0
-    lines = ["usage: refused COMMAND …", "", "Find out why a Redis connection fails.", "", "commands:"]
+    lines = [
+        "usage: refused COMMAND …",
+        "",
+        "Find out why a Redis connection fails.",
+        "",
+        "commands:",
+    ]
     lines += [f"  {name:<10} {what}" for name, what in COMMANDS.items()]
-    lines += ["", "refused COMMAND --help says more; exit codes: 0 healthy, 1 fault, 2 usage, 3 inconclusive, 4 own failure"]
+    lines += [
+        "",
+        "refused COMMAND --help says more; exit codes: 0 healthy, 1 fault, 2 usage, 3 inconclusive, 4 own failure",
+    ]
     if arguments and arguments[0] in ("-h", "--help", "help"):
         print("\n".join(lines))
         return 0
@@ -103,7 +112,11 @@ def _without_command(arguments: list[str]) -> int:
         from difflib import get_close_matches
 
         near = get_close_matches(arguments[0], COMMANDS, 1)
-        hint = f"did you mean {near[0]}?" if near else f"to look at a target: refused diagnose {'TARGET'}"
+        hint = (
+            f"did you mean {near[0]}?"
+            if near
+            else f"to look at a target: refused diagnose {'TARGET'}"
+        )
         # The unknown word may be a target with a password in it: it is never repeated.
         print(f"refused: there is no such command; {hint}", file=sys.stderr)
         return USAGE

@@ -22,28 +22,78 @@ class BadOption(ValueError):
 
 def looking(parser: ArgumentParser) -> None:
     """Declare how to look."""
-    parser.add_argument("target", metavar="TARGET", help="host[:port], redis:// or rediss:// URL, a client's connection string, @bundle.json, lab:SCENARIO")
-    parser.add_argument("--from", dest="vantages", action="append", metavar="VANTAGE", help="where to look from: here, socks5://host:port (repeatable)")
-    parser.add_argument("--resolver", metavar="IP[:PORT]", help="ask this resolver alone, never the system's")
+    parser.add_argument(
+        "target",
+        metavar="TARGET",
+        help="host[:port], redis:// or rediss:// URL, a client's connection string, @bundle.json, lab:SCENARIO",
+    )
+    parser.add_argument(
+        "--from",
+        dest="vantages",
+        action="append",
+        metavar="VANTAGE",
+        help="where to look from: here, socks5://host:port (repeatable)",
+    )
+    parser.add_argument(
+        "--resolver", metavar="IP[:PORT]", help="ask this resolver alone, never the system's"
+    )
     parser.add_argument("--ca-file", metavar="FILE", help="trust these CAs instead of the system's")
-    parser.add_argument("--timeout", metavar="SECONDS", help="answer within this time, in all (default 5)")
+    parser.add_argument(
+        "--timeout", metavar="SECONDS", help="answer within this time, in all (default 5)"
+    )
     parser.add_argument("--user", help="the user name to log in with")
     parser.add_argument("--auth", choices=("key", "entra", "none"), help="how to log in")
-    parser.add_argument("--cluster", action="store_true", default=None, help="the client is cluster-aware")
-    parser.add_argument("--deep", action="store_true", default=None, help="slower, heavier looks as well")
-    parser.add_argument("--for", dest="hold", metavar="SECONDS", help="hold a connection idle for so long (60, 90s, 5m)")
-    parser.add_argument("--pid", type=int, metavar="PID", help="count the descriptors of this process")
-    parser.add_argument("--no-azure", dest="azure", action="store_false", default=None, help="do not ask the control plane (this version never does)")
-    parser.add_argument("--scope", choices=("all", "some", "one"), help="who is affected, for the severity")
-    parser.add_argument("--save", metavar="BUNDLE", help="keep the evidence in this file, secrets removed")
+    parser.add_argument(
+        "--cluster", action="store_true", default=None, help="the client is cluster-aware"
+    )
+    parser.add_argument(
+        "--deep", action="store_true", default=None, help="slower, heavier looks as well"
+    )
+    parser.add_argument(
+        "--for",
+        dest="hold",
+        metavar="SECONDS",
+        help="hold a connection idle for so long (60, 90s, 5m)",
+    )
+    parser.add_argument(
+        "--pid", type=int, metavar="PID", help="count the descriptors of this process"
+    )
+    parser.add_argument(
+        "--no-azure",
+        dest="azure",
+        action="store_false",
+        default=None,
+        help="do not ask the control plane (this version never does)",
+    )
+    parser.add_argument(
+        "--scope", choices=("all", "some", "one"), help="who is affected, for the severity"
+    )
+    parser.add_argument(
+        "--save", metavar="BUNDLE", help="keep the evidence in this file, secrets removed"
+    )
 
 
 def showing(parser: ArgumentParser) -> None:
     """Declare how to show the answer."""
-    parser.add_argument("--json", action="store_true", default=None, help="print the report as JSON")
-    parser.add_argument("--quiet", "-q", action="store_true", default=None, help="print the verdict line alone")
-    parser.add_argument("--verbose", "-v", action="store_true", default=None, help="print every cause, what was ruled out and why")
-    parser.add_argument("--no-color", action="store_true", default=None, help="never colour (NO_COLOR does the same)")
+    parser.add_argument(
+        "--json", action="store_true", default=None, help="print the report as JSON"
+    )
+    parser.add_argument(
+        "--quiet", "-q", action="store_true", default=None, help="print the verdict line alone"
+    )
+    parser.add_argument(
+        "--verbose",
+        "-v",
+        action="store_true",
+        default=None,
+        help="print every cause, what was ruled out and why",
+    )
+    parser.add_argument(
+        "--no-color",
+        action="store_true",
+        default=None,
+        help="never colour (NO_COLOR does the same)",
+    )
 
 
 def with_environment(options: Namespace, environ: Mapping[str, str]) -> Namespace:
@@ -69,7 +119,9 @@ def with_environment(options: Namespace, environ: Mapping[str, str]) -> Namespac
                 raise BadOption(f"REFUSED_PID: {text[:20]!r} is no process id; give a number")
             options.pid = int(text)
         elif name in _CHOICES and text not in _CHOICES[name]:
-            raise BadOption(f"REFUSED_{name.upper()}: {text[:20]!r} is none of {', '.join(_CHOICES[name])}")
+            raise BadOption(
+                f"REFUSED_{name.upper()}: {text[:20]!r} is none of {', '.join(_CHOICES[name])}"
+            )
         else:
             setattr(options, name, text)
     return options
@@ -101,9 +153,13 @@ def seconds(text: str, option: str, most: float = LONGEST_S) -> float:
     try:
         value = float(word[: len(word) - len(unit)]) * units.get(unit, 1.0)
     except ValueError:
-        raise BadOption(f"{option}: {text[:20]!r} is no time; give seconds, or 500ms, 90s, 5m") from None
+        raise BadOption(
+            f"{option}: {text[:20]!r} is no time; give seconds, or 500ms, 90s, 5m"
+        ) from None
     if not 0 < value <= most:
-        raise BadOption(f"{option}: {text[:20]!r} is out of range; give more than 0 and at most {most:.0f} s")
+        raise BadOption(
+            f"{option}: {text[:20]!r} is out of range; give more than 0 and at most {most:.0f} s"
+        )
     return value
 
 

@@ -18,7 +18,9 @@ if TYPE_CHECKING:
 def arguments(parser: ArgumentParser) -> None:
     """Declare what the command takes."""
     looking(parser)
-    parser.add_argument("--verbose", action="store_true", default=None, help="show where refused itself failed")
+    parser.add_argument(
+        "--verbose", action="store_true", default=None, help="show where refused itself failed"
+    )
 
 
 def run(options: Namespace) -> int:

@@ -58,7 +58,10 @@ class Diagnosis(Record):
 def diagnose(bundle: Bundle) -> Diagnosis:
     """Judge a bundle. Pure: the same bundle gives the same diagnosis anywhere."""
     views = with_elsewhere(tuple(bundle.view(vantage) for vantage in bundle.vantages))
-    places = [(view, PlaceSeen(vantage=view.vantage, path=(path := walk(view)), verdict=_verdict(path))) for view in views]
+    places = [
+        (view, PlaceSeen(vantage=view.vantage, path=(path := walk(view)), verdict=_verdict(path)))
+        for view in views
+    ]
     # The place that fails is the one to explain; among several, the user's first.
     places.sort(key=lambda each: each[1].verdict != "fault")
     view, first = places[0]

@@ -27,7 +27,9 @@ class NextCheck(Record):
     nats: float
 
 
-def next_check(findings: Sequence[Finding], service: str, done: frozenset[str] = frozenset()) -> NextCheck | None:
+def next_check(
+    findings: Sequence[Finding], service: str, done: frozenset[str] = frozenset()
+) -> NextCheck | None:
     """Return the best check; ``None`` where none would tell anything.
 
     A cause that does not say what a check would show is taken to allow any outcome of it.
@@ -65,7 +67,8 @@ def _expected_drop(check: str, findings: Sequence[Finding]) -> tuple[float, tupl
     drop = 0.0
     for outcome in outcomes:
         joint = [
-            probability * ((1.0 if said == outcome else 0.0) if said is not None else 1 / len(outcomes))
+            probability
+            * ((1.0 if said == outcome else 0.0) if said is not None else 1 / len(outcomes))
             for probability, said in placed
         ]
         marginal = sum(joint)

@@ -70,11 +70,19 @@ def _notes(view: Evidence, places: Sequence[PlaceSeen]) -> Iterator[str]:
 def _of_server(info: ServerInfo) -> Iterator[str]:
     if info.role == "replica":
         yield f"this is a replica of {info.primary_host}:{info.primary_port}: writes are refused with READONLY"
-    if info.max_clients and info.connected_clients and info.connected_clients >= NEAR * info.max_clients:
+    if (
+        info.max_clients
+        and info.connected_clients
+        and info.connected_clients >= NEAR * info.max_clients
+    ):
         yield f"{info.connected_clients} of {info.max_clients} connections are in use"
     if info.rejected_connections:
         yield f"the server has turned away {info.rejected_connections} connections at its limit since it started"
-    if info.max_memory_bytes and info.used_memory_bytes and info.used_memory_bytes >= 0.9 * info.max_memory_bytes:
+    if (
+        info.max_memory_bytes
+        and info.used_memory_bytes
+        and info.used_memory_bytes >= 0.9 * info.max_memory_bytes
+    ):
         used = 100 * info.used_memory_bytes / info.max_memory_bytes
         yield f"{used:.0f} % of the memory limit is in use (policy {info.eviction_policy or 'unknown'})"
     if info.uptime_s is not None and info.uptime_s < 600:

@@ -32,4 +32,7 @@ def severity(verdicts: Sequence[str], scope: str | None, view: Evidence) -> tupl
         if failing == len(verdicts):
             return 1, f"it fails from all {failing} vantage points"
         return 2, f"it fails from {failing} of {len(verdicts)} vantage points"
-    return None, "one look from one place cannot tell who is affected; say so with --scope all|some|one"
+    return (
+        None,
+        "one look from one place cannot tell who is affected; say so with --scope all|some|one",
+    )

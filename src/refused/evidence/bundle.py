@@ -14,7 +14,7 @@ from refused.evidence.target import Target
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from typing import Any, Dict, Iterable, Iterator, Sequence, Tuple, Type, TypeVar, Union
+    from typing import Any, Dict, Tuple, Type, TypeVar, Union
 
     from refused.evidence.path import Broken
 
@@ -148,9 +148,11 @@ class Bundle(Record):
             BadBundle: *data* is no bundle, of a schema we don't know, or has an ill-formed fact.
         """
         if not isinstance(data, dict) or not isinstance(data.get("schema"), str):
-            raise BadBundle("not an evidence bundle: it has no \"schema\"")
+            raise BadBundle('not an evidence bundle: it has no "schema"')
         if data["schema"] != SCHEMA:
-            raise BadBundle(f"schema {data['schema'][:40]!r} is not one I can read; I know {SCHEMA}")
+            raise BadBundle(
+                f"schema {data['schema'][:40]!r} is not one I can read; I know {SCHEMA}"
+            )
         body = dict(data)
         del body["schema"]
         facts = body.pop("facts", None)
@@ -203,7 +205,8 @@ def _kinds() -> Dict[str, Any]:
     return {
         name: each
         for name, each in vars(observations).items()
-        if isinstance(each, type) and (each is Unseen or (issubclass(each, Observation) and each is not Observation))
+        if isinstance(each, type)
+        and (each is Unseen or (issubclass(each, Observation) and each is not Observation))
     }
 
 

@@ -17,18 +17,59 @@ if TYPE_CHECKING:
 
     LookupOutcome = Literal["answered", "not-found", "no-address", "try-again", "failed", "silent"]
     DnsOutcome = Literal[
-        "answered", "no-address", "nxdomain", "servfail", "refused", "silent", "unreachable", "garbled", "other"
+        "answered",
+        "no-address",
+        "nxdomain",
+        "servfail",
+        "refused",
+        "silent",
+        "unreachable",
+        "garbled",
+        "other",
     ]
     DialOutcome = Literal[
-        "accepted", "refused", "silent", "unreachable", "reset", "denied", "no-local-port", "no-descriptor", "proxy-failed", "other"
+        "accepted",
+        "refused",
+        "silent",
+        "unreachable",
+        "reset",
+        "denied",
+        "no-local-port",
+        "no-descriptor",
+        "proxy-failed",
+        "other",
     ]
     DialPurpose = Literal["client", "repeat", "control", "node", "sibling-port", "dns-address"]
     TlsOutcome = Literal[
-        "ok", "untrusted", "name-mismatch", "expired", "not-yet-valid", "alert", "closed", "reset", "silent", "not-tls", "error"
+        "ok",
+        "untrusted",
+        "name-mismatch",
+        "expired",
+        "not-yet-valid",
+        "alert",
+        "closed",
+        "reset",
+        "silent",
+        "not-tls",
+        "error",
     ]
     TlsPurpose = Literal["client", "unverified", "version", "small-segments", "small-reply", "node"]
     TalkOutcome = Literal["ok", "error", "closed", "reset", "silent", "not-resp"]
-    Protocol = Literal["resp", "http", "tls", "ssh", "smtp", "ftp", "mysql", "postgresql", "memcached", "amqp", "mongodb", "unknown", "nothing"]
+    Protocol = Literal[
+        "resp",
+        "http",
+        "tls",
+        "ssh",
+        "smtp",
+        "ftp",
+        "mysql",
+        "postgresql",
+        "memcached",
+        "amqp",
+        "mongodb",
+        "unknown",
+        "nothing",
+    ]
 
 
 class Observation(Record):
@@ -155,7 +196,9 @@ class DnsAnswer(Observation):
     @property
     def aliases(self) -> tuple[str, ...]:
         """The names the chain leads through, without a trailing dot, in lower case."""
-        return tuple(record.value.rstrip(".").lower() for record in self.chain if record.type == "CNAME")
+        return tuple(
+            record.value.rstrip(".").lower() for record in self.chain if record.type == "CNAME"
+        )
 
 
 class ResolverSettings(Observation):

@@ -101,7 +101,9 @@ class _Draft:
 
 def _cleaned(text: str) -> str:
     if len(text) > LONGEST:
-        raise BadTarget(f"the target is {len(text):,} characters long, which no target is; {_EXAMPLE}")
+        raise BadTarget(
+            f"the target is {len(text):,} characters long, which no target is; {_EXAMPLE}"
+        )
     word = text.strip()
     if len(word) > 1 and word[0] == word[-1] and word[0] in "\"'":
         word = word[1:-1].strip()
@@ -117,14 +119,18 @@ def _cleaned(text: str) -> str:
 
 def _port(text: str, what: str = "port") -> int:
     if not text:
-        raise BadTarget(f"the {what} is empty; leave the colon out, or write a number from 1 to 65535 behind it")
+        raise BadTarget(
+            f"the {what} is empty; leave the colon out, or write a number from 1 to 65535 behind it"
+        )
     if not (text.isascii() and text.isdigit()) or len(text) > 6:
         if any(letter in text for letter in ".:"):
             raise BadTarget(f"two addresses seem to be pasted together; {_EXAMPLE}")
         raise BadTarget(f"the {what} is not a number; write one from 1 to 65535, such as 6380")
     number = int(text)
     if not 0 < number < 65536:
-        raise BadTarget(f"{what} {number} does not exist; ports go from 1 to 65535 (Azure: 6380 or 10000, others: 6379)")
+        raise BadTarget(
+            f"{what} {number} does not exist; ports go from 1 to 65535 (Azure: 6380 or 10000, others: 6379)"
+        )
     return number
 
 
@@ -151,15 +157,25 @@ def _host(text: str) -> str:
         try:
             host = host.encode("idna").decode().lower()
         except UnicodeError:
-            raise BadTarget("the host is no name that DNS could hold; check it letter by letter") from None
+            raise BadTarget(
+                "the host is no name that DNS could hold; check it letter by letter"
+            ) from None
     labels = host.split(".")
     if len(host) > 253 or any(not label or len(label) > 63 for label in labels):
-        raise BadTarget("the host has an empty or overlong part; a name is parts of 1 to 63 letters with dots between")
+        raise BadTarget(
+            "the host has an empty or overlong part; a name is parts of 1 to 63 letters with dots between"
+        )
     for letter in host:
         if not (letter.isalnum() or letter in ".-_"):
-            raise BadTarget("the host holds a letter that no host name has; only letters, digits, dots and hyphens")
-    if host.replace(".", "").isdigit() and (len(labels) != 4 or any(int(label) > 255 for label in labels)):
-        raise BadTarget("the address is no IPv4 address; four numbers from 0 to 255 with dots between")
+            raise BadTarget(
+                "the host holds a letter that no host name has; only letters, digits, dots and hyphens"
+            )
+    if host.replace(".", "").isdigit() and (
+        len(labels) != 4 or any(int(label) > 255 for label in labels)
+    ):
+        raise BadTarget(
+            "the address is no IPv4 address; four numbers from 0 to 255 with dots between"
+        )
     if _is_doubled(labels):
         raise BadTarget("the host name stands there twice; give it once")
     return host
@@ -172,14 +188,16 @@ def _is_doubled(labels: List[str]) -> bool:
     if len(labels) >= 6 and len(labels) % 2 == 0 and labels[:half] == labels[half:]:
         return True
     size = len(whole) // 2
-    return len(whole) % 2 == 0 and size >= 5 and whole[:size] == whole[size:] and "." in whole[:size]
+    return (
+        len(whole) % 2 == 0 and size >= 5 and whole[:size] == whole[size:] and "." in whole[:size]
+    )
 
 
 def _literal6(text: str) -> str:
     from socket import AF_INET6, inet_pton
 
     try:
-        inet_pton(AF_INET6, text.split("%")[0])
+        inet_pton(AF_INET6, text.split("%", maxsplit=1)[0])
     except (OSError, ValueError):
         raise BadTarget(f"that is neither host:port nor an IPv6 address; {_EXAMPLE}") from None
     return text.lower()
@@ -218,7 +236,9 @@ def _truth(text: str, option: str) -> bool:
 
 def _db(text: str) -> int:
     if not (text.isascii() and text.isdigit()) or len(text) > 6:
-        raise BadTarget("the database is not a number; write one from 0, as in rediss://host:6380/0")
+        raise BadTarget(
+            "the database is not a number; write one from 0, as in rediss://host:6380/0"
+        )
     return int(text)
 
 
@@ -227,7 +247,10 @@ def _unescape(text: str) -> str:
 
     at = text.find("%")
     while at >= 0:
-        if not all(letter in "0123456789abcdefABCDEF" for letter in text[at + 1 : at + 3]) or len(text) < at + 3:
+        if (
+            not all(letter in "0123456789abcdefABCDEF" for letter in text[at + 1 : at + 3])
+            or len(text) < at + 3
+        ):
             raise BadTarget("a % in a URL begins an escape; write a real percent sign as %25")
         at = text.find("%", at + 1)
     return unquote(text)
@@ -244,10 +267,14 @@ def _read_url(word: str, draft: _Draft) -> None:
     scheme, _, rest = word.partition("://")
     scheme = scheme.lower()
     if scheme in ("redis-sentinel", "sentinel", "redis-socket", "unix", "redis+unix"):
-        raise BadTarget(f"{scheme}:// is not supported; give the host and port of the server itself")
+        raise BadTarget(
+            f"{scheme}:// is not supported; give the host and port of the server itself"
+        )
     if scheme not in PLAIN_SCHEMES | TLS_SCHEMES:
         shown = scheme if scheme.isalnum() and len(scheme) < 12 else "that scheme"
-        raise BadTarget(f"{shown}:// is not Redis; the schemes are redis:// (plain) and rediss:// (TLS)")
+        raise BadTarget(
+            f"{shown}:// is not Redis; the schemes are redis:// (plain) and rediss:// (TLS)"
+        )
     draft.tls = scheme in TLS_SCHEMES
     _escapes(rest)
     authority, _, query = rest.partition("?")
@@ -269,7 +296,7 @@ def _read_url(word: str, draft: _Draft) -> None:
 
 def _escapes(rest: str) -> None:
     """Find the letters of a key that would have had to be escaped."""
-    head = rest.split("?")[0]
+    head = rest.split("?", maxsplit=1)[0]
     if head.count("@") > 1:
         raise BadTarget("the key holds an @ that is not escaped; write it as %40 in a URL")
     if "#" in rest:
@@ -278,7 +305,9 @@ def _escapes(rest: str) -> None:
         info = rest.rpartition("@")[0]
         for letter, escape in (("/", "%2F"), ("?", "%3F")):
             if letter in info:
-                raise BadTarget(f"the key holds a {letter} that is not escaped; write it as {escape} in a URL")
+                raise BadTarget(
+                    f"the key holds a {letter} that is not escaped; write it as {escape} in a URL"
+                )
 
 
 def _pairs(query: str) -> List[Tuple[str, str]]:
@@ -340,7 +369,13 @@ def _url_option(name: str, value: str, draft: _Draft) -> None:
             raise BadTarget(f"{name}=false contradicts the scheme rediss://; keep one of them")
         draft.tls = draft.tls or wanted
     elif key in ("ssl_cert_reqs", "verifypeer", "ssl_cert"):
-        draft.settings["verify"] = value.strip().lower() not in ("none", "cert_none", "false", "optional", "no")
+        draft.settings["verify"] = value.strip().lower() not in (
+            "none",
+            "cert_none",
+            "false",
+            "optional",
+            "no",
+        )
     elif key == "ssl_check_hostname":
         draft.settings["check_hostname"] = _truth(value, name)
     elif key in ("ssl_ca_certs", "cacert"):
@@ -405,7 +440,9 @@ def _is_properties(word: str) -> bool:
     """Whether these are settings by name: Spring properties, or lines of an environment file."""
     head = word.lstrip().split("=")[0].split(":")[0].strip().lower()
     head = head[len("export ") :] if head.startswith("export ") else head
-    return head.startswith(("spring.", "redis_", "redis.", "azure_redis", "cache_redis", "celery_")) and ("=" in word or ": " in word)
+    return head.startswith(
+        ("spring.", "redis_", "redis.", "azure_redis", "cache_redis", "celery_")
+    ) and ("=" in word or ": " in word)
 
 
 _PROPERTIES = {"host": "host", "hostname": "host", "port": "port", "password": "password", "username": "user", "user": "user",
@@ -451,7 +488,9 @@ def _read_properties(word: str, draft: _Draft) -> None:
         else:
             draft.others.append(redact(item))
     if not seen:
-        raise BadTarget("the settings name no host; add one, as in spring.data.redis.host=HOST or REDIS_HOST=HOST")
+        raise BadTarget(
+            "the settings name no host; add one, as in spring.data.redis.host=HOST or REDIS_HOST=HOST"
+        )
     draft.port = draft.port or 6379
 
 
@@ -462,10 +501,36 @@ def _has_option(word: str) -> bool:
 
 
 _STACKEXCHANGE_OPTIONS = frozenset(
-    "abortconnect allowadmin channelprefix checkcertificaterevocation configchannel configcheckseconds connectretry "
-    "connecttimeout defaultdatabase heartbeatinterval keepalive name password protocol proxy resolvedns "
-    "servicename ssl sslhost sslprotocols synctimeout asynctimeout tiebreaker tunnel user version "
-    "setlib highintegrity".split()
+    [
+        "abortconnect",
+        "allowadmin",
+        "channelprefix",
+        "checkcertificaterevocation",
+        "configchannel",
+        "configcheckseconds",
+        "connectretry",
+        "connecttimeout",
+        "defaultdatabase",
+        "heartbeatinterval",
+        "keepalive",
+        "name",
+        "password",
+        "protocol",
+        "proxy",
+        "resolvedns",
+        "servicename",
+        "ssl",
+        "sslhost",
+        "sslprotocols",
+        "synctimeout",
+        "asynctimeout",
+        "tiebreaker",
+        "tunnel",
+        "user",
+        "version",
+        "setlib",
+        "highintegrity",
+    ]
 )
 
 
@@ -489,7 +554,9 @@ def _read_stackexchange(word: str, draft: _Draft) -> None:
             continue
         _stackexchange_option(name.strip(), value.strip(), draft)
     if not places:
-        raise BadTarget("the connection string names no host; it begins with one, as in HOST:6380,password=KEY,ssl=True")
+        raise BadTarget(
+            "the connection string names no host; it begins with one, as in HOST:6380,password=KEY,ssl=True"
+        )
     draft.host, draft.port = _endpoint(places[0])
     draft.other_hosts += places[1:]
     for other in places[1:]:
@@ -528,7 +595,14 @@ def _stackexchange_option(name: str, value: str, draft: _Draft) -> None:
         draft.settings["retries"] = _number(value, name)
     elif key == "protocol":
         draft.settings["protocol"] = 3 if value.lower() in ("resp3", "3") else 2
-    elif key in ("abortconnect", "allowadmin", "resolvedns", "checkcertificaterevocation", "highintegrity", "setlib"):
+    elif key in (
+        "abortconnect",
+        "allowadmin",
+        "resolvedns",
+        "checkcertificaterevocation",
+        "highintegrity",
+        "setlib",
+    ):
         draft.others.append(f"{name}={_truth(value, name)}")
     else:
         draft.others.append(redact(f"{name}={value}"))
@@ -553,7 +627,9 @@ def _read_servicestack(word: str, draft: _Draft) -> None:
     place, _, query = rest.partition("?")
     draft.form, draft.library, draft.tls = "servicestack", "ServiceStack.Redis", False
     name, colon, password = info.partition(":")
-    draft.user, draft.password = (name or None, _unescape(password)) if colon else (None, _unescape(info))
+    draft.user, draft.password = (
+        (name or None, _unescape(password)) if colon else (None, _unescape(info))
+    )
     draft.host, draft.port = _endpoint(place)
     for key, value in _pairs(query):
         _url_option(key, _unescape(value), draft)
@@ -563,7 +639,11 @@ def _read_servicestack(word: str, draft: _Draft) -> None:
 
 
 def _finished(
-    draft: _Draft, user: str | None, auth: str | None, cluster: bool | None, environ: Mapping[str, str]
+    draft: _Draft,
+    user: str | None,
+    auth: str | None,
+    cluster: bool | None,
+    environ: Mapping[str, str],
 ) -> Parsed:
     hosting = service_of(draft.host)
     service = "redis" if hosting.looks_misspelt else hosting.service
@@ -571,16 +651,28 @@ def _finished(
     tls = draft.tls
     if tls is None:
         expected = tls_expected(draft.port, service) if draft.port else None
-        tls = expected if expected is not None else (service != "redis" or draft.port in (6380, 10000))
+        tls = (
+            expected
+            if expected is not None
+            else (service != "redis" or draft.port in (6380, 10000))
+        )
     port = draft.port or assumed or default_port(service, tls) or 6379
     password = draft.password if draft.password is not None else environ.get("REDISCLI_AUTH")
-    if draft.password is not None and any(sign in draft.password for sign in ("<", ">", "YOUR_", "your-key")):
+    if draft.password is not None and any(
+        sign in draft.password for sign in ("<", ">", "YOUR_", "your-key")
+    ):
         raise BadTarget("the key still holds a placeholder; put the real key in its place")
     if auth == "none":
         password = None
-    how = auth or ("entra" if password and _looks_like_token(password) else "key" if password else "none")
+    how = auth or (
+        "entra" if password and _looks_like_token(password) else "key" if password else "none"
+    )
     who = draft.user or user
-    secret = Secret(password) if password is not None and (password or draft.password is not None) else None
+    secret = (
+        Secret(password)
+        if password is not None and (password or draft.password is not None)
+        else None
+    )
     shown = _shown(draft, port, tls, who, secret is not None)
     has_settings = bool(draft.library or draft.settings or draft.others or draft.other_hosts)
     settings = None

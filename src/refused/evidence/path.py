@@ -138,7 +138,16 @@ def lookup_outcome(evidence: Evidence) -> tuple[str, str, float | None]:
     if not answers:
         return "", "", None
     # A stub resolver takes the first definite answer; silence moves it on to the next server.
-    for wanted in ("answered", "nxdomain", "no-address", "servfail", "refused", "garbled", "unreachable", "silent"):
+    for wanted in (
+        "answered",
+        "nxdomain",
+        "no-address",
+        "servfail",
+        "refused",
+        "garbled",
+        "unreachable",
+        "silent",
+    ):
         for answer in answers:
             if answer.outcome == wanted:
                 word = "not-found" if wanted == "nxdomain" else wanted
@@ -196,7 +205,9 @@ def _route(evidence: Evidence) -> HopSeen:
             way = f" by {route.gateway}" if route.gateway else ""
             device = f" on {route.device}" if route.device else ""
             return _ok("route", f"from {route.local_address}{device}{way}", route.took_ms)
-    return _failed("route", "no-route", f"this host has no route to {routes[0].address}", routes[0].took_ms)
+    return _failed(
+        "route", "no-route", f"this host has no route to {routes[0].address}", routes[0].took_ms
+    )
 
 
 def client_dials(evidence: Evidence) -> tuple[TcpDial, ...]:
@@ -217,7 +228,9 @@ def _tcp(evidence: Evidence) -> HopSeen:
         accepted = sum(not dial.failed for dial in repeats)
         if accepted:
             of = len(repeats) + len(dials)
-            return _failed("tcp", "flaky", f"{where}: {accepted} of {of} attempts accepted, the rest not")
+            return _failed(
+                "tcp", "flaky", f"{where}: {accepted} of {of} attempts accepted, the rest not"
+            )
         return _failed("tcp", first.outcome, f"{where}: {dial_said(first)}", first.took_ms)
     for sockets in evidence.look(SocketsToTarget):
         stalled = [each for each in sockets.stuck if each.retransmits >= STALLED_RETRANSMITS]
@@ -267,14 +280,20 @@ def _tls(evidence: Evidence) -> HopSeen:
     if shake is None:
         return _gap(evidence, "tls", TlsHandshake)
     if not shake.failed:
-        said = f"TLS {shake.version}" + ("" if shake.verified else ", certificate not checked, as the client is set")
+        said = f"TLS {shake.version}" + (
+            "" if shake.verified else ", certificate not checked, as the client is set"
+        )
         return _ok("tls", said, shake.took_ms)
     return _failed("tls", shake.outcome, handshake_said(shake), shake.took_ms)
 
 
 def handshake_said(shake: TlsHandshake) -> str:
     """Say how a handshake ended."""
-    spoke = "after the server had begun to answer" if shake.server_spoke else "before the server said a word"
+    spoke = (
+        "after the server had begun to answer"
+        if shake.server_spoke
+        else "before the server said a word"
+    )
     words = {
         "untrusted": f"the certificate is not trusted: {shake.verify_text}",
         "name-mismatch": f"the certificate is not for {shake.sni}: {shake.verify_text}",
@@ -355,7 +374,9 @@ def _auth(evidence: Evidence) -> HopSeen:
 
 
 def _topology(evidence: Evidence) -> HopSeen:
-    moved = next((each for each in replies(evidence) if each.error_code in ("MOVED", "CLUSTERDOWN")), None)
+    moved = next(
+        (each for each in replies(evidence) if each.error_code in ("MOVED", "CLUSTERDOWN")), None
+    )
     cluster = next(iter(evidence.look(ClusterTopology)), None)
     if cluster is None:
         if moved is not None:
@@ -364,22 +385,34 @@ def _topology(evidence: Evidence) -> HopSeen:
     wants_cluster = evidence.target is not None and evidence.target.cluster_aware is True
     if not cluster.enabled:
         if wants_cluster:
-            return _failed("topology", "cluster-disabled", "the client is cluster-aware, the server is no cluster")
+            return _failed(
+                "topology",
+                "cluster-disabled",
+                "the client is cluster-aware, the server is no cluster",
+            )
         return _skipped("topology", "the server is no cluster")
     covered = cluster.slots_covered
     if cluster.state == "fail" or (covered is not None and covered < 16384):
         return _failed("topology", "slots-uncovered", f"{covered} of 16384 slots have a node")
     if moved is not None:
-        return _failed("topology", moved.error_code, f"a plain client is sent away: {moved.error_text}")
+        return _failed(
+            "topology", moved.error_code, f"a plain client is sent away: {moved.error_text}"
+        )
     visits = evidence.look(NodeVisit)
     lost = [visit for visit in visits if visit.failed]
     if lost:
         first = lost[0]
         where = f"{first.host or first.address}:{first.port} ({first.stage}: {first.outcome})"
-        return _failed("topology", "nodes-unreachable", f"{len(lost)} of {len(visits)} nodes cannot be used: {where}")
+        return _failed(
+            "topology",
+            "nodes-unreachable",
+            f"{len(lost)} of {len(visits)} nodes cannot be used: {where}",
+        )
     if not visits:
         return _ok("topology", f"a cluster of {len(cluster.nodes)} nodes, all slots covered")
-    return _ok("topology", f"all {len(visits)} nodes answer", max(visit.took_ms for visit in visits))
+    return _ok(
+        "topology", f"all {len(visits)} nodes answer", max(visit.took_ms for visit in visits)
+    )
 
 
 # Commands that are asked for their information alone: a refusal of these hides something from us,
@@ -405,7 +438,9 @@ def _command(evidence: Evidence) -> HopSeen:
         return _gap(evidence, "command", RedisReply)
     limit = command_timeout_ms(evidence)
     if limit is not None and pong.took_ms > limit:
-        said = f"{pong.command} took {pong.took_ms:.0f} ms; the client gives up after {limit:.0f} ms"
+        said = (
+            f"{pong.command} took {pong.took_ms:.0f} ms; the client gives up after {limit:.0f} ms"
+        )
         return _failed("command", "slow", said, pong.took_ms)
     for hold in evidence.look(IdleHold):
         if hold.outcome != "ok":

@@ -60,7 +60,15 @@ def remember(text: str) -> None:
     """Note a secret of this process, in every encoding in which it may come back at us."""
     if len(text) < _SHORTEST:
         return
-    forms = {text, text.strip(), repr(text)[1:-1], _json(text), _percent(text, ""), _percent(text, "/"), _html(text)}
+    forms = {
+        text,
+        text.strip(),
+        repr(text)[1:-1],
+        _json(text),
+        _percent(text, ""),
+        _percent(text, "/"),
+        _html(text),
+    }
     forms.add(_percent(text, "").replace("%20", "+"))
     forms.add(text.replace("'", "'\"'\"'"))
     data = text.encode("utf-8", "surrogatepass")
@@ -99,7 +107,9 @@ def redact(text: str) -> str:
     for secret in _known:
         if secret in text:
             text = text.replace(secret, MASK)
-    if not any(sign in text for sign in _SIGNS) and not any(sign in text.lower() for sign in _LOWER_SIGNS):
+    if not any(sign in text for sign in _SIGNS) and not any(
+        sign in text.lower() for sign in _LOWER_SIGNS
+    ):
         return text
     for pattern, mask in _patterns():
         text = pattern.sub(mask, text)

@@ -60,7 +60,9 @@ class Parsed:
 
     __slots__ = ("target", "settings", "credentials")
 
-    def __init__(self, target: Target, settings: ClientSettings | None, credentials: Credentials) -> None:
+    def __init__(
+        self, target: Target, settings: ClientSettings | None, credentials: Credentials
+    ) -> None:
         self.target = target
         self.settings = settings
         self.credentials = credentials

@@ -63,7 +63,9 @@ def run(*words: str, given: str | None = None) -> str:
         RuntimeError: It failed; the message is what it said.
     """
     path = _path(words[0]) or words[0]
-    done = subprocess.run([path, *words[1:]], input=given, capture_output=True, text=True, check=False, timeout=20)
+    done = subprocess.run(
+        [path, *words[1:]], input=given, capture_output=True, text=True, check=False, timeout=20
+    )
     if done.returncode:
         raise RuntimeError(f"{' '.join(words)}: {done.stderr.strip()}")
     return done.stdout

@@ -9,7 +9,12 @@ from refused.evidence.observations import ClusterTopology, NodeVisit
 from refused.evidence.path import is_literal
 from refused.probes.resp import Conversation
 from refused.probes.stopwatch import Deadline, Stopwatch
-from refused.probes.wire.resp import parse_cluster_info, parse_cluster_nodes, parse_cluster_shards, parse_cluster_slots
+from refused.probes.wire.resp import (
+    parse_cluster_info,
+    parse_cluster_nodes,
+    parse_cluster_shards,
+    parse_cluster_slots,
+)
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -31,14 +36,20 @@ def look(talk: Conversation, target: Target, *, wait_s: float) -> Tuple[Observat
     nodes, asked = _nodes(talk, target, wait_s)
     if said.outcome != "ok" and not nodes:
         return (said, *asked)
-    covered = sum(last - first + 1 for node in nodes if node.role == "primary" for first, last in node.slots)
+    covered = sum(
+        last - first + 1 for node in nodes if node.role == "primary" for first, last in node.slots
+    )
     assigned = info.get("cluster_slots_assigned", "")
     failing = info.get("cluster_slots_fail", "")
     return (
         ClusterTopology(
             enabled=True,
             state=info.get("cluster_state"),
-            slots_covered=min(covered, SLOTS) if nodes else int(assigned) if assigned.isdigit() else None,
+            slots_covered=min(covered, SLOTS)
+            if nodes
+            else int(assigned)
+            if assigned.isdigit()
+            else None,
             slots_failing=int(failing) if failing.isdigit() else None,
             nodes=nodes,
             **watch.stamp(asked[-1].command if asked else "CLUSTER INFO"),
@@ -48,7 +59,9 @@ def look(talk: Conversation, target: Target, *, wait_s: float) -> Tuple[Observat
     )
 
 
-def _nodes(talk: Conversation, target: Target, wait_s: float) -> Tuple[Tuple[ClusterNode, ...], List[RedisReply]]:
+def _nodes(
+    talk: Conversation, target: Target, wait_s: float
+) -> Tuple[Tuple[ClusterNode, ...], List[RedisReply]]:
     asked: List[RedisReply] = []
     # CLUSTER SLOTS first: every version and every client knows it.
     for words, read in (
@@ -65,7 +78,9 @@ def _nodes(talk: Conversation, target: Target, wait_s: float) -> Tuple[Tuple[Clu
         nodes = read(value)  # type: ignore[operator]
         if nodes:
             # An empty host means "the one that you are talking to".
-            return tuple(node if node.host else node.replace(host=talk.address) for node in nodes), asked
+            return tuple(
+                node if node.host else node.replace(host=talk.address) for node in nodes
+            ), asked
     return (), asked
 
 
@@ -121,10 +136,17 @@ def visit(
     are set to do, and no certificate holds such addresses.
     """
     watch, deadline = Stopwatch(vantage), Deadline(wait_s)
-    fields: Dict[str, Any] = {"host": node.host, "port": node.port, "role": node.role, "address": ""}
+    fields: Dict[str, Any] = {
+        "host": node.host,
+        "port": node.port,
+        "role": node.role,
+        "address": "",
+    }
 
     def seen(stage: str, outcome: str, detail: str = "") -> NodeVisit:
-        return NodeVisit(stage=stage, outcome=outcome, detail=detail, **fields, **watch.stamp("a visit"))
+        return NodeVisit(
+            stage=stage, outcome=outcome, detail=detail, **fields, **watch.stamp("a visit")
+        )
 
     addresses = resolve(node.host)
     if not addresses:
@@ -143,14 +165,19 @@ def visit(
             purpose="node", **tls_options,
         )  # fmt: skip
         if channel is None:
-            return seen("tls", shake.outcome, shake.verify_text or shake.error_text or shake.alert or "")
+            return seen(
+                "tls", shake.outcome, shake.verify_text or shake.error_text or shake.alert or ""
+            )
     else:
         from refused.probes.plain import PlainChannel
 
         channel = PlainChannel(sock)
     try:
         talk = Conversation(channel, address=addresses[0], port=node.port, vantage=vantage)
-        for said in (*login(talk), *(() if talk.is_over else (talk.ask("PING", wait_s=deadline.left())[1],))):
+        for said in (
+            *login(talk),
+            *(() if talk.is_over else (talk.ask("PING", wait_s=deadline.left())[1],)),
+        ):
             if said.outcome != "ok":
                 return seen("resp", said.error_code or said.outcome, said.error_text)
     finally:

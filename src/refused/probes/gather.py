@@ -14,14 +14,13 @@ from __future__ import annotations
 
 import threading
 
+from refused.evidence.bundle import Evidence
 from refused.evidence.observations import (
     ClusterTopology,
     DnsAnswer,
-    Elsewhere,
     NameLookup,
     NodeVisit,
     Observation,
-    PeerCertificates,
     RedisReply,
     ResolverSettings,
     ServerInfo,
@@ -29,7 +28,6 @@ from refused.evidence.observations import (
     TlsHandshake,
     Unseen,
 )
-from refused.evidence.bundle import Evidence
 from refused.evidence.path import is_literal
 from refused.probes import names, tcp
 from refused.probes.stopwatch import Deadline
@@ -182,7 +180,9 @@ class Walk:
         jobs = []
         if self.wishes.resolver is None and vantage.is_local:
             settings = names.resolver_settings(vantage=vantage.name, root=self.wishes.root)
-            book.write(settings, names.hosts_entry(host, vantage=vantage.name, root=self.wishes.root))
+            book.write(
+                settings, names.hosts_entry(host, vantage=vantage.name, root=self.wishes.root)
+            )
             servers = _servers(settings)
 
             def system() -> None:
@@ -234,8 +234,13 @@ class Walk:
             return ()
         self.book.write(
             NameLookup(
-                vantage=entry.vantage, at=entry.at, took_ms=entry.took_ms, source=entry.source, host=host,
-                outcome="answered", addresses=entry.addresses,
+                vantage=entry.vantage,
+                at=entry.at,
+                took_ms=entry.took_ms,
+                source=entry.source,
+                host=host,
+                outcome="answered",
+                addresses=entry.addresses,
             )
         )
         return entry.addresses
@@ -287,7 +292,14 @@ class Walk:
             options["max_tls"] = given.max_tls
         return options
 
-    def _open(self, sock: socket.socket, address: str, port: int, purpose: str = "client", **tls_options: Any) -> Channel:
+    def _open(
+        self,
+        sock: socket.socket,
+        address: str,
+        port: int,
+        purpose: str = "client",
+        **tls_options: Any,
+    ) -> Channel:
         """Bring TLS or plain text up on a dialled socket; ``None`` where TLS failed."""
         if not self.target.tls:
             from refused.probes.plain import PlainChannel
@@ -311,20 +323,26 @@ class Walk:
 
     def _talk(self, sock: socket.socket, address: str) -> None:
         """Log in and ask what is harmless to ask."""
-        from refused.probes import cluster, login, resp
+        from refused.probes import login, resp
 
         book, target = self.book, self.target
         channel = self._open(sock, address, target.port)
         if channel is None:
             return
         self._channel = channel
-        talk = resp.Conversation(channel, address=address, port=target.port, vantage=self.vantage.name)
+        talk = resp.Conversation(
+            channel, address=address, port=target.port, vantage=self.vantage.name
+        )
         wait_s = self.deadline.left(self.wishes.limit_s * 0.6)
         if self.settings is not None and self.settings.command_timeout_ms:
             wait_s = min(wait_s, self.settings.command_timeout_ms / 1000)
         import time
 
-        book.write(login.describe(self.credentials, how=target.auth, vantage=self.vantage.name, now=time.time()))
+        book.write(
+            login.describe(
+                self.credentials, how=target.auth, vantage=self.vantage.name, now=time.time()
+            )
+        )
         protocol = self.settings.protocol if self.settings is not None else None
         said = login.log_in(talk, self.credentials, target=target, protocol=protocol, wait_s=wait_s)
         book.write(*said)
@@ -351,7 +369,9 @@ class Walk:
     def _late_alert(self, talk: Any, address: str) -> None:
         """Note a TLS alert that came only after the handshake, as TLS 1.3's on client certificates do."""
         alert = getattr(talk, "alert", None)
-        shakes = [f for f in self.book.read() if isinstance(f, TlsHandshake) and f.purpose == "client"]
+        shakes = [
+            f for f in self.book.read() if isinstance(f, TlsHandshake) and f.purpose == "client"
+        ]
         if alert and shakes:
             self.book.write(shakes[-1].replace(outcome="alert", alert=alert, server_spoke=True))
 
@@ -363,7 +383,9 @@ class Walk:
         for info in facts:
             if not isinstance(info, ServerInfo):
                 continue
-            full = bool(info.max_memory_bytes) and (info.used_memory_bytes or 0) >= 0.98 * (info.max_memory_bytes or 0)
+            full = bool(info.max_memory_bytes) and (info.used_memory_bytes or 0) >= 0.98 * (
+                info.max_memory_bytes or 0
+            )
             no_writes = (
                 (full and info.eviction_policy in (None, "noeviction"))
                 or info.snapshot_status == "err"
@@ -406,13 +428,17 @@ class Walk:
         wait_s = self.deadline.left(self.wishes.limit_s * DIAL_SHARE)
 
         def log_in(talk: Any) -> Tuple[RedisReply, ...]:
-            return login.log_in(talk, self.credentials, target=self.target, protocol=None, wait_s=wait_s)
+            return login.log_in(
+                talk, self.credentials, target=self.target, protocol=None, wait_s=wait_s
+            )
 
         def visit(node: Any) -> None:
             self.book.write(
                 cluster.visit(
                     node,
-                    dial=lambda address, port, limit_s: self.vantage.dial(address, port, limit_s, "node"),
+                    dial=lambda address, port, limit_s: self.vantage.dial(
+                        address, port, limit_s, "node"
+                    ),
                     resolve=self._addresses_of,
                     tls_options=self._tls_options() if self.target.tls else None,
                     login=log_in,
@@ -429,7 +455,11 @@ class Walk:
             wait_for([side(visit, node) for node in nodes[start : start + 8]], self.deadline)
         seen = sum(isinstance(f, NodeVisit) for f in self.book.read())
         if seen < len(nodes):
-            self.book.unseen("NodeVisit", f"{len(nodes) - seen} nodes were not reached in time", "give more with --timeout")
+            self.book.unseen(
+                "NodeVisit",
+                f"{len(nodes) - seen} nodes were not reached in time",
+                "give more with --timeout",
+            )
 
     def _addresses_of(self, host: str) -> Tuple[str, ...]:
         """Resolve a node's name as the client would, with the resolver it was given."""
@@ -437,9 +467,13 @@ class Walk:
             return (host,)
         if self.wishes.resolver is not None:
             wait_s = self.deadline.left(1.5)
-            found = names.ask(self.wishes.resolver, host, "A", vantage=self.vantage.name, wait_s=wait_s)
+            found = names.ask(
+                self.wishes.resolver, host, "A", vantage=self.vantage.name, wait_s=wait_s
+            )
             return found.addresses
-        return names.lookup(host, 0, vantage=self.vantage.name, wait_s=self.deadline.left(1.5)).addresses
+        return names.lookup(
+            host, 0, vantage=self.vantage.name, wait_s=self.deadline.left(1.5)
+        ).addresses
 
     # --- the host ------------------------------------------------------------------------------
 
@@ -447,7 +481,11 @@ class Walk:
         from refused.probes import host
 
         if not self.vantage.is_local and self.wishes.root == "/":
-            self.book.unseen("KernelSettings", f"the host behind {self.vantage.name} cannot be asked", "run refused there")
+            self.book.unseen(
+                "KernelSettings",
+                f"the host behind {self.vantage.name} cannot be asked",
+                "run refused there",
+            )
             return
         self.book.write(
             *host.facts(
@@ -475,12 +513,17 @@ class Walk:
             return
         jobs = [side(self._host, True)]
         if broken.hop == "tcp":
-            jobs += [side(self._repeat, addresses[0]) for _ in range(REPEATS if broken.how in _INCONSTANT else 0)]
+            jobs += [
+                side(self._repeat, addresses[0])
+                for _ in range(REPEATS if broken.how in _INCONSTANT else 0)
+            ]
             jobs += [side(self._siblings, addresses[0]), side(self._control, addresses[0])]
             jobs += [side(self._fresh, address) for address in self._unused(addresses)]
         elif broken.hop in ("tls", "resp") and addresses:
             jobs += [side(self._fresh, address) for address in self._unused(addresses)]
-            reached = next((d.address for d in self.evidence().look(TcpDial) if not d.failed), addresses[0])
+            reached = next(
+                (d.address for d in self.evidence().look(TcpDial) if not d.failed), addresses[0]
+            )
             jobs += [side(self._control, reached)]
             jobs += self._deeper_tls(broken.how, reached)
         wait_for(jobs, self.deadline)
@@ -497,7 +540,9 @@ class Walk:
         return [address for address in dict.fromkeys(given) if address not in addresses][:2]
 
     def _fresh(self, address: str) -> None:
-        sock, dial = self.vantage.dial(address, self.target.port, self.deadline.left(1.5), "dns-address")
+        sock, dial = self.vantage.dial(
+            address, self.target.port, self.deadline.left(1.5), "dns-address"
+        )
         self.book.write(dial)
         if sock is not None:
             sock.close()
@@ -533,7 +578,9 @@ class Walk:
             if sock is not None:
                 limit_s = self.deadline.left(1.5)
                 self.book.write(
-                    plain_probe.talk(sock, address=address, port=port, wait_s=limit_s, vantage=self.vantage.name)
+                    plain_probe.talk(
+                        sock, address=address, port=port, wait_s=limit_s, vantage=self.vantage.name
+                    )
                 )
 
         def unverified(purpose: str = "unverified") -> None:
@@ -561,7 +608,14 @@ class Walk:
             from refused.probes import tls
 
             self.book.write(
-                *tls.versions(fresh, address=address, port=port, sni=self._sni(), wait_s=wait_s, vantage=self.vantage.name)
+                *tls.versions(
+                    fresh,
+                    address=address,
+                    port=port,
+                    sni=self._sni(),
+                    wait_s=wait_s,
+                    vantage=self.vantage.name,
+                )
             )
 
         def stalls() -> None:
@@ -572,18 +626,34 @@ class Walk:
                 limit_s = self.deadline.left(1.0)
                 self.book.write(
                     tls.small_reply(
-                        sock, address=address, port=port, sni=self._sni(), wait_s=limit_s, vantage=self.vantage.name
+                        sock,
+                        address=address,
+                        port=port,
+                        sni=self._sni(),
+                        wait_s=limit_s,
+                        vantage=self.vantage.name,
                     )
                 )
             if self.vantage.is_local:
                 sock, dial = tcp.dial(
-                    address, port, vantage=self.vantage.name, wait_s=self.deadline.left(1.0),
-                    purpose="repeat", prepare=tls.limit_segments,
+                    address,
+                    port,
+                    vantage=self.vantage.name,
+                    wait_s=self.deadline.left(1.0),
+                    purpose="repeat",
+                    prepare=tls.limit_segments,
                 )
                 if sock is not None:
                     channel, shake, _ = tls.handshake(
-                        sock, address=address, port=port, sni=self._sni(), wait_s=self.deadline.left(1.5),
-                        vantage=self.vantage.name, verify=False, check_hostname=False, purpose="small-segments",
+                        sock,
+                        address=address,
+                        port=port,
+                        sni=self._sni(),
+                        wait_s=self.deadline.left(1.5),
+                        vantage=self.vantage.name,
+                        verify=False,
+                        check_hostname=False,
+                        purpose="small-segments",
                     )
                     self.book.write(shake)
                     if channel is not None:
@@ -614,7 +684,11 @@ def _no_cluster(vantage: str, facts: Tuple[Fact, ...]) -> ClusterTopology | None
     for info in facts:
         if isinstance(info, ServerInfo):
             return ClusterTopology(
-                vantage=vantage, at=info.at, took_ms=0.0, source="INFO", enabled=bool(info.cluster_enabled)
+                vantage=vantage,
+                at=info.at,
+                took_ms=0.0,
+                source="INFO",
+                enabled=bool(info.cluster_enabled),
             )
     return None
 
@@ -657,7 +731,9 @@ def gather(
         while job.is_alive() and walk.deadline.left() + slack_s > slack_s:
             job.join(min(0.2, walk.deadline.left() + slack_s))
         if job.is_alive():
-            walk.book.unseen("the rest of the path", "the time was up", "give more of it with --timeout")
+            walk.book.unseen(
+                "the rest of the path", "the time was up", "give more of it with --timeout"
+            )
     except KeyboardInterrupt:
         walk.book.unseen("the rest of the path", "you interrupted it", "let it run to its end")
     return walk.book.close()

@@ -44,7 +44,14 @@ MOST_STUCK = 16
 # Ports on which sidecars listen: Istio's Envoy, Linkerd's proxy, Dapr.
 # Sources: https://istio.io/latest/docs/ops/deployment/application-requirements/
 #          https://linkerd.io/2/reference/proxy-configuration/ · https://docs.dapr.io/reference/arguments-annotations-overview/
-SIDECARS = {15001: "istio", 15006: "istio", 4140: "linkerd", 4143: "linkerd", 3500: "dapr", 50001: "dapr"}
+SIDECARS = {
+    15001: "istio",
+    15006: "istio",
+    4140: "linkerd",
+    4143: "linkerd",
+    3500: "dapr",
+    50001: "dapr",
+}
 
 
 def facts(
@@ -68,7 +75,9 @@ def facts(
         deep: Also ask the packet filter, which takes a program of its own.
     """
     found: List[Fact] = []
-    is_linux = os.path.isdir(os.path.join(root, "proc/sys")) or os.path.isdir(os.path.join(root, "proc/net"))
+    is_linux = os.path.isdir(os.path.join(root, "proc/sys")) or os.path.isdir(
+        os.path.join(root, "proc/net")
+    )
     rows: List[_Row] = []
     if is_linux:
         found.append(_settings(root, vantage))
@@ -107,7 +116,11 @@ def _number(root: str, path: str) -> int | None:
 def _settings(root: str, vantage: str) -> KernelSettings:
     watch, at = Stopwatch(vantage), "proc/sys/net/ipv4/"
     ports = (_file(root, f"{at}ip_local_port_range") or "").split()
-    first, last = (int(each) for each in ports) if len(ports) == 2 and all(p.isdigit() for p in ports) else (None, None)
+    first, last = (
+        (int(each) for each in ports)
+        if len(ports) == 2 and all(p.isdigit() for p in ports)
+        else (None, None)
+    )
     ipv6 = _number(root, "proc/sys/net/ipv6/conf/all/disable_ipv6")
     return KernelSettings(
         tcp_retries2=_number(root, f"{at}tcp_retries2"),
@@ -140,7 +153,11 @@ def _conntrack(root: str, vantage: str) -> List[Fact]:
             drops = sum(int(line.split()[column], 16) for line in lines[1:])
         except (ValueError, IndexError):
             drops = None
-    return [ConntrackUse(entries=entries, limit=limit, drops=drops, **watch.stamp("/proc/sys/net/netfilter"))]
+    return [
+        ConntrackUse(
+            entries=entries, limit=limit, drops=drops, **watch.stamp("/proc/sys/net/netfilter")
+        )
+    ]
 
 
 def _descriptors(root: str, vantage: str, pid: int | None) -> List[Fact]:
@@ -152,8 +169,17 @@ def _descriptors(root: str, vantage: str, pid: int | None) -> List[Fact]:
         if pid is None:
             return []
         why = f"process {pid}: {gone.strerror}"
-        return [Unseen(vantage=vantage, what="DescriptorUse", why=why, how_to_see="run as the process's user, or as root")]
-    soft = next((line.split()[3] for line in limits.splitlines() if line.startswith("Max open files")), "")
+        return [
+            Unseen(
+                vantage=vantage,
+                what="DescriptorUse",
+                why=why,
+                how_to_see="run as the process's user, or as root",
+            )
+        ]
+    soft = next(
+        (line.split()[3] for line in limits.splitlines() if line.startswith("Max open files")), ""
+    )
     system = (_file(root, "proc/sys/fs/file-nr") or "").split()
     return [
         DescriptorUse(
@@ -161,7 +187,9 @@ def _descriptors(root: str, vantage: str, pid: int | None) -> List[Fact]:
             open=count,
             soft_limit=int(soft) if soft.isdigit() else 2**63 - 1,
             system_open=int(system[0]) if system and system[0].isdigit() else None,
-            system_limit=int(system[2]) if len(system) > 2 and system[2].isdigit() and len(system[2]) < 19 else None,
+            system_limit=int(system[2])
+            if len(system) > 2 and system[2].isdigit() and len(system[2]) < 19
+            else None,
             **watch.stamp(f"/proc/{who}"),
         )
     ]
@@ -198,10 +226,14 @@ def _kernel_form(address: str, port: int) -> Tuple[str, ...]:
 
     def words(packed: bytes) -> str:
         parts = (packed[at : at + 4] for at in range(0, len(packed), 4))
-        return "".join((part[::-1] if sys.byteorder == "little" else part).hex().upper() for part in parts)
+        return "".join(
+            (part[::-1] if sys.byteorder == "little" else part).hex().upper() for part in parts
+        )
 
     try:
-        packed = socket.inet_pton(socket.AF_INET6 if ":" in address else socket.AF_INET, address.split("%")[0])
+        packed = socket.inet_pton(
+            socket.AF_INET6 if ":" in address else socket.AF_INET, address.split("%", maxsplit=1)[0]
+        )
     except (OSError, ValueError):
         return ()
     forms = [f"{words(packed)}:{port:04X}"]
@@ -231,11 +263,17 @@ def _plain_form(text: str) -> str:
         return text
 
 
-def _ports(root: str, vantage: str, rows: List[_Row], addresses: Tuple[str, ...], port: int) -> List[Fact]:
+def _ports(
+    root: str, vantage: str, rows: List[_Row], addresses: Tuple[str, ...], port: int
+) -> List[Fact]:
     watch = Stopwatch(vantage)
     wanted = {form for address in addresses for form in _kernel_form(address, port)}
     span = (_file(root, "proc/sys/net/ipv4/ip_local_port_range") or "").split()
-    first, last = (int(each) for each in span) if len(span) == 2 and all(p.isdigit() for p in span) else (32768, 60999)
+    first, last = (
+        (int(each) for each in span)
+        if len(span) == 2 and all(p.isdigit() for p in span)
+        else (32768, 60999)
+    )
     used = set()
     waiting = 0
     mine = [row for row in rows if row.remote in wanted]
@@ -305,12 +343,21 @@ def _platform(root: str, environ: Mapping[str, str], vantage: str, rows: List[_R
     watch = Stopwatch(vantage)
     signs: List[str] = []
     mesh = ""
-    for prefix, name in (("ISTIO_META_", "istio"), ("LINKERD2_PROXY", "linkerd"), ("DAPR_", "dapr"), ("CONSUL_", "consul")):
+    for prefix, name in (
+        ("ISTIO_META_", "istio"),
+        ("LINKERD2_PROXY", "linkerd"),
+        ("DAPR_", "dapr"),
+        ("CONSUL_", "consul"),
+    ):
         hit = next((key for key in environ if key.startswith(prefix)), None)
         if hit is not None:
             mesh = mesh or name
             signs.append(f"the environment has {hit}")
-    listening = {int(row.local.rpartition(":")[2], 16) for row in rows if row.state == "LISTEN" and len(row.local) > 5}
+    listening = {
+        int(row.local.rpartition(":")[2], 16)
+        for row in rows
+        if row.state == "LISTEN" and len(row.local) > 5
+    }
     for port, name in SIDECARS.items():
         if port in listening:
             mesh = mesh or name
@@ -337,7 +384,9 @@ def _kind(root: str, environ: Mapping[str, str]) -> str:
         return "app-service"
     if "CONTAINER_APP_NAME" in environ:
         return "container-apps"
-    if "KUBERNETES_SERVICE_HOST" in environ or os.path.isdir(os.path.join(root, "var/run/secrets/kubernetes.io")):
+    if "KUBERNETES_SERVICE_HOST" in environ or os.path.isdir(
+        os.path.join(root, "var/run/secrets/kubernetes.io")
+    ):
         return "kubernetes"
     if os.path.exists(os.path.join(root, ".dockerenv")) or "container" in environ:
         return "container"
@@ -378,7 +427,9 @@ def _rules(addresses: Tuple[str, ...], port: int, vantage: str) -> Fact:
     )  # fmt: skip
 
 
-def read_rules(text: str, addresses: Tuple[str, ...], port: int) -> Tuple[Tuple[str, ...], Tuple[str, ...]]:
+def read_rules(
+    text: str, addresses: Tuple[str, ...], port: int
+) -> Tuple[Tuple[str, ...], Tuple[str, ...]]:
     """Pick the rules for outgoing traffic that redirect or block *port*, from nft's or iptables' listing.
 
     A rule counts when it names the port or one of the addresses, or names no port at all and
@@ -403,12 +454,16 @@ def read_rules(text: str, addresses: Tuple[str, ...], port: int) -> Tuple[Tuple[
         names_address = any(address in words or f"{address}/32" in words for address in addresses)
         has_port = "dport" in words or "--dport" in words or "--dports" in words
         if not (names_port or (names_address and not has_port)):
-            if not has_port and any(sign in words for sign in ("REDIRECT", "redirect", "TPROXY", "tproxy")):
+            if not has_port and any(
+                sign in words for sign in ("REDIRECT", "redirect", "TPROXY", "tproxy")
+            ):
                 redirects.append(line[:160])
             continue
         if any(sign in words for sign in ("drop", "reject", "DROP", "REJECT")):
             blocks.append(line[:160])
-        elif any(sign in words for sign in ("redirect", "dnat", "tproxy", "REDIRECT", "DNAT", "TPROXY")):
+        elif any(
+            sign in words for sign in ("redirect", "dnat", "tproxy", "REDIRECT", "DNAT", "TPROXY")
+        ):
             redirects.append(line[:160])
     return tuple(redirects[:8]), tuple(blocks[:8])
 

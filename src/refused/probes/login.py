@@ -41,7 +41,11 @@ def log_in(
             return (seen,)
     if password is None:
         return ()
-    words = ["AUTH", credentials.user, password.reveal()] if credentials.user else ["AUTH", password.reveal()]
+    words = (
+        ["AUTH", credentials.user, password.reveal()]
+        if credentials.user
+        else ["AUTH", password.reveal()]
+    )
     return (talk.ask(*words, wait_s=wait_s)[1],)
 
 
@@ -59,7 +63,9 @@ def describe(credentials: Credentials, *, how: str, vantage: str, now: float) ->
         expires = claims.get("exp")
         return Login(
             looks_like="token",
-            token_expires_at=float(expires) if isinstance(expires, (int, float)) and not isinstance(expires, bool) else None,
+            token_expires_at=float(expires)
+            if isinstance(expires, (int, float)) and not isinstance(expires, bool)
+            else None,
             token_user=_text(claims.get("oid")),
             token_audience=_text(claims.get("aud")),
             **fields,
@@ -88,7 +94,11 @@ def _shape(text: str) -> str:
 def _is_access_key(text: str) -> bool:
     """Whether this is base64 of the length that Azure's keys have (32 or 39 bytes)."""
     letters = text.rstrip("=")
-    return len(text) in (44, 52) and len(text) - len(letters) <= 2 and all(c.isalnum() or c in "+/" for c in letters)
+    return (
+        len(text) in (44, 52)
+        and len(text) - len(letters) <= 2
+        and all(c.isalnum() or c in "+/" for c in letters)
+    )
 
 
 def _claims(text: str) -> Dict[str, Any] | None:

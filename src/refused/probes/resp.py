@@ -7,11 +7,25 @@ from __future__ import annotations
 
 import time
 
-from refused.evidence.observations import ClientList, IdleHold, RedisReply, ServerInfo, ServerPace, Unseen
+from refused.evidence.observations import (
+    ClientList,
+    IdleHold,
+    RedisReply,
+    ServerInfo,
+    ServerPace,
+    Unseen,
+)
 from refused.evidence.redaction import redact
 from refused.probes.stopwatch import Deadline, Stopwatch
 from refused.probes.wire.first_bytes import identify, printable, printable_text
-from refused.probes.wire.resp import Decoder, NotResp, RedisError, encode, parse_client_list, parse_info
+from refused.probes.wire.resp import (
+    Decoder,
+    NotResp,
+    RedisError,
+    encode,
+    parse_client_list,
+    parse_info,
+)
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -78,9 +92,14 @@ class Conversation:
                     self.is_over = True
                     looks = identify(raw)
                     seen = self._seen(name, "not-resp", watch).replace(
-                        protocol=looks if looks != "resp" else "unknown", first_bytes=printable(raw) or stranger.first_bytes
+                        protocol=looks if looks != "resp" else "unknown",
+                        first_bytes=printable(raw) or stranger.first_bytes,
                     )
-                    return answers + [(None, seen)] + [(None, self._seen(each, "closed", watch)) for each in called[at + 1 :]]
+                    return (
+                        answers
+                        + [(None, seen)]
+                        + [(None, self._seen(each, "closed", watch)) for each in called[at + 1 :]]
+                    )
                 except (TimeoutError, _SocketTimeout):
                     return answers + self._end(called[at:], "silent", watch)
                 except OSError as failure:
@@ -101,7 +120,11 @@ class Conversation:
 
     def _seen(self, name: str, outcome: str, watch: Stopwatch) -> RedisReply:
         return RedisReply(
-            address=self.address, port=self.port, command=name, outcome=outcome, **watch.stamp(f"RESP {name}")
+            address=self.address,
+            port=self.port,
+            command=name,
+            outcome=outcome,
+            **watch.stamp(f"RESP {name}"),
         )
 
     def _said(self, name: str, value: Any, watch: Stopwatch) -> RedisReply:
@@ -109,7 +132,13 @@ class Conversation:
         if isinstance(value, RedisError):
             text = redact(value.text)[:_MOST_TEXT]
             return seen.replace(outcome="error", error_code=value.code[:40], error_text=text)
-        short = value if isinstance(value, str) else str(value) if isinstance(value, (int, float)) else ""
+        short = (
+            value
+            if isinstance(value, str)
+            else str(value)
+            if isinstance(value, (int, float))
+            else ""
+        )
         return seen.replace(reply=redact(printable_text(short))[:_MOST_TEXT])
 
 
@@ -134,7 +163,11 @@ def introduce(talk: Conversation, target: Target, *, deep: bool, wait_s: float) 
     first.append(("PING",))
     for _, seen in talk.ask_many(first, wait_s):
         facts.append(seen)
-        if seen.outcome not in ("ok", "error") or seen.error_code in ("NOAUTH", "DENIED") or talk.is_over:
+        if (
+            seen.outcome not in ("ok", "error")
+            or seen.error_code in ("NOAUTH", "DENIED")
+            or talk.is_over
+        ):
             return tuple(facts)
     wanted: List[Tuple[str, ...]] = [("INFO",), ("TIME",), ("CONFIG", "GET", "timeout")]
     if deep:
@@ -150,12 +183,17 @@ def introduce(talk: Conversation, target: Target, *, deep: bool, wait_s: float) 
     return tuple(facts)
 
 
-def _server(talk: Conversation, values: Dict[str, Tuple[Any, RedisReply]], sent_at: float) -> List[Fact]:
+def _server(
+    talk: Conversation, values: Dict[str, Tuple[Any, RedisReply]], sent_at: float
+) -> List[Fact]:
     text, seen = values["INFO"]
     if seen.outcome != "ok":
         why = f"INFO: {seen.error_text or seen.outcome}"
         hidden = Unseen(
-            vantage=talk.vantage, what="ServerInfo", why=why, how_to_see="log in as a user that may use INFO"
+            vantage=talk.vantage,
+            what="ServerInfo",
+            why=why,
+            how_to_see="log in as a user that may use INFO",
         )
         # A server that is loading, or has lost its primary, says so to INFO as to any command.
         return [hidden]
@@ -178,7 +216,11 @@ def _server(talk: Conversation, values: Dict[str, Tuple[Any, RedisReply]], sent_
 
 
 def _info(
-    talk: Conversation, said: Dict[str, str], seen: RedisReply, offset: float | None, idle: int | None
+    talk: Conversation,
+    said: Dict[str, str],
+    seen: RedisReply,
+    offset: float | None,
+    idle: int | None,
 ) -> ServerInfo:
     def number(name: str) -> int | None:
         text = said.get(name, "").split(".")[0]
@@ -191,7 +233,9 @@ def _info(
             return None
 
     role = {"master": "primary", "slave": "replica"}.get(said.get("role", ""), said.get("role"))
-    product = "valkey" if "valkey_version" in said or said.get("server_name") == "valkey" else "redis"
+    product = (
+        "valkey" if "valkey_version" in said or said.get("server_name") == "valkey" else "redis"
+    )
     loading = said.get("loading")
     return ServerInfo(
         vantage=seen.vantage, at=seen.at, took_ms=seen.took_ms, source="INFO", address=talk.address, port=talk.port,
@@ -229,7 +273,12 @@ def _info(
 def _clients(talk: Conversation, text: Any, seen: RedisReply) -> Fact:
     if seen.outcome != "ok":
         why = f"CLIENT LIST: {seen.error_text or seen.outcome}"
-        return Unseen(vantage=talk.vantage, what="ClientList", why=why, how_to_see="log in as a user that may use it")
+        return Unseen(
+            vantage=talk.vantage,
+            what="ClientList",
+            why=why,
+            how_to_see="log in as a user that may use it",
+        )
     rows = parse_client_list(text)
     by_address: Dict[str, int] = {}
     by_name: Dict[str, int] = {}
@@ -278,7 +327,9 @@ def pace(talk: Conversation, count: int = 5, *, wait_s: float) -> ServerPace | N
         trips.append(seen.took_ms)
     if not trips:
         return None
-    return ServerPace(address=talk.address, port=talk.port, round_trips_ms=tuple(trips), **watch.stamp("PING"))
+    return ServerPace(
+        address=talk.address, port=talk.port, round_trips_ms=tuple(trips), **watch.stamp("PING")
+    )
 
 
 def hold_idle(talk: Conversation, idle_s: float, *, wait_s: float) -> IdleHold:
@@ -299,5 +350,9 @@ def hold_idle(talk: Conversation, idle_s: float, *, wait_s: float) -> IdleHold:
         outcome = talk.ask("PING", wait_s=wait_s)[1].outcome
     talk.is_over = talk.is_over or outcome != "ok"
     return IdleHold(
-        address=talk.address, port=talk.port, idle_s=lasted_s, outcome=outcome, **watch.stamp("a quiet connection")
+        address=talk.address,
+        port=talk.port,
+        idle_s=lasted_s,
+        outcome=outcome,
+        **watch.stamp("a quiet connection"),
     )

@@ -61,14 +61,20 @@ class Report:
             "severity": said.severity,
             "severity_because": said.severity_because,
             "path": [
-                {"hop": hop.hop, "status": hop.status, "said": hop.said, "ms": _rounded(hop.ms)} for hop in said.path
+                {"hop": hop.hop, "status": hop.status, "said": hop.said, "ms": _rounded(hop.ms)}
+                for hop in said.path
             ],
             "vantages": [
                 {
                     "vantage": place.vantage,
                     "verdict": place.verdict,
                     "path": [
-                        {"hop": hop.hop, "status": hop.status, "said": hop.said, "ms": _rounded(hop.ms)}
+                        {
+                            "hop": hop.hop,
+                            "status": hop.status,
+                            "said": hop.said,
+                            "ms": _rounded(hop.ms),
+                        }
                         for hop in place.path
                     ],
                 }
@@ -76,10 +82,12 @@ class Report:
             ],
             "causes": [cause.to_data() for cause in self.causes],
             "ruled_out": [
-                {"id": each.cause.id, "because": each.ruled_out[0].because} for each in said.ruled_out
+                {"id": each.cause.id, "because": each.ruled_out[0].because}
+                for each in said.ruled_out
             ],
             "unseen": [
-                {"what": gap.what, "why": gap.why, "how_to_see": gap.how_to_see} for gap in said.unseen
+                {"what": gap.what, "why": gap.why, "how_to_see": gap.how_to_see}
+                for gap in said.unseen
             ],
             "next_check": None
             if chosen is None
@@ -140,7 +148,9 @@ class FoundCause:
         self.verify = cause.verify
         self.prevent = cause.prevent
         self.because = _for(finding.weighed)
-        self.against = tuple(clue.because for clue in _by_weight(finding.weighed) if clue.weight < 0)
+        self.against = tuple(
+            clue.because for clue in _by_weight(finding.weighed) if clue.weight < 0
+        )
 
     def to_data(self) -> dict[str, Any]:
         """Return the cause as JSON-ready objects."""

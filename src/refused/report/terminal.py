@@ -15,7 +15,15 @@ if TYPE_CHECKING:
     from refused.report import FoundCause, Report
 
 _STATUS = {"ok": "ok", "failed": "FAILED", "skipped": "-", "unknown": "?"}
-_COLORS = {"ok": "32", "FAILED": "1;31", "-": "2", "?": "33", "healthy": "1;32", "fault": "1;31", "inconclusive": "1;33"}
+_COLORS = {
+    "ok": "32",
+    "FAILED": "1;31",
+    "-": "2",
+    "?": "33",
+    "healthy": "1;32",
+    "fault": "1;31",
+    "inconclusive": "1;33",
+}
 
 
 def render(report: Report, *, width: int = 80, color: bool = False, verbose: bool = False) -> str:
@@ -43,7 +51,9 @@ def _blocks(report: Report, width: int, paint: object, verbose: bool) -> Iterato
     target = report.bundle.target
     how = "TLS" if target.tls else "plain text"
     yield [
-        *_wrap(f"{target.host} port {target.port}, {how}{_SERVICES.get(target.service, '')}", width),
+        *_wrap(
+            f"{target.host} port {target.port}, {how}{_SERVICES.get(target.service, '')}", width
+        ),
         paint(_verdict_line(report), said.verdict),  # type: ignore[operator]
     ]
     places = said.places if verbose or len(said.places) > 1 else said.places[:1]
@@ -52,24 +62,36 @@ def _blocks(report: Report, width: int, paint: object, verbose: bool) -> Iterato
     for number, cause in enumerate(report.causes, 1):
         if number > 3 and not verbose:
             rest = report.causes[3:]
-            yield _wrap("Also possible: " + ", ".join(f"{each.id} ({_percent(each)})" for each in rest), width)
+            yield _wrap(
+                "Also possible: " + ", ".join(f"{each.id} ({_percent(each)})" for each in rest),
+                width,
+            )
             break
         yield list(_cause(number, cause, width, verbose))
     if said.verdict == "fault" and not report.causes:
         yield _wrap("The hop is seen to fail, but no cause that I know fits what was seen.", width)
     if said.ruled_out:
         if verbose:
-            yield ["Ruled out", *_items((f"{e.cause.id}: {e.ruled_out[0].because}" for e in said.ruled_out), width)]
+            yield [
+                "Ruled out",
+                *_items((f"{e.cause.id}: {e.ruled_out[0].because}" for e in said.ruled_out), width),
+            ]
         else:
             names = ", ".join(each.cause.id for each in said.ruled_out)
             yield _wrap(f"Ruled out: {names} (--verbose says why)", width, "           ")
     if said.unseen and said.verdict != "healthy":
-        yield ["Could not see", *_items((_unseen(g.what, g.why, g.how_to_see) for g in said.unseen), width)]
+        yield [
+            "Could not see",
+            *_items((_unseen(g.what, g.why, g.how_to_see) for g in said.unseen), width),
+        ]
     if said.notes:
         yield ["Note", *_items(iter(said.notes), width)]
     if said.next_check is not None:
         # A command is never broken over lines: people paste it.
-        yield [*_wrap(f"Next, look at {said.next_check.check.what}:", width), f"  {report.command(said.next_check.check.command)}"]
+        yield [
+            *_wrap(f"Next, look at {said.next_check.check.what}:", width),
+            f"  {report.command(said.next_check.check.command)}",
+        ]
     if said.verdict == "fault":
         level = f"Severity {said.severity}" if said.severity else "Severity unknown"
         yield _wrap(f"{level}: {said.severity_because}.", width)
@@ -123,7 +145,9 @@ def _cause(number: int, cause: FoundCause, width: int, verbose: bool) -> Iterato
     yield from _items((f"for: {each}" for each in cause.because), width, "   ")
     yield from _items((f"against: {each}" for each in cause.against), width, "   ")
     if number == 1 or verbose:
-        yield from _items((f"fix: {each}" for each in cause.remedies[: None if verbose else 2]), width, "   ")
+        yield from _items(
+            (f"fix: {each}" for each in cause.remedies[: None if verbose else 2]), width, "   "
+        )
         yield from _wrap(f"   - check after: {cause.verify}", width, "     ")
 
 

@@ -18,7 +18,11 @@ def build(world: World) -> None:
     world.zone.trouble = "silent"
 
 
-@scenario("dns-resolver-failure.servfail", "The resolver cannot reach the one it forwards to", service="acr")
+@scenario(
+    "dns-resolver-failure.servfail",
+    "The resolver cannot reach the one it forwards to",
+    service="acr",
+)
 def servfail(world: World) -> None:
     """The forwarder points at an address that was retired."""
     acr(world, "contoso")

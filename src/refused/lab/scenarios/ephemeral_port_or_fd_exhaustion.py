@@ -2,9 +2,8 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
-
 import socket
+from typing import TYPE_CHECKING
 
 from refused.lab import kernel
 from refused.lab.azure import plain_redis
@@ -14,7 +13,12 @@ if TYPE_CHECKING:
     from refused.lab.world import World
 
 
-@scenario("ephemeral-port-or-fd-exhaustion", "A leak holds every local port towards the server", service="redis", needs=("kernel",))
+@scenario(
+    "ephemeral-port-or-fd-exhaustion",
+    "A leak holds every local port towards the server",
+    service="redis",
+    needs=("kernel",),
+)
 def build(world: World) -> None:
     """Each request opens a connection, and none is closed."""
     plain_redis(world, "redis.example.net")

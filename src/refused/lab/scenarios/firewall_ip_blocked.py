@@ -6,8 +6,8 @@ from typing import TYPE_CHECKING
 
 from refused.lab.azure import acr
 from refused.lab.fronts import AllowFrom, CloseAfterAccept, ResetAfterAccept, Silent
-from refused.lab.world import CLIENT_IP
 from refused.lab.scenario import scenario
+from refused.lab.world import CLIENT_IP
 
 if TYPE_CHECKING:
     from refused.lab.world import World
@@ -17,7 +17,12 @@ UNKNOWN = "whether a firewall rule drops what it blocks, or accepts it and close
 OFFICE = "192.0.2.44"
 
 
-@scenario("firewall-ip-blocked", "The client's outbound address is not in the rules; the office's is", service="acr", unknown=UNKNOWN)
+@scenario(
+    "firewall-ip-blocked",
+    "The client's outbound address is not in the rules; the office's is",
+    service="acr",
+    unknown=UNKNOWN,
+)
 def build(world: World) -> None:
     """The cluster got a NAT gateway, and with it an address that nobody added to the rules."""
     cache = acr(world, "contoso")
@@ -26,14 +31,24 @@ def build(world: World) -> None:
     world.vantage("office", OFFICE)
 
 
-@scenario("firewall-ip-blocked.alone", "The same, with nobody else to compare with", service="acr", unknown=UNKNOWN)
+@scenario(
+    "firewall-ip-blocked.alone",
+    "The same, with nobody else to compare with",
+    service="acr",
+    unknown=UNKNOWN,
+)
 def alone(world: World) -> None:
     """Only the cluster can be asked, at three in the morning."""
     cache = acr(world, "contoso")
     world.at(cache.address, 6380, AllowFrom(cache.front, [OFFICE], Silent()))
 
 
-@scenario("firewall-ip-blocked.reset", "The rules let the dial in and reset it", service="acr", unknown=UNKNOWN)
+@scenario(
+    "firewall-ip-blocked.reset",
+    "The rules let the dial in and reset it",
+    service="acr",
+    unknown=UNKNOWN,
+)
 def reset(world: World) -> None:
     """The same rule, with the other face that reports tell of."""
     cache = acr(world, "contoso")
@@ -42,7 +57,12 @@ def reset(world: World) -> None:
     world.vantage("office", OFFICE)
 
 
-@scenario("firewall-ip-blocked.closed", "The rules let the dial in and close it", service="acr", unknown=UNKNOWN)
+@scenario(
+    "firewall-ip-blocked.closed",
+    "The rules let the dial in and close it",
+    service="acr",
+    unknown=UNKNOWN,
+)
 def closed(world: World) -> None:
     """The same rule, ending the connection without a word."""
     cache = acr(world, "contoso")

@@ -11,7 +11,9 @@ if TYPE_CHECKING:
     from refused.lab.world import World
 
 
-@scenario("ip-address-changed", "A line of the hosts file holds the address of last year", service="acr")
+@scenario(
+    "ip-address-changed", "A line of the hosts file holds the address of last year", service="acr"
+)
 def build(world: World) -> None:
     """To get round a DNS fault somebody wrote the address down; then the cache was scaled."""
     cache = acr(world, "contoso")

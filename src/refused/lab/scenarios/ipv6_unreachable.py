@@ -13,7 +13,11 @@ if TYPE_CHECKING:
     from refused.lab.world import World
 
 
-@scenario("ipv6-unreachable", "The name has only an IPv6 address, and this network has no IPv6", service="redis")
+@scenario(
+    "ipv6-unreachable",
+    "The name has only an IPv6 address, and this network has no IPv6",
+    service="redis",
+)
 def build(world: World) -> None:
     """The server moved to a network of both families; the office has only the old one."""
     server = plain_redis(world, "redis.example.net")

@@ -11,7 +11,12 @@ if TYPE_CHECKING:
     from refused.lab.world import World
 
 
-@scenario("non-ssl-port-disabled", "An old setting says 6379, and the cache has only TLS", service="acr", unknown="whether the closed port refuses or is silent")
+@scenario(
+    "non-ssl-port-disabled",
+    "An old setting says 6379, and the cache has only TLS",
+    service="acr",
+    unknown="whether the closed port refuses or is silent",
+)
 def build(world: World) -> None:
     """The library's example says 6379, and so does the setting."""
     cache = acr(world, "contoso")

@@ -12,7 +12,12 @@ if TYPE_CHECKING:
     from refused.lab.world import World
 
 
-@scenario("private-endpoint-missing", "The endpoint was deleted, and its record stayed", service="acr", unknown="whether an address whose endpoint is gone is silent or unreachable")
+@scenario(
+    "private-endpoint-missing",
+    "The endpoint was deleted, and its record stayed",
+    service="acr",
+    unknown="whether an address whose endpoint is gone is silent or unreachable",
+)
 def build(world: World) -> None:
     """A clean-up removed the endpoint; the name still leads to where it stood."""
     cache = acr(world, "contoso")

@@ -6,8 +6,8 @@ from typing import TYPE_CHECKING
 
 from refused.lab.azure import acr, amr
 from refused.lab.fronts import Silent
-from refused.lab.world import CLIENT_IP
 from refused.lab.scenario import scenario
+from refused.lab.world import CLIENT_IP
 
 if TYPE_CHECKING:
     from refused.lab.world import World
@@ -16,14 +16,24 @@ if TYPE_CHECKING:
 UNKNOWN = "whether a switched-off public endpoint drops what comes, or accepts it and closes"
 
 
-@scenario("public-access-disabled", "Public access to a Managed Redis was switched off", service="amr", unknown=UNKNOWN)
+@scenario(
+    "public-access-disabled",
+    "Public access to a Managed Redis was switched off",
+    service="amr",
+    unknown=UNKNOWN,
+)
 def build(world: World) -> None:
     """A policy set publicNetworkAccess to Disabled; no private endpoint was ever made."""
     cache = amr(world, "fabrikam", policy="EnterpriseCluster")
     world.at(cache.address, cache.port, Silent())
 
 
-@scenario("public-access-disabled.acr", "Public access was switched off, for the office as well", service="acr", unknown=UNKNOWN)
+@scenario(
+    "public-access-disabled.acr",
+    "Public access was switched off, for the office as well",
+    service="acr",
+    unknown=UNKNOWN,
+)
 def old_service(world: World) -> None:
     """Nobody gets in from outside any more: neither the cluster nor the office."""
     cache = acr(world, "contoso")

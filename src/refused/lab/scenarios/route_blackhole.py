@@ -4,16 +4,21 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from refused.lab import kernel
 from refused.lab.azure import plain_redis
 from refused.lab.fronts import Silent
-from refused.lab import kernel
 from refused.lab.scenario import scenario
 
 if TYPE_CHECKING:
     from refused.lab.world import World
 
 
-@scenario("route-blackhole", "This host has a black-hole route to the server", service="redis", needs=("kernel",))
+@scenario(
+    "route-blackhole",
+    "This host has a black-hole route to the server",
+    service="redis",
+    needs=("kernel",),
+)
 def build(world: World) -> None:
     """A VPN client left a route behind when it ended."""
     server = plain_redis(world, "redis.internal.example", address="10.2.0.7")
@@ -21,7 +26,11 @@ def build(world: World) -> None:
     world.once_up(lambda: kernel.run("ip", "route", "add", "blackhole", "10.2.0.0/16"))
 
 
-@scenario("route-blackhole.silent", "Nothing that is sent to the address arrives, on any port", service="redis")
+@scenario(
+    "route-blackhole.silent",
+    "Nothing that is sent to the address arrives, on any port",
+    service="redis",
+)
 def silent(world: World) -> None:
     """The peering of the two networks was deleted with the old subscription."""
     server = plain_redis(world, "redis.internal.example", address="10.2.0.7")

@@ -12,7 +12,11 @@ if TYPE_CHECKING:
     from refused.lab.world import World
 
 
-@scenario("snat-port-exhaustion", "Some dials from the cluster find a port on the way out, and some do not", service="acr")
+@scenario(
+    "snat-port-exhaustion",
+    "Some dials from the cluster find a port on the way out, and some do not",
+    service="acr",
+)
 def build(world: World) -> None:
     """Forty pods with a pool of fifty each share one outbound address."""
     cache = acr(world, "contoso")

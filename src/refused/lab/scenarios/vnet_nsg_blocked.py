@@ -12,7 +12,9 @@ if TYPE_CHECKING:
     from refused.lab.world import World
 
 
-@scenario("vnet-nsg-blocked", "A security group lets everything through but this port", service="redis")
+@scenario(
+    "vnet-nsg-blocked", "A security group lets everything through but this port", service="redis"
+)
 def build(world: World) -> None:
     """A new rule set came with the landing zone; 6379 was not on the list."""
     server = plain_redis(world, "redis.internal.example", address="10.2.0.7")

@@ -18,7 +18,9 @@ def build(world: World) -> None:
     world.target = cache.target(host="contoso.redis.cache.windows.com")
 
 
-@scenario("wrong-hostname.label", "The name has the right form and belongs to nobody", service="redis")
+@scenario(
+    "wrong-hostname.label", "The name has the right form and belongs to nobody", service="redis"
+)
 def label(world: World) -> None:
     """The staging server is called redis-staging; the setting says redis-stagging."""
     server = plain_redis(world, "redis-staging.example.net")
