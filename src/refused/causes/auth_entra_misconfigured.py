@@ -43,8 +43,8 @@ CAUSE = Cause(
         ),
         "ask for the token with the scope https://redis.azure.com/.default",
         (
-            "assign a data access policy of the cache to that object id; on Azure Managed Redis each "
-            "identity by itself, for groups are not supported"
+            "assign a data access policy of the cache to that object id; on Azure Managed Redis "
+            "each identity by itself, for groups are not supported"
         ),
     ),
     verify="AUTH is answered OK with the same identity",

@@ -35,8 +35,8 @@ CAUSE = Cause(
     needs=(Login, Platform, RedisReply),
     remedies=(
         (
-            "use the library's Entra extension (Microsoft.Azure.StackExchangeRedis, redis-entraid), "
-            "which renews the token and logs in again"
+            "use the library's Entra extension (Microsoft.Azure.StackExchangeRedis, "
+            "redis-entraid), which renews the token and logs in again"
         ),
         "in code of your own, renew three minutes or more before the end, on every connection",
     ),

@@ -59,7 +59,7 @@ NOTABLE_S = 300.0
 
 
 def judge(evidence: Evidence) -> Iterator[Statement]:
-    """Read the dates of the chain against this clock, and look for signs that it is the wrong one."""
+    """Read the chain's dates against this clock, and look for signs that the clock is wrong."""
     others, shown = evidence.all(Elsewhere), evidence.all(PeerCertificates)
     platforms, infos = evidence.all(Platform), evidence.all(ServerInfo)
     shakes = evidence.all(TlsHandshake)
@@ -67,7 +67,8 @@ def judge(evidence: Evidence) -> Iterator[Statement]:
     if broken is None or broken.hop != "tls" or broken.how not in ("expired", "not-yet-valid"):
         return
     own = tuple(each for each in shakes if each.purpose == "client")[-1:]
-    early, seen = broken.how == "not-yet-valid", (*own, *shown[-1:])
+    early = broken.how == "not-yet-valid"
+    seen = (*own, *shown[-1:])
     by = ""
     if own and shown:
         dates = [each.not_before if early else each.not_after for each in shown[-1].chain]
@@ -81,11 +82,10 @@ def judge(evidence: Evidence) -> Iterator[Statement]:
     platform = platforms[-1] if platforms else None
     if platform is not None and platform.clock_before_build:
         said = "this host's clock stands before the day on which this program was made"
-        yield (
-            Proof(because=said, seen=(platform, *seen))
-            if early
-            else Clue(weight=2.0, because=said, seen=(platform,))
-        )
+        if early:
+            yield Proof(because=said, seen=(platform, *seen))
+        else:
+            yield Clue(weight=2.0, because=said, seen=(platform,))
     elif platform is not None and platform.clock_synchronised:
         said = "the kernel says that this host's clock is synchronised"
         yield Clue(weight=-2.5, because=said, seen=(platform,))

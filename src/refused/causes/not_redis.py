@@ -62,7 +62,8 @@ def judge(evidence: Evidence) -> Iterator[Statement]:
     if any(each.protocol == "resp" and each.first_bytes for each in talks):
         yield RuledOut(because="a Redis server answers plain text here", seen=talks)
         return
-    foreign = [each for each in (*replies, *talks) if each.outcome == "not-resp"]
+    spoken: list[RedisReply | PlainTalk] = [*replies, *talks]
+    foreign = [each for each in spoken if each.outcome == "not-resp"]
     named = next((each for each in foreign if each.protocol not in NOBODY), None)
     ours = target.service != "redis" and target.port in expected_ports(target.service)  # type: ignore[arg-type]
     if named is not None:
