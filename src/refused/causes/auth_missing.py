@@ -56,12 +56,12 @@ def judge(evidence: Evidence) -> Iterator[Statement]:
     refusal = next((each for each in replies if each.error_code == "NOAUTH"), None)
     login = logins[-1] if logins else None
     sent_none = login.how == "none" if login is not None else target.auth == "none"
-    if login is not None and login.looks_like == "empty" and broken.how in ("NOAUTH", "WRONGPASS"):
-        said = f"the password that the client has is empty, and the server answers {broken.how}"
-        yield Proof(because=said, seen=(login, *replies))
-    elif sent_none and refusal is not None:
+    if sent_none and refusal is not None:
         said = f"no credentials were sent, and {refusal.command} is answered {refusal.error_text!r}"
         yield Proof(because=said, seen=(*logins, refusal))
+    elif login is not None and login.looks_like == "empty":
+        said = f"the password that the client has is empty, and the server answers {broken.how}"
+        yield Proof(because=said, seen=(login, *replies))
     elif not sent_none and broken.how == "WRONGPASS":
         yield RuledOut(because="the client did send credentials", seen=(*logins, *replies))
     elif refusal is not None:

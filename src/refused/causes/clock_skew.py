@@ -24,6 +24,7 @@ from refused.evidence.observations import (
     Platform,
     ServerInfo,
     TlsHandshake,
+    Unseen,
 )
 
 TYPE_CHECKING = False
@@ -32,6 +33,7 @@ if TYPE_CHECKING:
 
     from refused.causes.statements import Statement
     from refused.evidence.bundle import Evidence
+    from refused.evidence.observations import Observation
 
 CAUSE = Cause(
     id="clock-skew",
@@ -79,19 +81,8 @@ def judge(evidence: Evidence) -> Iterator[Statement]:
         yield Clue(weight=2.0, because=said, seen=seen)
     else:
         yield Clue(weight=0.4, because=f"a certificate has expired{by} by this clock", seen=seen)
-    platform = platforms[-1] if platforms else None
-    if platform is not None and platform.clock_before_build:
-        said = "this host's clock stands before the day on which this program was made"
-        if early:
-            yield Proof(because=said, seen=(platform, *seen))
-        else:
-            yield Clue(weight=2.0, because=said, seen=(platform,))
-    elif platform is not None and platform.clock_synchronised:
-        said = "the kernel says that this host's clock is synchronised"
-        yield Clue(weight=-2.5, because=said, seen=(platform,))
-    elif platform is not None and platform.clock_synchronised is False:
-        said = "the kernel says that this host's clock is not synchronised"
-        yield Clue(weight=1.0, because=said, seen=(platform,))
+    if platforms:
+        yield from _clock(platforms[-1], early, seen)
     else:
         yield evidence.gap(Platform)
     well = works_elsewhere(others)
@@ -104,3 +95,26 @@ def judge(evidence: Evidence) -> Iterator[Statement]:
         if info.clock_offset_s is not None and abs(info.clock_offset_s) > NOTABLE_S:
             said = f"the server's clock is {info.clock_offset_s:+.0f} s from this host's"
             yield Clue(weight=2.5, because=said, seen=(info,))
+
+
+def _clock(platform: Platform, early: bool, seen: tuple[Observation, ...]) -> Iterator[Statement]:
+    """Say what this host itself knows of its clock."""
+    if platform.clock_before_build:
+        said = "this host's clock stands before the day on which this program was made"
+        if early:
+            yield Proof(because=said, seen=(platform, *seen))
+        else:
+            yield Clue(weight=2.0, because=said, seen=(platform,))
+    elif platform.clock_synchronised:
+        said = "the kernel says that this host's clock is synchronised"
+        yield Clue(weight=-2.5, because=said, seen=(platform,))
+    elif platform.clock_synchronised is False:
+        said = "the kernel says that this host's clock is not synchronised"
+        yield Clue(weight=1.0, because=said, seen=(platform,))
+    else:
+        yield Unseen(
+            vantage=platform.vantage,
+            what="the state of the clock",
+            why="this host does not tell",
+            how_to_see="compare its time with a second source",
+        )
