@@ -72,7 +72,7 @@ def judge(evidence: Evidence) -> Iterator[Statement]:
     early = broken.how == "not-yet-valid"
     seen = (*own, *shown[-1:])
     by = ""
-    if own and shown:
+    if own and shown and shown[-1].chain:
         dates = [each.not_before if early else each.not_after for each in shown[-1].chain]
         off_s = max(dates) - own[0].at if early else own[0].at - min(dates)
         by = f" by {off_s / DAY_S:.1f} days" if off_s > 0 else ""
@@ -82,14 +82,12 @@ def judge(evidence: Evidence) -> Iterator[Statement]:
     else:
         yield Clue(weight=0.4, because=f"a certificate has expired{by} by this clock", seen=seen)
     if platforms:
-        yield from _clock(platforms[-1], early, seen)
+        yield from _clock(platforms[-1], broken.how, seen)
     else:
         yield evidence.gap(Platform)
     well = works_elsewhere(others)
     if well is not None:
-        said = (
-            f"from {well.vantage}, which has a clock of its own or another way, the path is healthy"
-        )
+        said = f"from {well.vantage}, with a clock or a way of its own, the path is healthy"
         yield Clue(weight=1.6, because=said, seen=(well,))
     for info in infos[-1:]:
         if info.clock_offset_s is not None and abs(info.clock_offset_s) > NOTABLE_S:
@@ -97,11 +95,11 @@ def judge(evidence: Evidence) -> Iterator[Statement]:
             yield Clue(weight=2.5, because=said, seen=(info,))
 
 
-def _clock(platform: Platform, early: bool, seen: tuple[Observation, ...]) -> Iterator[Statement]:
+def _clock(platform: Platform, how: str, seen: tuple[Observation, ...]) -> Iterator[Statement]:
     """Say what this host itself knows of its clock."""
     if platform.clock_before_build:
         said = "this host's clock stands before the day on which this program was made"
-        if early:
+        if how == "not-yet-valid":
             yield Proof(because=said, seen=(platform, *seen))
         else:
             yield Clue(weight=2.0, because=said, seen=(platform,))
