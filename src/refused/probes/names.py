@@ -348,7 +348,8 @@ def read_text(path: str) -> str:
         data = file.read(_MOST_BYTES + 1)
     if len(data) > _MOST_BYTES:
         raise OSError(0, f"it is larger than {_MOST_BYTES >> 20} MiB")
-    return data.decode("utf-8-sig", "replace")
+    text = data.decode("utf-8", "replace")
+    return text[1:] if text.startswith("\ufeff") else text  # Notepad's byte order mark
 
 
 def resolver_settings(*, vantage: str, root: str = "/") -> Union[ResolverSettings, Unseen]:

@@ -49,6 +49,7 @@ _OUTCOMES: Dict[str, DialOutcome] = {
     "ECONNABORTED": "reset",
     "ENETRESET": "reset",
     "EPIPE": "reset",
+    "ENOTCONN": "reset",  # it came about, and was gone before we looked
     "EACCES": "denied",
     "EPERM": "denied",
     "EADDRINUSE": "no-local-port",
