@@ -11,6 +11,7 @@ from __future__ import annotations
 from refused.evidence.observations import ClientSettings
 from refused.evidence.redaction import MASK, Secret, redact
 from refused.evidence.target import Credentials, Parsed, Target
+from refused.service.addresses import parse
 from refused.service.clouds import service_of
 from refused.service.ports import default_port, tls_expected
 
@@ -194,12 +195,8 @@ def _is_doubled(labels: List[str]) -> bool:
 
 
 def _literal6(text: str) -> str:
-    from socket import AF_INET6, inet_pton
-
-    try:
-        inet_pton(AF_INET6, text.split("%", maxsplit=1)[0])
-    except (OSError, ValueError):
-        raise BadTarget(f"that is neither host:port nor an IPv6 address; {_EXAMPLE}") from None
+    if ":" not in text or parse(text.split("%")[0]) is None:
+        raise BadTarget(f"that is neither host:port nor an IPv6 address; {_EXAMPLE}")
     return text.lower()
 
 

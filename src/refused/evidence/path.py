@@ -112,7 +112,10 @@ def _gap(evidence: Evidence, hop: str, *kinds: type) -> HopSeen:
 
 def is_literal(host: str) -> bool:
     """Whether *host* is an address rather than a name; a pure test of its letters."""
-    return ":" in host or (host.count(".") == 3 and host.replace(".", "").isdigit())
+    if ":" in host:
+        return True
+    parts = host.split(".")
+    return len(parts) == 4 and all(part.isdigit() and len(part) < 4 and int(part) < 256 for part in parts)
 
 
 def resolved(evidence: Evidence) -> tuple[str, ...]:
@@ -162,7 +165,7 @@ _DNS_WORDS = {
     "servfail": "that it cannot tell (SERVFAIL)",
     "refused": "that it will not tell (REFUSED)",
     "garbled": "something that is not a DNS answer",
-    "unreachable": "nothing: the resolver's port is closed",
+    "unreachable": "nothing: it cannot be reached",
     "silent": "nothing",
 }
 
@@ -251,7 +254,7 @@ STALLED_RETRANSMITS = 5
 def dial_said(dial: TcpDial) -> str:
     """Say how a dial ended."""
     words = {
-        "refused": "refused (a RST came back)",
+        "refused": "refused" if dial.icmp else "refused (a RST came back)",
         "silent": f"no answer within {dial.took_ms / 1000:.1f} s",
         "unreachable": "unreachable",
         "reset": "reset",
