@@ -50,7 +50,8 @@ class PlainChannel:
         except socket.timeout:
             raise TimeoutError(f"nothing was taken for {self.send_wait_s:.1f} s") from None
         except OSError as fault:
-            self._broken = fault
+            # The first one says why; after it, every send meets a broken pipe.
+            self._broken = self._broken or fault
 
     def recv(self, wait_s: float) -> bytes:
         """Return what comes within *wait_s*; ``b""`` where the peer has closed.
