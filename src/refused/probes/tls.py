@@ -196,6 +196,8 @@ def handshake(
     seen: Dict[str, Any]
     try:
         sent_name, checked_name = names_of(sni)
+        if verify and check_hostname and checked_name is None:
+            raise ValueError("there is no name to check")  # noqa: TRY301 - the library says nothing
         context = _context(
             verify=verify,
             check_hostname=verify and check_hostname,
