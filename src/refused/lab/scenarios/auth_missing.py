@@ -21,5 +21,5 @@ def build(world: World) -> None:
 @scenario("auth-missing.own", "A server of one's own was given a password", service="redis")
 def own(world: World) -> None:
     """An audit asked for requirepass; the worker's options were not changed."""
-    server = plain_redis(world, password=world.secret())
-    world.target = server.target(key="", form="url", extra="?socket_timeout=5")
+    server = plain_redis(world, "cache.example.net", password=world.secret())
+    world.target = server.target(key="", extra=",connectTimeout=3000")

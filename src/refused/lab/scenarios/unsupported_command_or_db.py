@@ -33,7 +33,7 @@ def out_of_range(world: World) -> None:
 def old_auth(world: World) -> None:
     """The client logs in with a user name, and the server runs Redis 5."""
     password = world.secret()
-    server = plain_redis(world, password=password)
+    server = plain_redis(world, "cache.example.net", password=password)
     # Redis 5, src/server.c: AUTH takes one argument, and call() answers an arity that is wrong so.
     said = ServerError("ERR wrong number of arguments for 'auth' command")
     world.at(server.address, server.port, Answers(server.plain, {"AUTH": Instead(said)}))
