@@ -13,6 +13,8 @@ import sys
 
 from refused.cli.options import BadOption
 
+SIDE_BY_SIDE = 3
+
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from argparse import ArgumentParser, Namespace
@@ -85,17 +87,15 @@ def _run(options: Namespace) -> int:
     """Diagnose each scenario and compare; exit 1 when an answer is wrong."""
     rows = []
     if not options.json:
-        print(f"{'scenario':<38} {'expected':<30} {'first cause':<30} certainty")
-    for scenario in _chosen(options):
-        row = _row(scenario)
-        rows.append(row)
-        if not options.json:
-            mark = "" if row["right"] else "   WRONG"
-            mark = f"   skipped: {row['skipped']}" if row["skipped"] else mark
-            print(
-                f"{row['scenario']:<38} {row['expected']:<30} {row['first']:<30} {row['certainty']}{mark}",
-                flush=True,
-            )
+        print(f"{'scenario':<38} {'expected':<32} {'first cause':<32} certainty")
+    # Scenarios mostly wait for silence; several at a time wait together.
+    from concurrent.futures import ThreadPoolExecutor
+
+    with ThreadPoolExecutor(SIDE_BY_SIDE) as pool:
+        for row in pool.map(_row, _chosen(options)):
+            rows.append(row)
+            if not options.json:
+                print(_line(row), flush=True)
     wrong = [row for row in rows if not row["right"] and not row["skipped"]]
     if options.json:
         from json import dumps
@@ -105,6 +105,12 @@ def _run(options: Namespace) -> int:
         skipped = sum(bool(row["skipped"]) for row in rows)
         print(f"{len(rows) - len(wrong) - skipped} right, {len(wrong)} wrong, {skipped} skipped")
     return 1 if wrong else 0
+
+
+def _line(row: dict[str, object]) -> str:
+    mark = "" if row["right"] else "   WRONG"
+    mark = f"   skipped: {row['skipped']}" if row["skipped"] else mark
+    return f"{row['scenario']:<38} {row['expected']:<32} {row['first']:<32} {row['certainty']}{mark}"
 
 
 def _row(scenario: Scenario) -> dict[str, object]:

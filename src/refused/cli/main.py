@@ -47,7 +47,9 @@ def _run(arguments: list[str]) -> int:
     parser = ArgumentParser(
         prog=f"refused {name}",
         description=module.__doc__,
-        formatter_class=RawDescriptionHelpFormatter,
+        # argparse asks the terminal's width for every option it is told of, and imports shutil
+        # with four compressors for that.
+        formatter_class=lambda prog: RawDescriptionHelpFormatter(prog, width=90),
         allow_abbrev=False,
     )
     module.arguments(parser)
