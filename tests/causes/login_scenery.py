@@ -6,6 +6,22 @@ from refused.evidence.observations import Login, RedisReply
 from refused.evidence.target import Target
 from tests.causes.tls_scenery import NOW, STAMP
 
+__all__ = [
+    "CACHE",
+    "KEY",
+    "LOGGED_IN",
+    "NOAUTH",
+    "NOTHING",
+    "NOW",
+    "OBJECT_ID",
+    "OWN",
+    "PONG",
+    "STAMP",
+    "TOKEN",
+    "WRONGPASS",
+    "refused",
+]
+
 OBJECT_ID = "3f1c9a52-7d44-4be0-9a59-0c6f5b1e2d77"
 CACHE = Target(
     text="contoso.redis.cache.windows.net:6380,password=***,ssl=True",

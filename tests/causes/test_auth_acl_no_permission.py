@@ -33,6 +33,22 @@ def test_a_refusal_of_what_is_asked_out_of_curiosity_breaks_nothing() -> None:
     assert list(judge(Evidence(KEY, LOGGED_IN, PONG, info, target=CACHE))) == []
 
 
+def test_a_denied_info_is_not_blamed_for_what_broke_otherwise() -> None:
+    """PING met an error of another kind."""
+    info = refused("INFO", "NOPERM this user has no permissions to run the 'info' command")
+    loading = refused("PING", "LOADING Redis is loading the dataset in memory")
+
+    assert list(judge(Evidence(KEY, LOGGED_IN, loading, info, target=CACHE))) == []
+
+
+def test_a_denied_info_does_not_stand_in_for_ping() -> None:
+    """Both are denied; PING is what a client needs."""
+    info = refused("INFO", "NOPERM this user has no permissions to run the 'info' command")
+    (said,) = judge(Evidence(KEY, LOGGED_IN, info, DENIED, target=CACHE))
+
+    assert "PING" in getattr(said, "because", "")
+
+
 def test_a_cluster_client_needs_its_topology() -> None:
     """Without CLUSTER SLOTS it cannot start; a plain client does not care."""
     slots = refused("CLUSTER SLOTS", "NOPERM this user has no permissions")
@@ -51,3 +67,11 @@ def test_a_refused_login_is_another_cause() -> None:
         isinstance(each, (Clue, Proof, RuledOut))
         for each in judge(Evidence(KEY, WRONGPASS, target=CACHE))
     )
+
+
+def test_only_what_broke_the_hop_is_blamed() -> None:
+    """PING fails first, for a reason of its own."""
+    loading = refused("PING", "LOADING Redis is loading the dataset in memory")
+    later = refused("EXISTS", "NOPERM this user has no permissions to run this")
+
+    assert list(judge(Evidence(KEY, LOGGED_IN, loading, later, target=CACHE))) == []

@@ -94,3 +94,10 @@ def test_without_the_chain_we_say_so() -> None:
     said = list(judge(Evidence(UNTRUSTED, target=OWN)))
 
     assert getattr(said[-1], "what", "") == "PeerCertificates"
+
+
+def test_a_server_of_ones_own_may_have_a_public_issuer_too() -> None:
+    """Azure's issuers sign for others as well; then the chain's end is what is missing."""
+    said = list(judge(Evidence(UNTRUSTED, SHOWN, target=OWN)))
+
+    assert any("the chain ends at" in getattr(each, "because", "") for each in said)

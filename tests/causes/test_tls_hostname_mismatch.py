@@ -33,6 +33,15 @@ def test_another_name_that_is_sent_in_the_hosts_place_proves_it() -> None:
     assert isinstance(said, Proof)
 
 
+def test_another_name_is_not_blamed_where_the_host_is_not_covered_either() -> None:
+    """Without sslHost the client would fail as well."""
+    settings = ClientSettings(**STAMP, library="", sni="other.example.net")
+    other = shown(LEAF.replace(names=("old.example.net",)))
+    (said,) = judge(Evidence(MISMATCH, other, settings, target=OWN))
+
+    assert isinstance(said, Clue)
+
+
 def test_an_alias_of_the_right_name_proves_it() -> None:
     """The company's own name leads to the cache, whose certificate does not know it."""
     record = DnsRecord(name="cache.example.net", type="CNAME", value=f"{AZURE}.", ttl_s=60)

@@ -46,6 +46,14 @@ def test_another_issuer_elsewhere_proves_it() -> None:
     assert isinstance(said[0], Proof)
 
 
+def test_a_place_that_fails_as_well_proves_nothing() -> None:
+    """Its other issuer may be a proxy's, too."""
+    other = WELL_ELSEWHERE.replace(healthy=False)
+    said = list(judge(Evidence(UNTRUSTED, FOREIGN, other, target=CACHE)))
+
+    assert [type(each) for each in said] == [Clue]
+
+
 def test_a_private_authority_of_ones_own_is_no_inspection() -> None:
     """Nothing speaks for somebody on the way."""
     assert list(judge(Evidence(UNTRUSTED, FOREIGN, target=OWN))) == []

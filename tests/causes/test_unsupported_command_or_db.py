@@ -61,3 +61,21 @@ def test_a_command_that_is_asked_out_of_curiosity_breaks_nothing() -> None:
     config = refused("CONFIG GET", "ERR unknown command 'CONFIG'")
 
     assert list(judge(Evidence(KEY, LOGGED_IN, PONG, config, target=CACHE))) == []
+
+
+@pytest.mark.parametrize("text", ["LOADING Redis is loading", "ERR something else"])
+def test_a_fault_of_another_kind_is_not_laid_on_what_is_unknown(text: str) -> None:
+    """PING fails for its own reason, and CONFIG is unknown on Azure as ever."""
+    config = refused("CONFIG GET", "ERR unknown command 'CONFIG'")
+
+    said = judge(Evidence(KEY, LOGGED_IN, refused("PING", text), config, target=CACHE))
+
+    assert list(said) == []
+
+
+def test_only_what_broke_the_hop_is_blamed() -> None:
+    """PING fails first, for a reason of its own."""
+    loading = refused("PING", "LOADING Redis is loading the dataset in memory")
+    later = refused("EXISTS", "ERR unknown command 'EXISTS'")
+
+    assert list(judge(Evidence(KEY, LOGGED_IN, loading, later, target=CACHE))) == []

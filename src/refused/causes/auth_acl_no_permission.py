@@ -46,6 +46,8 @@ CAUSE = Cause(
 
 # A cluster client cannot start without one of these; anybody else can do without.
 TOPOLOGY = ("CLUSTER SLOTS", "CLUSTER SHARDS")
+# Asked out of curiosity; a refusal harms nobody.
+CURIOSITY = ("INFO", "ROLE", "TIME", "CONFIG", "CLIENT", "CLUSTER")
 
 
 def judge(evidence: Evidence) -> Iterator[Statement]:
@@ -63,7 +65,8 @@ def judge(evidence: Evidence) -> Iterator[Statement]:
     if broken is None or broken.hop not in CAUSE.shows_at:
         return
     for each in denied:
-        # What is asked out of curiosity may be refused without harm; the hop names what broke.
+        if each.command.startswith(CURIOSITY):
+            continue
         if broken.how == "NOPERM" or (broken.how == "db-refused" and each.command == "SELECT"):
             said = f"user {user} may not run {each.command}: {each.error_text}"
             yield Proof(because=said, seen=(*logins, each))

@@ -62,7 +62,7 @@ def judge(evidence: Evidence) -> Iterator[Statement]:
     elif login is not None and login.looks_like == "empty":
         said = f"the password that the client has is empty, and the server answers {broken.how}"
         yield Proof(because=said, seen=(login, *replies))
-    elif not sent_none and broken.how == "WRONGPASS":
+    elif broken.how == "WRONGPASS":
         yield RuledOut(because="the client did send credentials", seen=(*logins, *replies))
     elif refusal is not None:
         said = f"{refusal.command} is answered {refusal.error_text!r}, although a secret was there"

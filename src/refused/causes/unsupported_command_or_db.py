@@ -45,6 +45,8 @@ CAUSE = Cause(
 )
 
 DATABASE = ("db index is out of range", "invalid db index", "select is not allowed in cluster mode")
+# Asked out of curiosity; a refusal harms nobody.
+CURIOSITY = ("INFO", "ROLE", "TIME", "CONFIG", "CLIENT", "CLUSTER")
 UNKNOWN = ("unknown command", "unknown subcommand", "wrong number of arguments for 'auth'")
 
 
@@ -63,7 +65,7 @@ def judge(evidence: Evidence) -> Iterator[Statement]:
         return
     for each in replies:
         text = each.error_text.lower()
-        if each.outcome != "error":
+        if each.outcome != "error" or each.command.startswith(CURIOSITY):
             continue
         if each.command == "SELECT" and any(words in text for words in DATABASE):
             asked = "another database" if target.db is None else f"database {target.db}"
