@@ -308,6 +308,52 @@ def test_the_environment_names_the_authorities(
     assert (strange.outcome, strange.error_text) == ("untrusted", "")
 
 
+def test_authorities_that_change_are_read_again(
+    papers: Papers, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """They are kept between handshakes only as long as they are the same."""
+    bundle = tmp_path / "bundle.pem"
+    bundle.write_bytes(papers.other_ca_file.read_bytes())
+    monkeypatch.setenv("SSL_CERT_FILE", str(bundle))
+    with Peer(tls(server_context(papers.good))) as peer:
+        outcomes = [look(peer.dial())[0].outcome]
+        bundle.write_bytes(bundle.read_bytes() + papers.ca_file.read_bytes())
+        outcomes += [look(peer.dial())[0].outcome for _ in range(12)]
+        for high, low, checks in itertools.product(("1.2", "1.3"), ("1.0", "1.2", None), (0, 1)):
+            seen, _ = look(peer.dial(), max_tls=high, min_tls=low, check_hostname=bool(checks))
+            outcomes.append(seen.outcome)  # more kinds of context than are kept
+
+    assert outcomes == ["untrusted"] + ["ok"] * 24
+
+
+def test_handshakes_side_by_side_do_not_mix(
+    papers: Papers, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """They share the authorities and nothing else."""
+    monkeypatch.setenv("SSL_CERT_FILE", str(papers.ca_file))
+    names = [f"cache{number}.example" for number in range(6)]
+    seen: dict[str, list[tuple[str, tuple[str, ...]]]] = {name: [] for name in names}
+
+    def visit(name: str, peer: Peer) -> None:
+        for _ in range(5):
+            shaken, certificates = look(peer.dial(), sni=name)
+            assert certificates is not None
+            seen[name].append((shaken.outcome, certificates.chain[0].names))
+
+    with contextlib.ExitStack() as peers:
+        visits = [
+            threading.Thread(target=visit, args=(name, peers.enter_context(Peer(meet))))
+            for name in names
+            for meet in [tls(server_context(papers.issue(name)))]
+        ]
+        for each in visits:
+            each.start()
+        for each in visits:
+            each.join(30)
+
+    assert seen == {name: [("ok", (name,))] * 5 for name in names}
+
+
 def test_a_side_that_trusts_nobody_says_that_it_is_its_own_fault(
     papers: Papers, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -1081,8 +1127,8 @@ def test_a_hostile_message_is_taken_apart_in_bounds() -> None:
     heard = Heard()
     for version, kind, size in itertools.product((0x303, 0x304), range(25), range(12)):
         for filler in (b"\0", b"\xff", b"\3"):
-            heard.message(None, "read", version, 22, kind, bytes([kind]) + filler * size)
-            heard.message(None, "read", version, 21, kind, filler * size)
+            heard.message(version, 22, kind, bytes([kind]) + filler * size)
+            heard.message(version, 21, kind, filler * size)
 
 
 # --- other Pythons -----------------------------------------------------------------------------

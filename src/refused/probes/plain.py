@@ -109,15 +109,16 @@ class Line:
         """Return what comes next; empty where nothing more will, see :attr:`ended`."""
         if self.ended:
             return b""
-        if self.deadline.over:
-            self.ended = "silent"
-            return b""
+        # Whoever had no time to look must not call the peer silent for it: one last look.
+        is_last = self.deadline.over
         try:
             data = self.channel.recv(self.deadline.left())
         except OSError as fault:
             self._end(fault)
             return b""
         self._note(data)
+        if is_last and not self.ended:
+            self.ended = "silent"
         return data
 
     def receive_rest(self) -> None:

@@ -10,10 +10,8 @@ The module keeps to Python 3.8 and the standard library: it travels to remote ho
 from __future__ import annotations
 
 import contextlib
-import os
 import socket
 import ssl
-import warnings
 
 from refused.evidence.observations import TlsHandshake
 from refused.probes.plain import Line
@@ -21,6 +19,7 @@ from refused.probes.stopwatch import Deadline, Stopwatch
 from refused.probes.tcp import transport
 from refused.probes.tls_names import names_match, names_of
 from refused.probes.tls_session import Session, may_be_tls, said
+from refused.probes.tls_trust import VERSIONS, BadCaFile, authorities, ground
 from refused.probes.wire.dns_message import BadName
 from refused.probes.wire.first_bytes import printable
 from refused.probes.wire.tls_records import parse_alert, tiny_hello
@@ -43,24 +42,11 @@ __all__ = [
     "versions",
 ]
 
-VERSIONS = {
-    "1.0": ssl.TLSVersion.TLSv1,
-    "1.1": ssl.TLSVersion.TLSv1_1,
-    "1.2": ssl.TLSVersion.TLSv1_2,
-    "1.3": ssl.TLSVersion.TLSv1_3,
-}
-
 # What TCP takes for safe where nothing is known of the path. Source: RFC 9293, 3.7.1.
 SMALL_SEGMENT_BYTES = 536
 
 _CHUNK = 65536
 _HANDSHAKE_RECORD = 22
-
-
-class BadCaFile(ValueError):
-    """A CA file cannot be used; the message is one line for people."""
-
-    for_people = True
 
 
 class TlsAlert(OSError):
@@ -198,16 +184,16 @@ def handshake(
         sent_name, checked_name = names_of(sni)
         if verify and check_hostname and checked_name is None:
             raise ValueError("there is no name to check")  # noqa: TRY301 - the library says nothing
-        context = _context(
+        base = ground(
             verify=verify,
             check_hostname=verify and check_hostname,
+            min_tls=min_tls,
+            max_tls=max_tls,
             old_too=purpose == "version",
+            ca_file=ca_file,
         )
-        _limit_versions(context, min_tls, max_tls)
-        if verify and ca_file is not None:
-            _trust(context, ca_file)
-        session = Session(context, checked_name)
-        seen = session.shake(line, system_trust=verify and ca_file is None)
+        session = Session(base, checked_name)
+        seen = session.shake(line)
     except BadCaFile:
         sock.close()
         raise
@@ -222,7 +208,7 @@ def handshake(
         min_tls=min_tls,
         max_tls=max_tls,
         purpose=purpose,
-        ca=_authorities(ca_file) if verify else "none",
+        ca=authorities(ca_file) if verify else "none",
         **seen,
     )
     certificates = None
@@ -238,65 +224,6 @@ def handshake(
 
 # Where another fault was found first, the search for the anchor may not have come to its end.
 _TRUSTED = {"ok": True, "untrusted": False}
-
-
-# --- what this side brings along ---------------------------------------------------------------
-
-
-def _context(*, verify: bool, check_hostname: bool, old_too: bool) -> ssl.SSLContext:
-    """Make a context that trusts nobody yet."""
-    context = ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
-    context.check_hostname = check_hostname
-    context.verify_mode = ssl.CERT_REQUIRED if verify else ssl.CERT_NONE
-    if old_too:
-        with contextlib.suppress(ssl.SSLError):  # LibreSSL knows no levels
-            context.set_ciphers("DEFAULT:@SECLEVEL=0")
-    return context
-
-
-def _limit_versions(context: ssl.SSLContext, min_tls: str | None, max_tls: str | None) -> None:
-    """Bar the versions outside the limits.
-
-    Raises:
-        ValueError: There is no such version, or this library was built without it.
-    """
-    if min_tls is None and max_tls is None:
-        return
-    with warnings.catch_warnings():
-        # That old versions are old is why they are asked for.
-        warnings.simplefilter("ignore", DeprecationWarning)
-        if max_tls is not None:
-            context.maximum_version = _known(max_tls)
-            # Python's own lower limit is for those who set none.
-            context.minimum_version = min(context.minimum_version, context.maximum_version)
-        if min_tls is not None:
-            context.minimum_version = _known(min_tls)
-
-
-def _known(version: str) -> ssl.TLSVersion:
-    if version not in VERSIONS:
-        raise ValueError(f"there is no TLS version {version!r}")
-    return VERSIONS[version]
-
-
-def _trust(context: ssl.SSLContext, ca_file: str) -> None:
-    """Trust the certificates in *ca_file* and no others."""
-    try:
-        context.load_verify_locations(cafile=ca_file)
-    except ssl.SSLError:
-        raise BadCaFile(f"the CA file {ca_file} holds no certificate in PEM form") from None
-    except OSError as fault:
-        raise BadCaFile(f"the CA file {ca_file} cannot be read: {fault.strerror}") from None
-    except ValueError:
-        raise BadCaFile("the CA file's name holds a NUL character") from None
-
-
-def _authorities(ca_file: str | None) -> str:
-    """Name whom this side trusts."""
-    if ca_file is not None:
-        return ca_file
-    given = os.environ.get("SSL_CERT_FILE")
-    return f"SSL_CERT_FILE={given}" if given else "system"
 
 
 def _means(sock: socket.socket, purpose: TlsPurpose) -> str:

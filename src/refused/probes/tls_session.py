@@ -5,12 +5,11 @@ The module keeps to Python 3.8 and the standard library: it travels to remote ho
 
 from __future__ import annotations
 
-import contextlib
-import os
 import ssl
 
 from refused.evidence.observations import PeerCertificates
 from refused.probes.tcp import transport
+from refused.probes.tls_trust import no_authorities
 from refused.probes.wire.first_bytes import printable
 from refused.probes.wire.tls_records import ALERTS, parse_alert
 
@@ -20,6 +19,7 @@ if TYPE_CHECKING:
 
     from refused.evidence.observations import Certificate, TlsOutcome
     from refused.probes.plain import Line
+    from refused.probes.tls_trust import Ground
 
 # Content types and messages, as numbered in RFC 8446, B.1 and B.3.
 _ALERT, _HANDSHAKE = 21, 22
@@ -39,24 +39,28 @@ _VERIFY_OUTCOMES: Dict[int, TlsOutcome] = {
 class Session:
     """The library's end of one connection, apart from the socket."""
 
-    __slots__ = ("tls", "incoming", "outgoing", "heard", "_context")
+    __slots__ = ("tls", "incoming", "outgoing", "heard", "_ground")
 
-    def __init__(self, context: ssl.SSLContext, name: str | None) -> None:
+    def __init__(self, ground: Ground, name: str | None) -> None:
+        self._ground = ground
         self.heard = Heard()
-        # Private, but the same from Python 3.8 to 3.14, and the only ear there is. Where it is
-        # missing, the attribute is set to no effect, and less is known.
-        context._msg_callback = self.heard.message  # type: ignore[attr-defined]  # noqa: SLF001
         self.incoming, self.outgoing = ssl.MemoryBIO(), ssl.MemoryBIO()
+        context = ground.context
+        if context.sslobject_class is not _Heeded:
+            context.sslobject_class = _Heeded
+            # Private, but the same from Python 3.8 to 3.14, and the only ear there is. Where it
+            # is missing, the attribute is set to no effect, and less is known.
+            context._msg_callback = _hear  # type: ignore[attr-defined]  # noqa: SLF001
         self.tls = context.wrap_bio(self.incoming, self.outgoing, server_hostname=name)
-        self._context = context
+        self.tls.heard = self.heard  # type: ignore[attr-defined]
 
-    def shake(self, line: Line, *, system_trust: bool) -> Dict[str, Any]:
+    def shake(self, line: Line) -> Dict[str, Any]:
         """Carry bytes to and fro until it is decided; return the fields that say how it ended.
 
         Raises:
             ssl.SSLError: The library could not even begin.
         """
-        seen = self._carry(line, system_trust=system_trust)
+        seen = self._carry(line)
         return {
             **seen,
             "alert": seen.get("alert") or self.heard.alert,
@@ -66,7 +70,7 @@ class Session:
             "client_certificate_wanted": self.heard.certificate_wanted,
         }
 
-    def _carry(self, line: Line, *, system_trust: bool) -> Dict[str, Any]:
+    def _carry(self, line: Line) -> Dict[str, Any]:
         begun = False
         while True:
             try:
@@ -85,10 +89,7 @@ class Session:
                     "version": _version(self.tls),
                     "cipher": (self.tls.cipher() or ("",))[0],
                 }
-            if system_trust and not begun:
-                # Some 30 ms for 140 certificates, spent while the hello is on its way.
-                with contextlib.suppress(ssl.SSLError):
-                    self._context.load_default_certs()
+            self._ground.complete()
             begun = True
             came = line.receive()
             if not came:
@@ -104,7 +105,7 @@ class Session:
                 "outcome": _VERIFY_OUTCOMES.get(fault.verify_code, "untrusted"),
                 "verify_code": fault.verify_code,
                 "verify_text": fault.verify_message,
-                "error_text": no_authorities(self._context),
+                "error_text": no_authorities(self._ground.context),
             }
         alert = self.heard.fatal_alert(fault, line.first)
         if alert is not None:
@@ -142,6 +143,17 @@ class Session:
         return [leaf] if leaf else [], False
 
 
+class _Heeded(ssl.SSLObject):
+    """A connection that knows who listens to it."""
+
+    heard: Heard | None = None
+
+
+def _hear(tls: _Heeded, direction: str, *message: Any) -> None:
+    if direction == "read" and tls.heard is not None:
+        tls.heard.message(*message)
+
+
 class Heard:
     """What the peer said, message by message, also after the handshake.
 
@@ -162,18 +174,8 @@ class Heard:
         self.certificate_wanted: bool | None = None
         self._is_fatal = False
 
-    def message(
-        self,
-        _tls: object,
-        direction: str,
-        version: int,
-        content: int,
-        kind: int,
-        data: bytes,
-    ) -> None:
+    def message(self, version: int, content: int, kind: int, data: bytes) -> None:
         """Take note of one message; the library calls this, and must not see it raise."""
-        if direction != "read":
-            return
         if content == _ALERT and len(data) == 2:
             self.alert = ALERTS.get(data[1]) or f"alert_{data[1]}"
             self._is_fatal = data[0] == _FATAL
@@ -238,20 +240,3 @@ def said(fault: Exception) -> str:
     if isinstance(fault, ssl.SSLError):
         return str(getattr(fault, "reason", None) or fault.strerror or fault)
     return str(fault)
-
-
-def no_authorities(context: ssl.SSLContext) -> str:
-    """Say so where this side trusts nobody at all, which is no fault of the server's.
-
-    OpenSSL passes in silence over a bundle that is not there.
-    """
-    if context.cert_store_stats()["x509"]:
-        return ""
-    given = os.environ.get("SSL_CERT_FILE")
-    if given and not os.access(given, os.R_OK):
-        return f"no CA certificates: SSL_CERT_FILE names {given}, which cannot be read"
-    folder = ssl.get_default_verify_paths().capath
-    with contextlib.suppress(OSError):
-        if folder and os.listdir(folder):  # these are read one by one, when they are needed
-            return ""
-    return "no CA certificates: there are none where this OpenSSL looks for them"
