@@ -1,0 +1,62 @@
+"""The cluster is down: some slots have no node.
+
+What is wrong
+    A primary is lost without a replica to take over, or slots were never assigned; by default the
+    whole cluster then refuses commands.
+How it looks
+    ``CLUSTERDOWN The cluster is down``, ``CLUSTERDOWN Hash slot not served``.
+What ends it
+    The node brought back, its replica promoted, or the slots assigned.
+What it is not
+    ``cluster-topology-unreachable``: there the nodes are well, and this client cannot reach them.
+Sources
+    https://redis.io/docs/latest/operate/oss_and_stack/reference/cluster-spec/
+"""
+
+from __future__ import annotations
+
+from refused.causes.statements import Cause, Clue, Proof
+from refused.evidence.observations import ClusterTopology, RedisReply
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from refused.causes.statements import Statement
+    from refused.evidence.bundle import Evidence
+
+CAUSE = Cause(
+    id="cluster-slots-uncovered",
+    title="the cluster is down: some slots have no node",
+    hop="topology",
+    shows_at=("topology", "command"),
+    bucket="dependency",
+    needs=(ClusterTopology, RedisReply),
+    remedies=(
+        "bring the lost primary back, or promote its replica (CLUSTER FAILOVER on the replica)",
+        "assign the open slots (redis-cli --cluster fix), where nobody holds their data any more",
+    ),
+    verify="CLUSTER INFO says cluster_state:ok and 16384 slots",
+    prevent="a replica for every primary, on another host; an alert on cluster_state",
+    expects=(("again", "same"), ("elsewhere", "fails")),
+)
+
+SLOTS = 16384
+
+
+def judge(evidence: Evidence) -> Iterator[Statement]:
+    """Believe the cluster, which counts its slots."""
+    clusters, replies = evidence.all(ClusterTopology), evidence.all(RedisReply)
+    down = next((reply for reply in replies if reply.error_code == "CLUSTERDOWN"), None)
+    if down is not None:
+        yield Proof(because=f"the server says: {down.error_text}", seen=(down, *clusters))
+    for cluster in clusters:
+        covered = f"{cluster.slots_covered} of {SLOTS} slots have a node"
+        if cluster.enabled and cluster.state == "fail":
+            yield Proof(
+                because=f"CLUSTER INFO says that the cluster is down; {covered}", seen=(cluster,)
+            )
+        elif (
+            cluster.enabled and cluster.slots_covered is not None and cluster.slots_covered < SLOTS
+        ):
+            yield Clue(weight=3.0, because=f"only {covered}", seen=(cluster,))

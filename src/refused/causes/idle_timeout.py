@@ -1,0 +1,64 @@
+"""A quiet connection is ended, by the server or on the way, and its next use fails.
+
+What is wrong
+    Servers and middleboxes close what is quiet: Azure's caches after 10 minutes, load balancers and
+    NAT gateways after 4 unless told otherwise. A pool that keeps connections longer hands out dead
+    ones.
+How it looks
+    The first command after a pause fails (reset, EOF), or hangs; the next one works.
+What ends it
+    TCP keep-alive, or a PING, well within the shortest limit; pools that drop idle connections.
+What it is not
+    ``linux-tcp-stall``: there the connection was in use when the peer vanished.
+Sources
+    https://learn.microsoft.com/azure/azure-cache-for-redis/cache-best-practices-connection
+    https://learn.microsoft.com/azure/load-balancer/load-balancer-tcp-idle-timeout
+"""
+
+from __future__ import annotations
+
+from refused.causes.statements import Cause, Clue, Proof
+from refused.evidence.observations import ClientSettings, IdleHold, ServerInfo
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from refused.causes.statements import Statement
+    from refused.evidence.bundle import Evidence
+
+CAUSE = Cause(
+    id="idle-timeout",
+    title="a quiet connection is ended, and its next use fails",
+    hop="tcp",
+    shows_at=("command",),
+    bucket="configuration",
+    needs=(ClientSettings, IdleHold, ServerInfo),
+    remedies=(
+        "switch TCP keep-alive on in the client, at 30 to 60 s",
+        "let the pool check or drop connections that were idle for minutes",
+    ),
+    verify="a connection left quiet for longer than the limit still answers",
+    prevent="keep-alive below the shortest limit on the way (4 minutes on Azure's load balancers)",
+    expects=(("elsewhere", "works"), ("again", "same")),
+)
+
+
+def judge(evidence: Evidence) -> Iterator[Statement]:
+    """See whether a connection that was left quiet on purpose outlived it."""
+    settings, holds, infos = (
+        evidence.all(ClientSettings),
+        evidence.all(IdleHold),
+        evidence.all(ServerInfo),
+    )
+    limit = next((info.idle_timeout_s for info in infos if info.idle_timeout_s), None)
+    for hold in holds:
+        if hold.outcome != "ok":
+            own = f"; the server's own limit is {limit} s" if limit else ""
+            said = f"a connection left quiet was {hold.outcome} after {hold.idle_s:.1f} s{own}"
+            yield Proof(because=said, seen=(hold, *infos))
+    for setting in settings:
+        if setting.keepalive_s == 0 and holds:
+            yield Clue(
+                weight=0.7, because="the client is set to send no keep-alive", seen=(setting,)
+            )

@@ -1,0 +1,77 @@
+"""The peer vanished without a word, and the kernel goes on sending to it for minutes.
+
+What is wrong
+    A failover, a dropped flow or a pulled cable leaves a connection half open: nobody answers, and
+    nobody resets. Linux sends again, ever more slowly, for about 15 minutes (tcp_retries2 = 15)
+    before it tells the application.
+How it looks
+    Every command on old connections times out for up to a quarter of an hour, while a new process
+    connects at once; then all is well by itself.
+What ends it
+    The stuck connections closed (a restart does that); TCP_USER_TIMEOUT or tcp_retries2 = 5.
+What it is not
+    ``idle-timeout``: there the connection was quiet, and its end is noticed at the next use.
+Sources
+    tcp(7), tcp_retries2 and TCP_USER_TIMEOUT
+    https://learn.microsoft.com/azure/azure-cache-for-redis/cache-best-practices-connection
+"""
+
+from __future__ import annotations
+
+from refused.causes.readings import STALLED_RETRANSMITS
+from refused.causes.statements import Cause, Clue, Proof
+from refused.evidence.observations import KernelSettings, SocketsToTarget
+from refused.service.limits import retransmission_timeout_s
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from refused.causes.statements import Statement
+    from refused.evidence.bundle import Evidence
+
+CAUSE = Cause(
+    id="linux-tcp-stall",
+    title="the peer vanished without a word, and the kernel goes on sending to it",
+    hop="tcp",
+    shows_at=("tcp",),
+    bucket="configuration",
+    needs=(KernelSettings, SocketsToTarget),
+    remedies=(
+        "restart the application, or have it close the stuck connections",
+        "set TCP_USER_TIMEOUT to 30 s in the client, or net.ipv4.tcp_retries2 = 5 on the host",
+        "give commands a time-out that drops the connection",
+    ),
+    verify="no socket to the server has unanswered retransmissions",
+    prevent="TCP_USER_TIMEOUT in every client; pods need it there, since host settings do not reach them",
+    expects=(("deeper", "stuck"), ("elsewhere", "works"), ("again", "recovers")),
+)
+
+
+def judge(evidence: Evidence) -> Iterator[Statement]:
+    """Look for open connections on which the kernel sends again and again."""
+    kernels, tables = evidence.all(KernelSettings), evidence.all(SocketsToTarget)
+    broken = evidence.broken
+    retries = next((kernel.tcp_retries2 for kernel in kernels if kernel.tcp_retries2), None)
+    for table in tables:
+        stalled = [
+            each
+            for each in table.stuck
+            if each.state == "ESTABLISHED" and each.retransmits >= STALLED_RETRANSMITS
+        ]
+        if not stalled:
+            continue
+        worst = max(stalled, key=lambda each: each.retransmits)
+        who = f" of process {worst.pid}" if worst.pid else ""
+        until = (
+            f"; it gives up after about {retransmission_timeout_s(retries):.0f} s"
+            if retries
+            else ""
+        )
+        said = f"the connection {worst.local}{who} was sent to {worst.retransmits} times without an answer{until}"
+        if broken is not None and broken.how == "stalled":
+            yield Proof(
+                because=f"{said}, while a new connection is accepted", seen=(table, *kernels)
+            )
+        else:
+            yield Clue(weight=1.5, because=said, seen=(table,))

@@ -1,0 +1,63 @@
+"""The server's memory is full, and writes are refused.
+
+What is wrong
+    The data has reached ``maxmemory``, and the eviction policy (noeviction, or volatile-* without
+    keys that expire) leaves nothing to throw away.
+How it looks
+    ``OOM command not allowed when used memory > 'maxmemory'`` on writes; reads work.
+What ends it
+    Keys that expire, an eviction policy that fits, fewer data, or a larger tier.
+What it is not
+    ``server-persistence-failure``: there the disk is full, not the memory.
+Sources
+    https://redis.io/docs/latest/develop/reference/eviction/
+    https://learn.microsoft.com/azure/azure-cache-for-redis/cache-best-practices-memory-management
+"""
+
+from __future__ import annotations
+
+from refused.causes.statements import Cause, Clue, Proof
+from refused.evidence.observations import RedisReply, ServerInfo
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from refused.causes.statements import Statement
+    from refused.evidence.bundle import Evidence
+
+CAUSE = Cause(
+    id="memory-pressure-oom",
+    title="the server's memory is full, and writes are refused",
+    hop="command",
+    shows_at=("command",),
+    bucket="capacity",
+    needs=(RedisReply, ServerInfo),
+    remedies=(
+        "give cached keys a time to live, and choose an eviction policy such as allkeys-lru for a cache",
+        "remove data that nobody reads",
+        "scale to a tier with more memory",
+    ),
+    verify="a write is accepted, and memory in use stays below 90 %",
+    prevent="an alert on used memory above 85 %; a time to live on every cached key",
+    expects=(("elsewhere", "fails"), ("again", "same")),
+)
+
+NEAR = 0.95
+
+
+def judge(evidence: Evidence) -> Iterator[Statement]:
+    """Believe a refused write; hold the memory in use against its limit."""
+    replies, infos = evidence.all(RedisReply), evidence.all(ServerInfo)
+    for info in infos:
+        if info.max_memory_bytes and (info.used_memory_bytes or 0) >= NEAR * info.max_memory_bytes:
+            used = 100 * (info.used_memory_bytes or 0) / info.max_memory_bytes
+            policy = info.eviction_policy or "unknown"
+            said = f"{used:.0f} % of the memory limit is in use, under the policy {policy}"
+            yield Clue(weight=2.0, because=said, seen=(info,))
+    refused = next((reply for reply in replies if reply.error_code == "OOM"), None)
+    if refused is not None:
+        yield Proof(
+            because=f"a write that changes nothing was refused: {refused.error_text}",
+            seen=(refused, *infos),
+        )

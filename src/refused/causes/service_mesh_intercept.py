@@ -1,0 +1,96 @@
+"""A sidecar takes the connection, and does not bring it to the server.
+
+What is wrong
+    A service mesh redirects the pod's traffic to a proxy beside it. The proxy accepts every
+    connection itself; when it has no route to the server, is not ready, or takes the port for its
+    own (Istio: 15001, 15006 and others), the connection ends there.
+How it looks
+    The dial always succeeds, on any port; then the connection is closed or reset before TLS.
+What ends it
+    The port excluded from the mesh (traffic.sidecar.istio.io/excludeOutboundPorts,
+    config.linkerd.io/skip-outbound-ports), or a ServiceEntry for the host.
+What it is not
+    ``egress-blocked``: there the dial itself fails.
+Sources
+    https://istio.io/latest/docs/ops/deployment/application-requirements/
+    https://linkerd.io/2/features/protocol-detection/
+"""
+
+from __future__ import annotations
+
+from refused.causes.readings import accepted, dialled, without_a_word
+from refused.causes.statements import Cause, Clue, RuledOut
+from refused.evidence.observations import Platform, RedirectRules, TcpDial, Unseen
+from refused.service.ports import sidecar_port
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from refused.causes.statements import Statement
+    from refused.evidence.bundle import Evidence
+
+CAUSE = Cause(
+    id="service-mesh-intercept",
+    title="a sidecar takes the connection, and does not bring it to the server",
+    hop="tcp",
+    shows_at=("tcp", "tls", "resp"),
+    bucket="configuration",
+    prior=-0.3,
+    needs=(Platform, RedirectRules, TcpDial),
+    remedies=(
+        "exclude exactly the cache's ports from the mesh (Istio: excludeOutboundPorts, Linkerd: skip-outbound-ports)",
+        "add a ServiceEntry for the cache's host, where the mesh lets only registered hosts out",
+        "hold the application until the proxy is ready (holdApplicationUntilProxyStarts)",
+    ),
+    verify="from the pod TLS completes and PING is answered",
+    prevent="annotations in the pod template; a check of cluster node ports against the mesh's own",
+    expects=(("deeper", "local"), ("elsewhere", "works"), ("other-destination", "works")),
+)
+
+
+def judge(evidence: Evidence) -> Iterator[Statement]:
+    """See whether something answers for everybody, and whether a sidecar is near."""
+    platforms, rules, dials = (
+        evidence.all(Platform),
+        evidence.all(RedirectRules),
+        evidence.all(TcpDial),
+    )
+    broken, target = evidence.broken, evidence.target
+    if broken is None or target is None or broken.hop not in CAUSE.shows_at:
+        return
+    ended = without_a_word(broken) or (broken.hop in ("tls", "resp") and broken.how == "silent")
+    if not ended and not (broken.hop == "tcp" and broken.how == "refused"):
+        return
+    control = next(iter(dialled(dials, "control")), None)
+    everybody = accepted(dials, "control")
+    if control is not None and everybody is None and ended:
+        said = f"port {control.port} of the same address is not accepted, so nothing answers for everybody"
+        yield RuledOut(because=said, seen=(control,))
+        return
+    if everybody is not None:
+        said = f"even port {everybody.port}, where nothing listens, is accepted: something in between answers"
+        yield Clue(weight=2.6, because=said, seen=(everybody,), fact="in between")
+    mesh = next((platform for platform in platforms if platform.mesh), None)
+    if mesh is not None:
+        sign = mesh.mesh_signs[0] if mesh.mesh_signs else mesh.mesh
+        yield Clue(
+            weight=1.6 if ended else 1.2,
+            because=f"{mesh.mesh} is at work here: {sign}",
+            seen=(mesh,),
+        )
+        if sidecar_port(target.port) is not None:
+            yield Clue(
+                weight=1.5, because=f"{target.port} is a port of the sidecar's own", seen=(mesh,)
+            )
+    redirects = tuple(text for rule in rules for text in rule.redirects)
+    if redirects:
+        said = f"this host redirects the traffic: {redirects[0]}"
+        yield Clue(weight=1.6, because=said, seen=rules, fact="in between")
+    if mesh is None and not redirects:
+        yield Unseen(
+            vantage=evidence.vantage,
+            what="sidecars",
+            why="no sign of a mesh was seen, which is not proof of its absence",
+            how_to_see="kubectl get pod POD -o jsonpath='{.spec.containers[*].name}'",
+        )
