@@ -10,305 +10,347 @@ import time
 from refused.evidence.observations import (
     ClientList,
     IdleHold,
-    RedisReply,
     ServerInfo,
     ServerPace,
     Unseen,
 )
 from refused.evidence.redaction import redact
-from refused.probes.stopwatch import Deadline, Stopwatch
-from refused.probes.wire.first_bytes import identify, printable, printable_text
-from refused.probes.wire.resp import (
-    Decoder,
-    NotResp,
-    RedisError,
-    encode,
-    parse_client_list,
-    parse_info,
-)
+from refused.probes.conversation import Conversation
+from refused.probes.stopwatch import Stopwatch
+from refused.probes.wire.first_bytes import printable_text
+from refused.probes.wire.resp import NotResp, RedisError, parse_client_list, parse_info
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from typing import Any, Dict, List, Sequence, Tuple, Union
+    from typing import Any, Dict, List, Tuple, Union
 
-    from refused.evidence.observations import Observation
+    from refused.evidence.observations import Observation, RedisReply, TalkOutcome
     from refused.evidence.target import Target
 
     Fact = Union[Observation, Unseen]
+    Answers = Dict[str, Tuple[Any, RedisReply]]
+
+__all__ = [
+    "Conversation",
+    "dry_read",
+    "dry_write",
+    "hold_idle",
+    "introduce",
+    "is_refused",
+    "pace",
+]
 
 # A key that nobody has: the dry commands name it, and none of them makes it.
 DRY_KEY = "refused:dry:7d1c0a52"
-# A reply is quoted as far as it helps.
-_MOST_TEXT = 200
+# So many further keys lie in so many slots that a cluster's node has one of them, most likely.
+_DRY_KEYS_ELSEWHERE = 64
+
+# With more clients than this the list of them would be larger than the reader takes.
+MOST_CLIENTS_LISTED = 15_000
+_MOST_LISTED = 20
+_IDLE_S = 300
+
+# What only one program says in INFO, and what that program is called.
+_PRODUCTS = (
+    ("valkey_version", "valkey"),
+    ("dragonfly_version", "dragonfly"),
+    ("garnet_version", "garnet"),
+    ("kvrocks_version", "kvrocks"),
+    ("rlec_version", "redis-enterprise"),
+)
+_ROLES = {"master": "primary", "slave": "replica"}
+# Replies after which the server says nothing else to anybody who asks.
+_SHUT_OUT = frozenset({"NOAUTH", "DENIED"})
+# How servers turn a command down for what it is, whatever its arguments.
+_NOT_HERE = ("unknown command", "unknown subcommand", "not allowed", "not supported", "disabled")
+_AZURE = frozenset({"acr", "acre", "amr"})
 
 
-class Conversation:
-    """One connection, one command after the other.
-
-    Attributes:
-        alert: The TLS alert with which the server ended the conversation, if it did.
-        is_over: Whether the connection is gone.
-    """
-
-    def __init__(self, channel: Any, *, address: str, port: int, vantage: str) -> None:
-        self.channel = channel
-        self.address, self.port, self.vantage = address, port, vantage
-        self.alert: str | None = None
-        self.is_over = False
-        self._decoder = Decoder()
-
-    def ask(self, *words: str, wait_s: float, name: str | None = None) -> Tuple[Any, RedisReply]:
-        """Send one command; return its value (``None`` where there is none) and how it went."""
-        return self.ask_many([words], wait_s, [name or words[0]])[0]
-
-    def ask_many(
-        self, commands: Sequence[Sequence[str]], wait_s: float, names: Sequence[str] | None = None
-    ) -> List[Tuple[Any, RedisReply]]:
-        """Send commands in one go, and return value and observation of each."""
-        watch, deadline = Stopwatch(self.vantage), Deadline(wait_s)
-        called = list(names or [words[0] for words in commands])
-        answers: List[Tuple[Any, RedisReply]] = []
-        if self.is_over:
-            return [(None, self._seen(each, "closed", watch)) for each in called]
-        try:
-            self.channel.send(b"".join(encode(*words) for words in commands))
-        except OSError as failure:
-            return self._end(called, "reset", watch, failure)
-        raw = b""
-        for at, name in enumerate(called):
-            while True:
-                try:
-                    reply = self._decoder.next()
-                    if reply is not None and reply.kind == "push":
-                        continue
-                    if reply is None:
-                        data = self.channel.recv(deadline.left())
-                        if not data:
-                            return answers + self._end(called[at:], "closed", watch)
-                        raw = raw or data[:256]
-                        self._decoder.feed(data)
-                        continue
-                except NotResp as stranger:
-                    self.is_over = True
-                    looks = identify(raw)
-                    seen = self._seen(name, "not-resp", watch).replace(
-                        protocol=looks if looks != "resp" else "unknown",
-                        first_bytes=printable(raw) or stranger.first_bytes,
-                    )
-                    return (
-                        answers
-                        + [(None, seen)]
-                        + [(None, self._seen(each, "closed", watch)) for each in called[at + 1 :]]
-                    )
-                except (TimeoutError, _SocketTimeout):
-                    return answers + self._end(called[at:], "silent", watch)
-                except OSError as failure:
-                    return answers + self._end(called[at:], "reset", watch, failure)
-                break
-            answers.append((reply.value, self._said(name, reply.value, watch)))
-        return answers
-
-    def _end(
-        self, names: Sequence[str], outcome: str, watch: Stopwatch, failure: OSError | None = None
-    ) -> List[Tuple[Any, RedisReply]]:
-        self.is_over = True
-        self.alert = getattr(failure, "name", None) or self.alert
-        text = redact(printable_text(str(failure))) if failure is not None else ""
-        first = self._seen(names[0], outcome, watch).replace(error_text=text[:_MOST_TEXT])
-        # What was sent behind the command that got no answer says nothing of its own.
-        return [(None, first)]
-
-    def _seen(self, name: str, outcome: str, watch: Stopwatch) -> RedisReply:
-        return RedisReply(
-            address=self.address,
-            port=self.port,
-            command=name,
-            outcome=outcome,
-            **watch.stamp(f"RESP {name}"),
-        )
-
-    def _said(self, name: str, value: Any, watch: Stopwatch) -> RedisReply:
-        seen = self._seen(name, "ok", watch)
-        if isinstance(value, RedisError):
-            text = redact(value.text)[:_MOST_TEXT]
-            return seen.replace(outcome="error", error_code=value.code[:40], error_text=text)
-        short = (
-            value
-            if isinstance(value, str)
-            else str(value)
-            if isinstance(value, (int, float))
-            else ""
-        )
-        return seen.replace(reply=redact(printable_text(short))[:_MOST_TEXT])
-
-
-def _socket_timeout() -> type:
-    from socket import timeout
-
-    return timeout
-
-
-# On Python before 3.10 a socket's time-out is a class of its own.
-_SocketTimeout = _socket_timeout()
+# --- introduction ------------------------------------------------------------------------------
 
 
 def introduce(talk: Conversation, target: Target, *, deep: bool, wait_s: float) -> Tuple[Fact, ...]:
     """Ask what the path needs (SELECT, PING) and what the server will say of itself.
 
-    At most three round trips. A command that is refused for its information alone hides something
-    from us and breaks nothing for the client: it becomes an :class:`Unseen`.
+    At most three round trips, of reading commands only. A command that is refused, and that we ask
+    for its information alone, hides something from us and breaks nothing for the client: it
+    becomes an :class:`Unseen`. The cluster is :mod:`refused.probes.cluster`'s part.
+
+    Args:
+        deep: Also ask who else is connected.
+        wait_s: How long each round trip may take.
     """
     facts: List[Fact] = []
-    first: List[Tuple[str, ...]] = [("SELECT", str(target.db))] if target.db else []
-    first.append(("PING",))
-    for _, seen in talk.ask_many(first, wait_s):
+    needed: List[Tuple[str, ...]] = [("SELECT", str(target.db))] if target.db else []
+    for _, seen in talk.ask_many([*needed, ("PING",)], wait_s):
         facts.append(seen)
-        if (
-            seen.outcome not in ("ok", "error")
-            or seen.error_code in ("NOAUTH", "DENIED")
-            or talk.is_over
-        ):
+        if seen.error_code in _SHUT_OUT or "max number of clients" in seen.error_text:
             return tuple(facts)
+    if talk.is_over:
+        return tuple(facts)
+    asked_at = time.time()
     wanted: List[Tuple[str, ...]] = [("INFO",), ("TIME",), ("CONFIG", "GET", "timeout")]
+    answers = _by_name(talk.ask_many([*wanted, *([("CLIENT", "ID")] if deep else [])], wait_s))
+    said = _read_info(answers)
+    more: List[Tuple[str, ...]] = []
+    if "INFO" in answers and is_refused(answers["INFO"][1]):
+        more += [("ROLE",), ("CLUSTER", "INFO")]
+    if deep and not _is_crowded(said):
+        more.append(("CLIENT", "LIST"))
+    if more and not talk.is_over:
+        answers.update(_by_name(talk.ask_many(more, wait_s)))
+    facts += _replies(answers)
+    facts += _server(talk, answers, said, asked_at, target)
     if deep:
-        wanted.append(("CLIENT", "LIST"))
-    names = ["CONFIG GET" if each[0] == "CONFIG" else " ".join(each) for each in wanted]
-    sent_at = time.time()
-    answers = talk.ask_many(wanted, wait_s, names)
-    values = {seen.command: (value, seen) for value, seen in answers}
-    if "INFO" in values:
-        facts += _server(talk, values, sent_at)
-    if "CLIENT LIST" in values:
-        facts.append(_clients(talk, *values["CLIENT LIST"]))
+        facts.append(_clients(talk, answers, said))
     return tuple(facts)
 
 
+def is_refused(seen: RedisReply) -> bool:
+    """Whether a command was turned down for what it is: forbidden to this user, or not there."""
+    if seen.error_code == "ERR":
+        return any(sign in seen.error_text for sign in _NOT_HERE)
+    return seen.error_code == "NOPERM"
+
+
+def _by_name(answers: List[Tuple[Any, RedisReply]]) -> Answers:
+    return {seen.command: (value, seen) for value, seen in answers}
+
+
+def _replies(answers: Answers) -> List[Fact]:
+    """Return how each command fared that we asked out of curiosity, refusals left out."""
+    return [seen.replace(reply="") for _, seen in answers.values() if not is_refused(seen)]
+
+
+def _hidden(talk: Conversation, what: str, seen: RedisReply | None, command: str) -> Unseen:
+    """Say what a command that brought nothing would have told."""
+    if seen is None:
+        why, how = f"{command} was not answered", "look again, with more time (--timeout)"
+    elif is_refused(seen):
+        why = f"{command} is refused: {seen.error_text}"
+        how = f"log in as a user that may use {command}"
+    else:
+        why = f"{command}: {seen.error_text or seen.outcome}"
+        how = "look again when the server is well"
+    return Unseen(vantage=talk.vantage, what=what, why=why, how_to_see=how)
+
+
+# --- what the server says of itself ------------------------------------------------------------
+
+
+def _read_info(answers: Answers) -> Dict[str, str]:
+    value, seen = answers.get("INFO", (None, None))
+    if seen is None or seen.outcome != "ok":
+        return {}
+    try:
+        return parse_info(value)
+    except NotResp:  # something else than a text; whoever sends that is no Redis that we know
+        return {}
+
+
 def _server(
-    talk: Conversation, values: Dict[str, Tuple[Any, RedisReply]], sent_at: float
+    talk: Conversation, answers: Answers, said: Dict[str, str], asked_at: float, target: Target
 ) -> List[Fact]:
-    text, seen = values["INFO"]
-    if seen.outcome != "ok":
-        why = f"INFO: {seen.error_text or seen.outcome}"
-        hidden = Unseen(
-            vantage=talk.vantage,
-            what="ServerInfo",
-            why=why,
-            how_to_see="log in as a user that may use INFO",
-        )
-        # A server that is loading, or has lost its primary, says so to INFO as to any command.
-        return [hidden]
-    said = parse_info(text)
-    offset = None
-    clock, when = values.get("TIME", (None, None))
-    if isinstance(clock, list) and clock and when is not None:
-        try:
-            halfway = sent_at + when.took_ms / 2000
-            offset = int(clock[0]) + int(clock[1]) / 1e6 - halfway
-        except (ValueError, TypeError, IndexError):
-            offset = None
-    idle = None
-    config = values.get("CONFIG GET", (None, None))[0]
-    pairs = list(config.items())[0] if isinstance(config, dict) and config else config
-    if isinstance(pairs, (list, tuple)) and len(pairs) == 2:
-        word = pairs[1].decode("ascii", "replace") if isinstance(pairs[1], bytes) else str(pairs[1])
-        idle = int(word) if word.isdigit() else None
-    return [_info(talk, said, seen, offset, idle)]
+    facts: List[Fact] = []
+    clock, when = answers.get("TIME", (None, None))
+    offset = _clock_offset_s(clock, when, asked_at)
+    config, said_of_config = answers.get("CONFIG GET", (None, None))
+    more: Dict[str, Any] = {"clock_offset_s": offset, "idle_timeout_s": _idle_timeout_s(config)}
+    if said:
+        facts.append(_server_info(talk, said, answers["INFO"][1], more))
+    else:
+        facts += _without_info(talk, answers, more)
+    if offset is None and not talk.is_over:
+        facts.append(_hidden(talk, "the server's clock", when, "TIME"))
+    # On Azure nobody may read the configuration, and what the time-out is stands in the manual.
+    if more["idle_timeout_s"] is None and not talk.is_over and target.service not in _AZURE:
+        facts.append(_hidden(talk, "the server's idle time-out", said_of_config, "CONFIG GET"))
+    return facts
 
 
-def _info(
-    talk: Conversation,
-    said: Dict[str, str],
-    seen: RedisReply,
-    offset: float | None,
-    idle: int | None,
+def _without_info(talk: Conversation, answers: Answers, more: Dict[str, Any]) -> List[Fact]:
+    """Make the most of what other commands say where INFO is not to be had."""
+    seen = answers.get("INFO", (None, None))[1]
+    facts: List[Fact] = []
+    role, said_of_role = answers.get("ROLE", (None, None))
+    _, cluster = answers.get("CLUSTER INFO", (None, None))
+    enabled = None
+    if cluster is not None and (cluster.outcome == "ok" or "disabled" in cluster.error_text):
+        enabled = cluster.outcome == "ok"
+    # Whether this is a cluster decides what is looked at next; without that, say nothing.
+    if said_of_role is not None and isinstance(role, list) and role and enabled is not None:
+        word = role[0].decode("ascii", "replace") if isinstance(role[0], bytes) else str(role[0])
+        fields = {"role": _ROLES.get(word, printable_text(word)[:20]), "cluster_enabled": enabled}
+        facts.append(_info_record(talk, said_of_role, "ROLE", {**fields, **more}))
+    facts.append(_hidden(talk, "ServerInfo", seen, "INFO"))
+    return facts
+
+
+def _server_info(
+    talk: Conversation, said: Dict[str, str], seen: RedisReply, more: Dict[str, Any]
 ) -> ServerInfo:
     def number(name: str) -> int | None:
-        text = said.get(name, "").split(".")[0]
-        return int(text) if text.lstrip("-").isdigit() and len(text) < 19 else None
+        text = said.get(name, "").partition(".")[0]
+        digits = text[1:] if text.startswith("-") else text
+        return int(text) if digits.isdecimal() and len(text) < 20 else None
 
     def real(name: str) -> float | None:
-        try:
-            return float(said[name])
-        except (KeyError, ValueError):
-            return None
+        text = said.get(name, "")
+        return float(text) if text.replace(".", "", 1).isdecimal() and len(text) < 40 else None
 
-    role = {"master": "primary", "slave": "replica"}.get(said.get("role", ""), said.get("role"))
-    product = (
-        "valkey" if "valkey_version" in said or said.get("server_name") == "valkey" else "redis"
+    def word(*names: str) -> str | None:
+        return next((redact(said[name])[:200] for name in names if said.get(name)), None)
+
+    def flag(name: str) -> bool | None:
+        return {"0": False, "1": True}.get(said.get(name, ""))
+
+    key, product = next(
+        (each for each in _PRODUCTS if each[0] in said),
+        ("redis_version", word("server_name") or "redis"),
     )
-    loading = said.get("loading")
+    return _info_record(talk, seen, "INFO", {
+        "product": product,
+        "version": word(key, "redis_version"),
+        "mode": word("redis_mode", "server_mode"),
+        "role": _ROLES.get(said.get("role", ""), word("role")),
+        "uptime_s": number("uptime_in_seconds"),
+        "connected_clients": number("connected_clients"),
+        "max_clients": number("maxclients"),
+        "blocked_clients": number("blocked_clients"),
+        "rejected_connections": number("rejected_connections"),
+        "total_connections": number("total_connections_received"),
+        "used_memory_bytes": number("used_memory"),
+        "max_memory_bytes": number("maxmemory"),
+        "eviction_policy": word("maxmemory_policy"),
+        "evicted_keys": number("evicted_keys"),
+        "loading": flag("loading"),
+        "loading_eta_s": number("loading_eta_seconds"),
+        "primary_host": word("master_host"),
+        "primary_port": number("master_port"),
+        "primary_link": word("master_link_status"),
+        "connected_replicas": number("connected_slaves"),
+        "snapshot_status": word("rdb_last_bgsave_status"),
+        "aof_write_status": word("aof_last_write_status"),
+        "operations_per_s": number("instantaneous_ops_per_sec"),
+        "input_kbps": real("instantaneous_input_kbps"),
+        "output_kbps": real("instantaneous_output_kbps"),
+        "cluster_enabled": flag("cluster_enabled"),
+        **more,
+    })  # fmt: skip
+
+
+def _info_record(
+    talk: Conversation, seen: RedisReply, source: str, fields: Dict[str, Any]
+) -> ServerInfo:
     return ServerInfo(
-        vantage=seen.vantage, at=seen.at, took_ms=seen.took_ms, source="INFO", address=talk.address, port=talk.port,
-        product=product,
-        version=said.get("valkey_version") or said.get("redis_version"),
-        mode=said.get("redis_mode") or said.get("server_mode"),
-        role=role,
-        uptime_s=number("uptime_in_seconds"),
-        connected_clients=number("connected_clients"),
-        max_clients=number("maxclients"),
-        blocked_clients=number("blocked_clients"),
-        rejected_connections=number("rejected_connections"),
-        total_connections=number("total_connections_received"),
-        used_memory_bytes=number("used_memory"),
-        max_memory_bytes=number("maxmemory"),
-        eviction_policy=said.get("maxmemory_policy"),
-        evicted_keys=number("evicted_keys"),
-        loading=None if loading is None else loading == "1",
-        loading_eta_s=number("loading_eta_seconds"),
-        primary_host=said.get("master_host"),
-        primary_port=number("master_port"),
-        primary_link=said.get("master_link_status"),
-        connected_replicas=number("connected_slaves"),
-        snapshot_status=said.get("rdb_last_bgsave_status"),
-        aof_write_status=said.get("aof_last_write_status"),
-        operations_per_s=number("instantaneous_ops_per_sec"),
-        input_kbps=real("instantaneous_input_kbps"),
-        output_kbps=real("instantaneous_output_kbps"),
-        cluster_enabled=None if "cluster_enabled" not in said else said["cluster_enabled"] == "1",
-        idle_timeout_s=idle,
-        clock_offset_s=offset,
-    )  # fmt: skip
+        vantage=seen.vantage,
+        at=seen.at,
+        took_ms=seen.took_ms,
+        source=source,
+        address=talk.address,
+        port=talk.port,
+        **fields,
+    )
 
 
-def _clients(talk: Conversation, text: Any, seen: RedisReply) -> Fact:
-    if seen.outcome != "ok":
-        why = f"CLIENT LIST: {seen.error_text or seen.outcome}"
+def _clock_offset_s(clock: Any, seen: RedisReply | None, asked_at: float) -> float | None:
+    """Return how far the server's clock is ahead, taking its word to be half a round trip old."""
+    if seen is None or not isinstance(clock, list) or len(clock) != 2:
+        return None
+    digits = [each.decode("ascii", "replace") if isinstance(each, bytes) else "" for each in clock]
+    if not all(each.isdecimal() and len(each) < 16 for each in digits):
+        return None
+    return int(digits[0]) + int(digits[1]) / 1e6 - (asked_at + seen.took_ms / 2000)
+
+
+def _idle_timeout_s(config: Any) -> int | None:
+    """Read ``timeout`` out of CONFIG GET's reply: a map in RESP3, a flat list in RESP2."""
+    if isinstance(config, dict):
+        config = [part for pair in config.items() for part in pair]
+    if not isinstance(config, list) or len(config) != 2 or config[0] not in (b"timeout", "timeout"):
+        return None
+    text = config[1].decode("ascii", "replace") if isinstance(config[1], bytes) else str(config[1])
+    return int(text) if text.isdecimal() and len(text) < 12 else None
+
+
+# --- who else is connected ---------------------------------------------------------------------
+
+
+def _is_crowded(said: Dict[str, str]) -> bool:
+    count = said.get("connected_clients", "")
+    return count.isdecimal() and int(count[:12]) > MOST_CLIENTS_LISTED
+
+
+def _clients(talk: Conversation, answers: Answers, said: Dict[str, str]) -> Fact:
+    """Sum CLIENT LIST up; *mine* come from our own address, as the server sees it."""
+    text, seen = answers.get("CLIENT LIST", (None, None))
+    if _is_crowded(said):
+        count = said["connected_clients"]
         return Unseen(
             vantage=talk.vantage,
             what="ClientList",
-            why=why,
-            how_to_see="log in as a user that may use it",
+            why=f"{count} clients are connected, and the list of so many was not asked for",
+            how_to_see="redis-cli CLIENT LIST, and count by address",
         )
-    rows = parse_client_list(text)
-    by_address: Dict[str, int] = {}
-    by_name: Dict[str, int] = {}
-    idle = 0
-    for row in rows:
-        host = row.get("addr", "").rpartition(":")[0]
-        by_address[host] = by_address.get(host, 0) + 1
-        by_name[row.get("name", "")] = by_name.get(row.get("name", ""), 0) + 1
-        idle += row.get("idle", "").isdigit() and int(row["idle"]) > 300
+    try:
+        rows = parse_client_list(text) if seen is not None and seen.outcome == "ok" else []
+    except NotResp:
+        rows = []
+    if seen is None or not rows:
+        return _hidden(talk, "ClientList", seen, "CLIENT LIST")
+    hosts = [row.get("addr", "").rpartition(":")[0] for row in rows]
+    own_id = answers.get("CLIENT ID", (None, None))[0]
+    own = next((host for host, row in zip(hosts, rows) if row.get("id") == str(own_id)), None)
     return ClientList(
-        vantage=seen.vantage, at=seen.at, took_ms=seen.took_ms, source="CLIENT LIST",
-        total=len(rows), by_address=_most(by_address), by_name=_most(by_name), idle_over_300_s=idle,
-    )  # fmt: skip
+        vantage=seen.vantage,
+        at=seen.at,
+        took_ms=seen.took_ms,
+        source="CLIENT LIST",
+        total=len(rows),
+        by_address=_most(hosts),
+        by_name=_most([row.get("name", "") for row in rows]),
+        idle_over_300_s=sum(_is_idle(row.get("idle", "")) for row in rows),
+        mine=0 if own is None else hosts.count(own),
+    )
 
 
-def _most(counts: Dict[str, int]) -> Tuple[Tuple[str, int], ...]:
-    ordered = sorted(counts.items(), key=lambda each: (-each[1], each[0]))[:20]
-    return tuple((redact(printable_text(name))[:80], count) for name, count in ordered)
+def _is_idle(text: str) -> bool:
+    return text.isdecimal() and int(text[:12]) > _IDLE_S
+
+
+def _most(names: List[str]) -> Tuple[Tuple[str, int], ...]:
+    """Return the names met most often, each with its count."""
+    counts: Dict[str, int] = {}
+    for name in names:
+        counts[name] = counts.get(name, 0) + 1
+    ordered = sorted(counts.items(), key=lambda each: (-each[1], each[0]))[:_MOST_LISTED]
+    return tuple((redact(name)[:80], count) for name, count in ordered)
+
+
+# --- looks for which there must be a reason ----------------------------------------------------
 
 
 def dry_write(talk: Conversation, wait_s: float) -> RedisReply:
     """Have a write turned away, if writes are, without writing anything.
 
-    ``SETRANGE key 0 ""`` makes no key and changes none, by its definition; but it is of the class
-    of writes, so that a server that refuses those (OOM, READONLY, MISCONF, NOREPLICAS, NOPERM)
-    refuses it before it runs. Asked only where INFO gives a reason to.
+    ``SETRANGE key 0 ""`` on a key that does not exist makes none, by its definition, and is
+    neither kept nor passed on to replicas; yet it is of the class of writes, so that a server that
+    refuses those (OOM, READONLY, MISCONF, NOREPLICAS, NOPERM, MOVED) refuses it before it runs.
+    Asked only where INFO gives a reason to. A server that is full by a hair may let this one pass
+    and refuse a larger one.
 
-    Source: https://redis.io/docs/latest/commands/setrange/
+    A node of a cluster answers MOVED before it comes to any other reason. So where it does, keys
+    of many slots are tried, and the first one that is its own tells.
+
+    Source: https://redis.io/docs/latest/commands/setrange/; the order of reasons: redis,
+    src/server.c, processCommand.
     """
-    return talk.ask("SETRANGE", DRY_KEY, "0", "", wait_s=wait_s)[1]
+    _, seen = talk.ask("SETRANGE", DRY_KEY, "0", "", wait_s=wait_s)
+    if seen.error_code != "MOVED":
+        return seen
+    keys = [f"{DRY_KEY}:{number}" for number in range(_DRY_KEYS_ELSEWHERE)]
+    tried = talk.ask_many([("SETRANGE", key, "0", "") for key in keys], wait_s)
+    return next((said for _, said in tried if said.error_code != "MOVED"), seen)
 
 
 def dry_read(talk: Conversation, key: str, wait_s: float) -> RedisReply:
@@ -316,13 +358,16 @@ def dry_read(talk: Conversation, key: str, wait_s: float) -> RedisReply:
     return talk.ask("EXISTS", key, wait_s=wait_s)[1]
 
 
-def pace(talk: Conversation, count: int = 5, *, wait_s: float) -> ServerPace | None:
-    """Time a few PINGs, one after the other; ``None`` where none was answered."""
+def pace(talk: Conversation, n: int = 5, *, wait_s: float = 1.0) -> ServerPace | None:
+    """Time *n* PINGs, one after the other; ``None`` where not even the first was answered.
+
+    A user that may not PING is told so in a round trip, which is what is timed.
+    """
     watch = Stopwatch(talk.vantage)
     trips: List[float] = []
-    for _ in range(count):
+    while len(trips) < n:
         _, seen = talk.ask("PING", wait_s=wait_s)
-        if seen.outcome != "ok":
+        if talk.is_over:
             break
         trips.append(seen.took_ms)
     if not trips:
@@ -333,26 +378,24 @@ def pace(talk: Conversation, count: int = 5, *, wait_s: float) -> ServerPace | N
 
 
 def hold_idle(talk: Conversation, idle_s: float, *, wait_s: float) -> IdleHold:
-    """Leave the connection quiet for *idle_s*, watching for its end, and then ask once more."""
+    """Leave the connection quiet for *idle_s*, watching for its end, and then ask once more.
+
+    Where somebody on the way forgets connections without telling, the end shows only as silence
+    to the PING; where it ends with a FIN or a RST, *idle_s* of the observation says when.
+    """
     watch = Stopwatch(talk.vantage)
-    deadline = Deadline(idle_s)
-    outcome: str = "ok"
-    while not deadline.over and outcome == "ok":
-        try:
-            if not talk.channel.recv(deadline.left()):
-                outcome = "closed"
-        except (TimeoutError, _SocketTimeout):
-            continue
-        except OSError:
-            outcome = "reset"
-    lasted_s = min(idle_s, time.monotonic() - watch.started)
-    if outcome == "ok":
-        outcome = talk.ask("PING", wait_s=wait_s)[1].outcome
-    talk.is_over = talk.is_over or outcome != "ok"
+    started = time.monotonic()
+    ended: TalkOutcome | None = talk.stay_quiet(idle_s)
+    lasted_s = time.monotonic() - started
+    if ended is None:
+        value, seen = talk.ask("PING", wait_s=wait_s)
+        # A user that may not PING has been answered all the same.
+        may_not = isinstance(value, RedisError) and value.code == "NOPERM"
+        ended = "ok" if may_not else seen.outcome
     return IdleHold(
         address=talk.address,
         port=talk.port,
         idle_s=lasted_s,
-        outcome=outcome,
+        outcome=ended,
         **watch.stamp("a quiet connection"),
     )
