@@ -9,72 +9,84 @@ from refused.evidence.observations import Login
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from typing import Any, Dict, List, Tuple
+    from typing import Any, Dict, Tuple
 
     from refused.evidence.observations import RedisReply
     from refused.evidence.target import Credentials, Target
-    from refused.probes.resp import Conversation
+    from refused.probes.conversation import Conversation
 
 # What a server says that knows neither HELLO nor the protocol asked for.
 _OLD = ("NOPROTO", "unknown command", "wrong number of arguments")
+
+# What the signs mean that a URL must not hold bare: = + / @ # ? : %
+_ESCAPES = ("%3D", "%2B", "%2F", "%40", "%23", "%3F", "%3A", "%25")
+_QUOTES = "\"'`"
+# Azure's access keys are base64 of 32 bytes, or of 39 where the key names its own kind.
+_KEY_LENGTHS = (44, 52)
+_BASE64 = frozenset("ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/")
+# A date beyond this is none; seconds since 1970 reach it in the year 5138.
+_LATEST = 1e11
 
 
 def log_in(
     talk: Conversation,
     credentials: Credentials,
     *,
-    target: Target,  # noqa: ARG001  # the form of the login may come to depend on it
-    protocol: int | None,
+    target: Target,  # noqa: ARG001 - the form of the login may come to depend on it
+    protocol: int | None = None,
     wait_s: float,
 ) -> Tuple[RedisReply, ...]:
-    """Send AUTH, or HELLO with it for RESP3; nothing at all where there are no credentials.
+    """Send AUTH, or HELLO with the credentials for RESP3; nothing where there is nothing to say.
 
-    A server that does not know HELLO is asked with AUTH again, as clients do.
+    A server that does not know HELLO is asked with AUTH again, as clients do. The reply to such a
+    HELLO is not returned: it stopped nobody.
     """
-    password = credentials.password
+    user, password = credentials.user, credentials.password
+    # Clients take an empty password without a user for none.
+    has_login = password is not None and bool(user or password)
     if protocol == 3:
-        words = ["HELLO", "3"]
-        if password is not None:
-            words += ["AUTH", credentials.user or "default", password.reveal()]
-        seen = talk.ask(*words, wait_s=wait_s)[1]
+        named = ["AUTH", user or "default", _text_of(credentials)] if has_login else []
+        seen = talk.ask("HELLO", "3", *named, wait_s=wait_s)[1]
         if seen.outcome != "error" or not any(sign in seen.error_text for sign in _OLD):
             return (seen,)
-    if password is None:
+    if not has_login:
         return ()
-    words = (
-        ["AUTH", credentials.user, password.reveal()]
-        if credentials.user
-        else ["AUTH", password.reveal()]
-    )
-    return (talk.ask(*words, wait_s=wait_s)[1],)
+    words = [*([user] if user else []), _text_of(credentials)]
+    return (talk.ask("AUTH", *words, wait_s=wait_s)[1],)
+
+
+def _text_of(credentials: Credentials) -> str:
+    return credentials.password.reveal() if credentials.password is not None else ""
+
+
+# --- the shape of the secret -------------------------------------------------------------------
 
 
 def describe(credentials: Credentials, *, how: str, vantage: str, now: float) -> Login:
-    """Say what the secret looks like, which is often enough to see what is wrong with it."""
-    fields: Dict[str, Any] = {
-        "vantage": vantage, "at": now, "took_ms": 0.0, "source": "the credentials given",
-        "how": how, "user": credentials.user,
-    }  # fmt: skip
-    if credentials.password is None:
-        return Login(looks_like="empty", **fields)
-    text = credentials.password.reveal()
-    claims = _claims(text)
-    if claims is not None:
-        expires = claims.get("exp")
-        return Login(
-            looks_like="token",
-            token_expires_at=float(expires)
-            if isinstance(expires, (int, float)) and not isinstance(expires, bool)
-            else None,
-            token_user=_text(claims.get("oid")),
-            token_audience=_text(claims.get("aud")),
-            **fields,
-        )
-    return Login(looks_like=_shape(text), **fields)
+    """Say what the secret looks like, which is often enough to see what is wrong with it.
 
+    A token is read, not verified: who signed it is the server's business.
 
-def _text(value: object) -> str | None:
-    return value[:200] if isinstance(value, str) else None
+    Source: what of a token Azure looks at, https://learn.microsoft.com/azure/azure-cache-for-redis/cache-azure-active-directory-for-authentication
+    """
+    text = _text_of(credentials)
+    claims = _claims(text.strip())
+    shape = _shape(text)
+    if claims is not None and shape == "other":
+        shape = "token"
+    claims = claims or {}
+    return Login(
+        vantage=vantage,
+        at=now,
+        took_ms=0.0,
+        source="the credentials given",
+        how=how,
+        user=credentials.user,
+        looks_like=shape,
+        token_expires_at=_date(claims.get("exp")),
+        token_user=_claim(claims.get("oid")),
+        token_audience=_claim(claims.get("aud")),
+    )
 
 
 def _shape(text: str) -> str:
@@ -82,28 +94,21 @@ def _shape(text: str) -> str:
         return "empty"
     if text != text.strip():
         return "padded"
-    if len(text) > 1 and text[0] == text[-1] and text[0] in "\"'":
+    if len(text) > 1 and text[0] == text[-1] and text[0] in _QUOTES:
         return "quoted"
-    if any(escape in text.upper() for escape in ("%3D", "%2F", "%2B")):
+    if any(escape in text.upper() for escape in _ESCAPES):
         return "url-escaped"
-    if _is_access_key(text):
-        return "access-key"
-    return "other"
+    return "access-key" if _is_access_key(text) else "other"
 
 
 def _is_access_key(text: str) -> bool:
-    """Whether this is base64 of the length that Azure's keys have (32 or 39 bytes)."""
     letters = text.rstrip("=")
-    return (
-        len(text) in (44, 52)
-        and len(text) - len(letters) <= 2
-        and all(c.isalnum() or c in "+/" for c in letters)
-    )
+    return len(text) in _KEY_LENGTHS and len(text) - len(letters) <= 2 and set(letters) <= _BASE64
 
 
 def _claims(text: str) -> Dict[str, Any] | None:
-    """Return a JSON Web Token's claims, unverified; ``None`` where it is none."""
-    parts: List[str] = text.split(".")
+    """Return a JSON Web Token's claims; ``None`` where this is none."""
+    parts = text.split(".")
     if len(parts) != 3 or not text.startswith("eyJ"):
         return None
     from base64 import urlsafe_b64decode
@@ -114,3 +119,16 @@ def _claims(text: str) -> Dict[str, Any] | None:
     except (ValueError, RecursionError):
         return {}
     return claims if isinstance(claims, dict) else {}
+
+
+def _date(value: object) -> float | None:
+    if isinstance(value, bool) or not isinstance(value, (int, float)):
+        return None
+    return float(value) if 0 <= value <= _LATEST else None
+
+
+def _claim(value: object) -> str | None:
+    """Return a claim that is a text, or the first of a list of them."""
+    if isinstance(value, list) and value:
+        value = value[0]
+    return value[:200] if isinstance(value, str) else None
