@@ -435,7 +435,10 @@ def _read_command(word: str, draft: _Draft) -> None:
 
 def _is_properties(word: str) -> bool:
     """Whether these are settings by name: Spring properties, or lines of an environment file."""
-    head = word.lstrip().split("=")[0].split(":")[0].strip().lower()
+    first = word.lstrip().split("\n")[0]
+    if "," in first.split("=")[0] or (":" in first.split("=")[0] and ": " not in first):
+        return False  # an endpoint stands before the first option: a connection string
+    head = first.split("=")[0].split(":")[0].strip().lower()
     head = head[len("export ") :] if head.startswith("export ") else head
     return head.startswith(
         ("spring.", "redis_", "redis.", "azure_redis", "cache_redis", "celery_")

@@ -115,7 +115,9 @@ def is_literal(host: str) -> bool:
     if ":" in host:
         return True
     parts = host.split(".")
-    return len(parts) == 4 and all(part.isdigit() and len(part) < 4 and int(part) < 256 for part in parts)
+    return len(parts) == 4 and all(
+        part.isdigit() and len(part) < 4 and int(part) < 256 for part in parts
+    )
 
 
 def resolved(evidence: Evidence) -> tuple[str, ...]:
@@ -299,7 +301,7 @@ def handshake_said(shake: TlsHandshake) -> str:
     )
     words = {
         "untrusted": f"the certificate is not trusted: {shake.verify_text}",
-        "name-mismatch": f"the certificate is not for {shake.sni}: {shake.verify_text}",
+        "name-mismatch": f"the certificate is not for {shake.sni or shake.address}: {shake.verify_text}",
         "expired": "the certificate has expired",
         "not-yet-valid": "the certificate is not valid yet",
         "alert": f"the server ended it with alert {shake.alert}",

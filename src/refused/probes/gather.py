@@ -153,6 +153,9 @@ class Walk:
         if addresses:
             self._converse(addresses)
         wait_for([host_facts], self.deadline)
+        if self.wishes.deep:
+            # The kernel's socket tables take tens of milliseconds: only who asks, or has a fault, pays.
+            self._host(full=True)
         self._look_deeper(addresses)
         if self._channel is not None:
             self._channel.close()
@@ -395,7 +398,13 @@ class Walk:
                 or (info.role == "replica" and self.target.service != "redis")
             )
             if no_writes:
-                self.book.write(resp.dry_write(talk, wait_s))
+                said = resp.dry_write(talk, wait_s)
+                if said.error_code == "NOPERM":
+                    # A user that may not write is no fault; what a writer would be told stays hidden.
+                    why = "this user may not write"
+                    self.book.unseen("refused writes", why, "log in as the application's own user")
+                else:
+                    self.book.write(said)
             elif info.role == "replica" and info.primary_link == "down":
                 self.book.write(resp.dry_read(talk, "refused:probe", wait_s))
 
@@ -477,7 +486,7 @@ class Walk:
 
     # --- the host ------------------------------------------------------------------------------
 
-    def _host(self, full: bool = False) -> None:
+    def _host(self, *, full: bool = False) -> None:
         from refused.probes import host
 
         if not self.vantage.is_local and self.wishes.root == "/":
@@ -495,9 +504,9 @@ class Walk:
                 root=self.wishes.root,
                 environ=self.wishes.environ,
                 pid=self.wishes.pid,
-                full=full or self.wishes.deep,
+                full=full,
                 # Packet filters are read by a program of their own, which only a fault is worth.
-                deep=full or self.wishes.deep,
+                deep=full,
             )
         )
 
@@ -511,7 +520,7 @@ class Walk:
             wait_for(wire, self.deadline if broken is not None else Deadline(0.0))
         if broken is None or self.deadline.over:
             return
-        jobs = [side(self._host, True)]
+        jobs = [] if self.wishes.deep else [side(lambda: self._host(full=True))]
         if broken.hop == "tcp":
             jobs += [
                 side(self._repeat, addresses[0])
@@ -677,7 +686,7 @@ class Walk:
 # Error codes at login after which no client gets any further.
 _FINAL = frozenset({"WRONGPASS", "NOAUTH", "NOPERM", "ERR", "DENIED"})
 # Dial outcomes that may be different the next time.
-_INCONSTANT = frozenset({"silent", "reset", "unreachable"})
+_INCONSTANT = frozenset({"silent", "reset", "refused", "unreachable"})
 
 
 def _no_cluster(vantage: str, facts: Tuple[Fact, ...]) -> ClusterTopology | None:
