@@ -13,7 +13,10 @@ if TYPE_CHECKING:
 
 
 @scenario(
-    "linux-tcp-stall", "An open connection is sent to again and again, unanswered", service="redis"
+    "linux-tcp-stall",
+    "An open connection is sent to again and again, unanswered",
+    service="redis",
+    options={"deep": True},
 )
 def build(world: World) -> None:
     """The old primary went down without a word; the application still writes to it."""
