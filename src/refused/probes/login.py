@@ -47,12 +47,20 @@ def log_in(
     if protocol == 3:
         named = ["AUTH", user or "default", _text_of(credentials)] if has_login else []
         seen = talk.ask("HELLO", "3", *named, wait_s=wait_s)[1]
-        if seen.outcome != "error" or not any(sign in seen.error_text for sign in _OLD):
+        if not _is_unknown(seen, has_login=has_login):
             return (seen,)
     if not has_login:
         return ()
     words = [*([user] if user else []), _text_of(credentials)]
     return (talk.ask("AUTH", *words, wait_s=wait_s)[1],)
+
+
+def _is_unknown(hello: RedisReply, *, has_login: bool) -> bool:
+    """Whether the server does not know HELLO, or not what it was asked for."""
+    if hello.error_code == "NOAUTH":
+        # Valkey 9 asks who is there before it looks a command up: the login has not been read.
+        return has_login
+    return hello.outcome == "error" and any(sign in hello.error_text for sign in _OLD)
 
 
 def _text_of(credentials: Credentials) -> str:
