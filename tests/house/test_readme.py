@@ -1,0 +1,69 @@
+"""What the README shows, works."""
+
+from __future__ import annotations
+
+import os
+import re
+import shlex
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+ROOT = Path(__file__).resolve().parent.parent.parent
+README = (ROOT / "README.md").read_text()
+BLOCKS = re.findall(r"```console\n(.*?)```", README, re.DOTALL)
+COMMANDS = [line[2:] for block in BLOCKS for line in block.splitlines() if line.startswith("$ ")]
+OURS = [command for command in COMMANDS if command.startswith("refused ")]
+# A fault is what these are for; every other command succeeds.
+EXPECTED = {1: ("diagnose lab:private", "diagnose lab:auth", "diagnose lab:max", "diagnose @")}
+
+
+def run(*words: str, cwd: Path) -> subprocess.CompletedProcess[str]:
+    """Run Python with our own interpreter, in a folder of its own."""
+    environment = {**os.environ, "COLUMNS": "80"}
+    return subprocess.run(
+        [sys.executable, *words], cwd=cwd, env=environment, capture_output=True, text=True, check=False
+    )
+
+
+def test_every_command_of_the_readme_does_what_it_says(tmp_path: Path) -> None:
+    """They run in order, since one saves what the next one reads."""
+    assert len(OURS) > 8
+    for command in OURS:
+        words = shlex.split(command.replace("/tmp/evidence.json", str(tmp_path / "evidence.json")))[1:]
+        wanted = 1 if command.removeprefix("refused ").startswith(EXPECTED[1]) else 0
+
+        done = run("-m", "refused.cli.main", *words, cwd=tmp_path)
+
+        assert done.returncode == wanted, (command, done.stdout[-600:], done.stderr)
+        assert done.stdout
+
+
+def test_the_output_shown_is_the_output_given(tmp_path: Path) -> None:
+    """The first block is real; only times and percentages may differ."""
+    shown = BLOCKS[0].splitlines()[1:-1]
+
+    given = run("-m", "refused.cli.main", "diagnose", "lab:private-endpoint-dns", cwd=tmp_path).stdout
+
+    def plain(line: str) -> str:
+        return re.sub(r"\d+(\.\d+)?( ms| s|%)", "N", " ".join(line.split()))
+
+    assert [plain(line) for line in given.splitlines()[: len(shown)]] == [plain(line) for line in shown]
+
+
+def test_the_python_of_the_readme_runs(tmp_path: Path) -> None:
+    """It prints the verdict and the cause."""
+    code = re.findall(r"```python\n(.*?)```", README, re.DOTALL)[0]
+
+    done = run("-c", code, cwd=tmp_path)
+
+    assert done.returncode == 0, done.stderr
+    assert done.stdout.startswith("fault wrong-port")
+
+
+@pytest.mark.parametrize("target", ["demo", "test"])
+def test_the_two_commands_are_there(target: str) -> None:
+    """Make knows them."""
+    assert re.search(rf"^{target}:", (ROOT / "Makefile").read_text(), re.MULTILINE)
