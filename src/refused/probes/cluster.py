@@ -76,8 +76,8 @@ def look(talk: Conversation, target: Target, *, wait_s: float) -> Tuple[Fact, ..
         ClusterTopology(
             enabled=True,
             state=info.get("cluster_state"),
-            slots_covered=_covered(nodes) if nodes else _number(info, "cluster_slots_assigned"),
-            slots_failing=_number(info, "cluster_slots_fail"),
+            slots_covered=_covered(nodes) if nodes else _slots_in(info, "cluster_slots_assigned"),
+            slots_failing=_slots_in(info, "cluster_slots_fail"),
             nodes=_ours_first(nodes, values.get("CLUSTER MYID")),
             **watch.stamp(means if nodes else "CLUSTER INFO"),
         ),
@@ -124,9 +124,9 @@ def _fields(text: object) -> Dict[str, str]:
         return {}
 
 
-def _number(fields: Dict[str, str], name: str) -> int | None:
+def _slots_in(fields: Dict[str, str], name: str) -> int | None:
     text = fields.get(name, "")
-    return int(text) if text.isdecimal() and len(text) < 6 else None
+    return min(int(text), SLOTS) if text.isdecimal() and len(text) < 6 else None
 
 
 def _covered(nodes: Nodes) -> int:
