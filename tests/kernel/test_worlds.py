@@ -215,7 +215,9 @@ def test_a_key_that_is_not_the_servers(here: World) -> None:
     here.redis()
     here.resolver()
 
-    report = here.diagnose(OWN_TLS.replace(quote(KEY, safe=""), "bm90IHRoZSBrZXkgb2YgdGhpcyBzZXJ2ZXIgYXQgYWxsISE%3D"))
+    report = here.diagnose(
+        OWN_TLS.replace(quote(KEY, safe=""), "bm90IHRoZSBrZXkgb2YgdGhpcyBzZXJ2ZXIgYXQgYWxsISE%3D")
+    )
 
     assert (broken(report), first(report)) == ("auth", "auth-wrong-key")
 

@@ -74,16 +74,30 @@ class World:
         issued.private_key_pem.write_to_path(str(key))
         return str(chain), str(key)
 
-    def redis(self, *options: str, tls: bool = True, names: tuple[str, ...] = (OWN_HOST, AZURE_HOST)) -> None:
+    def redis(
+        self, *options: str, tls: bool = True, names: tuple[str, ...] = (OWN_HOST, AZURE_HOST)
+    ) -> None:
         """Start the server: plain on 6379, TLS on 6380, with a password."""
-        words = ["redis-server", "--bind", "0.0.0.0", "--port", "6379", "--requirepass", KEY, "--save", ""]
+        words = [
+            "redis-server",
+            "--bind",
+            "0.0.0.0",
+            "--port",
+            "6379",
+            "--requirepass",
+            KEY,
+            "--save",
+            "",
+        ]
         words += ["--dir", str(self.folder), "--protected-mode", "no"]
         if tls:
             chain, key = self.papers(*names)
             words += ["--tls-port", "6380", "--tls-cert-file", chain, "--tls-key-file", key]
             words += ["--tls-ca-cert-file", str(self.ca_file), "--tls-auth-clients", "no"]
         self.program(self.net.server, *words, *options)
-        port = 6379 if "--port" not in options else int(options[options.index("--port") + 1]) or 6380
+        port = (
+            6379 if "--port" not in options else int(options[options.index("--port") + 1]) or 6380
+        )
         self.await_port(self.net.server, port)
 
     def resolver(self, *options: str) -> None:
@@ -136,7 +150,9 @@ class World:
 
     def diagnose(self, target: str, *options: str) -> dict[str, Any]:
         """Run the program itself where the client stands, and return its report."""
-        environment = {name: value for name, value in os.environ.items() if not name.upper().endswith("_PROXY")}
+        environment = {
+            name: value for name, value in os.environ.items() if not name.upper().endswith("_PROXY")
+        }
         for name in ("SSL_CERT_FILE", "SSL_CERT_DIR", "REQUESTS_CA_BUNDLE"):
             environment.pop(name, None)
         done = subprocess.run(
@@ -173,7 +189,9 @@ def world(folder: Path) -> Iterator[World]:
     with routed() as net:
         made = World(net, folder)
         try:
-            made.client_file("resolv.conf", f"nameserver {net.SERVER}\noptions timeout:1 attempts:1\n")
+            made.client_file(
+                "resolv.conf", f"nameserver {net.SERVER}\noptions timeout:1 attempts:1\n"
+            )
             made.client_file("hosts", "127.0.0.1 localhost\n")
             yield made
         finally:
