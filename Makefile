@@ -15,7 +15,7 @@ LAB_READY := $(VENV)/.ready-lab
 DEV_READY := $(VENV)/.ready-dev
 
 .DEFAULT_GOAL := help
-.PHONY: help demo test test-all lint format docs docs-check bench lock wheel clean
+.PHONY: help demo test test-all lint lint-style lint-types lint-imports format docs docs-check bench lock wheel clean
 # A half-made environment is no environment.
 .DELETE_ON_ERROR:
 
@@ -60,11 +60,17 @@ test-all: $(PYTHONS:%=test-all-%) ## all tests on every Python that is supported
 test-all-%: .venv-%/.ready-dev
 	.venv-$*/bin/python -m pytest $(PYTEST_ARGS) $(call junit,all-$*)
 
-lint: $(DEV_READY) ## style, types, and who may import whom
+lint: lint-style lint-types lint-imports ## style, types, and who may import whom (-k: all three, whatever fails)
+
+lint-style: $(DEV_READY)
 	$(VENV)/bin/ruff check
 	$(VENV)/bin/ruff format --check
+
+lint-types: $(DEV_READY)
 	$(VENV)/bin/mypy
-	$(VENV)/bin/lint-imports
+
+lint-imports: $(DEV_READY)
+	$(VENV)/bin/lint-imports --no-logo
 
 format: $(DEV_READY) ## let ruff set the code
 	$(VENV)/bin/ruff check --fix-only --quiet
@@ -80,6 +86,7 @@ docs-check: $(DEV_READY) ## say whether the documentation is whole and fresh; ch
 
 bench: $(DEV_READY) ## time what a cold start costs, from an installed wheel
 	$(PY) benchmarks/cold_start.py
+	$(PY) benchmarks/against_the_shell.py
 
 wheel: $(DEV_READY) ## build the wheel and the source archive in dist/
 	$(PY) -m build --no-isolation
