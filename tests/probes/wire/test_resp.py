@@ -236,6 +236,17 @@ def test_attributes_go_along_with_their_reply() -> None:
     assert (after.value, after.attributes) == (5, None)
 
 
+def test_replies_are_equal_if_all_of_them_is() -> None:
+    """A string and a word of the same letters are two things, and so are attributes and none."""
+    said, other = _replies(b"+OK\r\n+OK\r\n")
+
+    assert said == other
+    assert said != _one(b"-OK\r\n")
+    assert said != _one(b"+KO\r\n")
+    assert said != _one(b"|1\r\n+a\r\n:1\r\n+OK\r\n")
+    assert said != "OK"
+
+
 def test_part_of_a_reply_shows() -> None:
     """A peer that hangs up now has broken off in the middle."""
     decoder = Decoder()
@@ -515,12 +526,14 @@ def test_cluster_nodes_tell_who_is_unwell() -> None:
     said = (
         "aa 10.0.0.4:15000@25000 myself,master - 0 0 1 connected 0-5 7 [93-<-bb]\n"
         "bb [::1]:6379@16379,b.example slave aa 0 0 1 connected\n"
-        "cc 10.0.0.6:6379 master,fail - 0 0 1 disconnected 8-9\n"
+        "cc 10.0.0.6:6379 master,fail - 0 0 1 disconnected 8-9 x-5 5-x 9- - x 9-8 16384 1-16384 ²\n"
         "dd 10.0.0.7:6379@1,,shard-id=x slave,fail? aa 0 0 1 connected\n"
         "ee :0@0 slave,noaddr aa 0 0 1 disconnected\n"
         "ff fe80::1:6379@16379 master - 0 0 1 disconnected\n"
         "gg :6379@16379,g.example slave aa 0 0 1 connected\n"
         "hh 10.0.0.9:6379@1 handshake - 0 0 0 connected\n"
+        "ii h:²@1 master - 0 0 0 connected\n"
+        "jj h:65536@1 master - 0 0 0 connected\n"
         "nonsense\n"
     )
 
@@ -565,10 +578,17 @@ ANYTHING = st.recursive(
     ),
     max_leaves=20,
 )
-NODE_LINES = st.lists(
-    st.sampled_from(["aa", "h:1@2", "[::]:1", "master", "slave", "-", "0", "0-5", "9-", "\x1b"]),
-    max_size=12,
-).map(" ".join)  # fmt: skip
+ADDRESSES = st.builds("{}:{}@1".format, st.text(max_size=3), st.integers() | st.text(max_size=3))
+SLOTS = st.builds("{}-{}".format, *[st.integers(-1, 16384) | st.text(max_size=3)] * 2)
+# The first words mostly right, so that the last ones are reached.
+NODE_LINES = st.tuples(
+    st.text(max_size=3),
+    ADDRESSES,
+    st.sampled_from(["master", "slave,fail", "myself,master", "", "x"]),
+    st.just("- 0 0 1"),
+    st.sampled_from(["connected", "disconnected"]),
+    st.lists(SLOTS | st.text(max_size=5)).map(" ".join),
+).map(" ".join)
 LIST_READERS = [parse_cluster_slots, parse_cluster_shards]
 READERS = [parse_info, parse_cluster_info, parse_client_list, parse_cluster_nodes, *LIST_READERS]
 

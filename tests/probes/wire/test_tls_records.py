@@ -33,6 +33,10 @@ REFUSAL = b"\x15\3\3\0\2\2\x28"
         (b"\x15\3\1\0\2\1\0", ("warning", "close_notify")),
         (b"\x15\3\0\0\2\2\x46", ("fatal", "protocol_version")),
         (b"\x15\3\3\0\2\2\x74", ("fatal", "certificate_required")),
+        (b"\x15\3\3\0\2\2\x15", ("fatal", "decryption_failed")),
+        (b"\x15\3\3\0\2\2\x79", ("fatal", "ech_required")),
+        (b"\x14\3\3\0\1\1" + REFUSAL, ("fatal", "handshake_failure")),
+        (b"\x13\3\3\0\1\1" + REFUSAL, None),  # no such record
         (b"\x15\3\3\0\2\2\x63", ("fatal", "alert_99")),
         (b"\x16\3\3\0\4abcd" + REFUSAL, ("fatal", "handshake_failure")),  # after a ServerHello
         (b"", None),

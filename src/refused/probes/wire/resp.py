@@ -475,7 +475,7 @@ def parse_cluster_nodes(text: object) -> tuple[ClusterNode, ...]:
             continue
         address, _, names = words[1].partition(",")
         host, colon, port = address.partition("@")[0].rpartition(":")
-        number = _port(int(port) if port.isdigit() and len(port) < 6 else None)
+        number = _port(int(port) if port.isdecimal() and len(port) < 6 else None)
         flags = words[2].split(",")
         if not colon or number is None or not ({"master", "slave"} & set(flags)):
             continue
@@ -528,7 +528,7 @@ def _health(flags: list[str], link: str) -> str:
 def _slot_range(word: str) -> tuple[int, int] | None:
     first, dash, last = word.partition("-")
     last = last if dash else first
-    if not (first.isdigit() and last.isdigit()) or len(word) > 11:  # 16383-16383
+    if not (first.isdecimal() and last.isdecimal()) or len(word) > 11:  # 16383-16383
         return None
     return _slot_pair(int(first), int(last))
 
