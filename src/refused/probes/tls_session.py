@@ -51,7 +51,9 @@ class Session:
             # Private, but the same from Python 3.8 to 3.14, and the only ear there is. Where it
             # is missing, the attribute is set to no effect, and less is known.
             context._msg_callback = _hear  # type: ignore[attr-defined]  # noqa: SLF001
-        self.tls = context.wrap_bio(self.incoming, self.outgoing, server_hostname=name)
+        # As bytes the name is taken as it is; as text it would load the IDNA codec, 10 ms of tables.
+        told: Any = name.encode("ascii") if name is not None and name.isascii() else name
+        self.tls = context.wrap_bio(self.incoming, self.outgoing, server_hostname=told)
         self.tls.heard = self.heard  # type: ignore[attr-defined]
 
     def shake(self, line: Line) -> Dict[str, Any]:
