@@ -247,7 +247,7 @@ def _probe_inside(scenario: Scenario, prefix: Sequence[str]) -> Bundle:
     from refused.lab.kernel import INSIDE
 
     command = [*prefix, sys.executable, "-m", "refused.cli.main", "probe", f"lab:{scenario.id}"]
-    done = subprocess.run(
+    done = subprocess.run(  # noqa: S603  # our own interpreter
         command, capture_output=True, check=False, timeout=120, env={**os.environ, INSIDE: "1"}
     )
     try:

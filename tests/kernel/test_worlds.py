@@ -7,6 +7,7 @@ from urllib.parse import quote
 
 import pytest
 import trustme
+
 from tests.kernel.worlds import AZURE_ADDRESS, AZURE_HOST, KEY, OWN_HOST, World, world
 
 if TYPE_CHECKING:
@@ -45,7 +46,7 @@ def confirmed(report: dict[str, Any]) -> set[str]:
 
 def broken(report: dict[str, Any]) -> str:
     """Return the first hop that failed."""
-    return next(hop["hop"] for hop in report["path"] if hop["status"] == "failed")
+    return str(next(hop["hop"] for hop in report["path"] if hop["status"] == "failed"))
 
 
 def test_a_server_with_tls_is_healthy(here: World) -> None:

@@ -19,6 +19,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import trustme
+
 from tests.probes.networks import Namespace, Routed, routed, run
 
 if TYPE_CHECKING:

@@ -9,11 +9,11 @@ from typing import TYPE_CHECKING
 
 import pytest
 import redis
-from tests.lab.dialling import before, dial
 
 from refused.lab.cluster import SLOTS, Cluster, Node
 from refused.lab.network import Door
 from refused.lab.resp import Reply, ServerError, decode, encode, end_of
+from tests.lab.dialling import before, dial
 
 if TYPE_CHECKING:
     from collections.abc import Iterator

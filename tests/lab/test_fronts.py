@@ -10,13 +10,13 @@ import time
 from typing import TYPE_CHECKING
 
 import pytest
-from tests.lab.dialling import ADDRESS, CLIENT, SOON_S, Declined, before, dial, ending
 
 from refused.lab import fronts as f
 from refused.lab.certificates import CORPORATE, DAY_S, PROXY, Authority
 from refused.lab.network import Door
 from refused.lab.resp import ServerError, decode, encode
 from refused.lab.servers import Server
+from tests.lab.dialling import ADDRESS, CLIENT, SOON_S, Declined, before, dial, ending
 
 if TYPE_CHECKING:
     from collections.abc import Iterator

@@ -8,11 +8,11 @@ import socket
 import struct
 
 import pytest
-from tests.lab.dialling import SOON_S, Declined, dial, ending
 
 from refused.lab import fronts as f
 from refused.lab.names import Zone
 from refused.lab.network import Network, Vantage
+from tests.lab.dialling import SOON_S, Declined, dial, ending
 
 GREETING = f.Banner(b"hello")
 

@@ -10,12 +10,12 @@ import time
 from pathlib import Path
 
 import pytest
-from tests.lab.dialling import dial
 
 from refused.lab import fronts
 from refused.lab.azure import acr, amr, plain_redis, private_endpoint
 from refused.lab.servers import NoServer
 from refused.lab.world import World, access_key
+from tests.lab.dialling import dial
 
 
 def talk(world: World, host: str, port: int, key: str, *lines: str) -> bytes:

@@ -339,6 +339,6 @@ def test_each_service_has_its_type_and_zone() -> None:
         ("shop.redis", False),
     ],
 )
-def test_what_may_be_a_cache_s_name(text: str, is_one: bool) -> None:  # noqa: FBT001 - a table
+def test_what_may_be_a_cache_s_name(text: str, is_one: bool) -> None:
     """Letters, digits and single hyphens."""
     assert is_cache_name(text) is is_one

@@ -52,7 +52,7 @@ if TYPE_CHECKING:
 def test_the_services_share_a_name_and_little_else(
     service: Service,
     feature: str,
-    expected: bool | None,  # noqa: FBT001 - a table
+    expected: bool | None,
 ) -> None:
     """Yes, no, and not known."""
     assert has(service, feature) is expected
@@ -89,7 +89,7 @@ def test_some_commands_are_refused_by_the_service(
     service: Service,
     command: str,
     policy: str,
-    blocked: bool | None,  # noqa: FBT001 - a table
+    blocked: bool | None,
 ) -> None:
     """Where no list was published, there is no answer."""
     assert blocks_command(service, command, policy) is blocked
@@ -121,8 +121,8 @@ def test_a_policy_suits_one_kind_of_client() -> None:
 def test_a_missing_setting_means_different_things(
     service: Service,
     setting: str | None,
-    has_endpoint: bool,  # noqa: FBT001 - a table
-    is_public: bool | None,  # noqa: FBT001 - a table
+    has_endpoint: bool,
+    is_public: bool | None,
 ) -> None:
     """Open on the one, and on the other open only where no endpoint closed it."""
     assert public_access(service, setting, has_private_endpoint=has_endpoint) is is_public
@@ -139,7 +139,7 @@ def test_a_missing_setting_means_different_things(
         ("", False),
     ],
 )
-def test_a_token_says_whom_it_is_for(audience: str, fits: bool) -> None:  # noqa: FBT001 - a table
+def test_a_token_says_whom_it_is_for(audience: str, fits: bool) -> None:
     """By URL or by id, with or without the slash that Entra likes to add."""
     assert is_redis_audience(audience) is fits
 

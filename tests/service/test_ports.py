@@ -44,7 +44,7 @@ SERVICES: tuple[Service, ...] = ("acr", "acre", "amr", "redis")
         ("memcached", None, None),
     ],
 )
-def test_the_port_to_try_first(service: Service, tls: bool | None, port: int | None) -> None:  # noqa: FBT001 - a table
+def test_the_port_to_try_first(service: Service, tls: bool | None, port: int | None) -> None:
     """Two ports on one service, one port for both modes on the other."""
     assert default_port(service, tls) == port
 
@@ -81,8 +81,8 @@ def test_a_client_first_knocks_at_the_front_door() -> None:
 def test_fifteen_thousand_is_tls_and_thirteen_thousand_plain(
     port: int,
     service: Service,
-    is_node: bool,  # noqa: FBT001 - a table
-    tls: bool | None,  # noqa: FBT001 - a table
+    is_node: bool,
+    tls: bool | None,
 ) -> None:
     """And neither exists on Managed Redis, whose one port speaks what it is set to."""
     assert is_node_port(port, service) is is_node

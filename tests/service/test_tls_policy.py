@@ -48,7 +48,7 @@ AZURE = "Microsoft Azure RSA TLS Issuing CA 07"
 def test_old_versions_are_refused_and_unknown_ones_unknown(
     version: str,
     service: Service,
-    accepted: bool | None,  # noqa: FBT001 - a table
+    accepted: bool | None,
 ) -> None:
     """A Redis of one's own accepts what it was built to accept."""
     assert accepts_tls(version, service) is accepted

@@ -54,7 +54,7 @@ def judge(evidence: Evidence) -> Iterator[Statement]:
     )
     if evidence.broken is None or not (dials or routes):
         return
-    tried = {each.address for each in (*dials, *routes)}
+    tried = {dial.address for dial in dials} | {route.address for route in routes}
     sixes = {
         address for address in tried if ":" in address and not address.lower().startswith("::ffff:")
     }
@@ -74,6 +74,6 @@ def judge(evidence: Evidence) -> Iterator[Statement]:
         )
     elif not here:
         said = next((dial.outcome for dial in dials if dial.address in sixes), "not reached")
-        yield Clue(weight=1.2, because=f"{sorted(sixes)[0]} is {said}", seen=dials)
+        yield Clue(weight=1.2, because=f"{min(sixes)} is {said}", seen=dials)
     if kernels and kernels[0].ipv6_disabled:
         yield Clue(weight=2.5, because="IPv6 is switched off on this host", seen=kernels)

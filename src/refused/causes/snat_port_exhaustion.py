@@ -2,7 +2,7 @@
 
 What is wrong
     Many clients share one outbound address, and each connection to the same server needs a port of
-    it. Pods × processes × pool size have used them up; new dials are dropped until one is free.
+    it. Pods, processes and pool sizes together have used them up; new dials are dropped until one is free.
 How it looks
     Connect time-outs, never refusals, at random and worse with load; connections that are open go
     on working, and another network has no trouble.
@@ -42,7 +42,7 @@ CAUSE = Cause(
         "share one connection per process, and keep it",
     ),
     verify="twenty dials in a row are accepted at the busiest hour",
-    prevent="reckon pods × processes × pool size against the ports per node; an alert on failed SNAT connections",
+    prevent="reckon pods, processes and pool size against the ports per node; an alert on failed SNAT connections",
     expects=(("again", "recovers"), ("elsewhere", "works"), ("network-rules", "allows")),
 )
 

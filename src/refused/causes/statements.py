@@ -10,13 +10,13 @@ from refused.evidence.record import Record
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from typing import Literal
+    from typing import Literal, Union
 
     from refused.evidence.observations import Observation, Unseen
 
     Hop = Literal["name", "address", "route", "tcp", "tls", "resp", "auth", "topology", "command"]
     Bucket = Literal["configuration", "capacity", "code", "dependency", "process"]
-    Statement = Clue | Proof | RuledOut | Unseen
+    Statement = Union["Clue", "Proof", "RuledOut", Unseen]  # noqa: UP007  # | takes no forward names
 
 
 class Cause(Record):

@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
+from refused.cli.options import BadOption
+
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from argparse import ArgumentParser, Namespace
-
-from refused.cli.options import BadOption
 
 
 def arguments(parser: ArgumentParser) -> None:

@@ -110,7 +110,9 @@ def _run(options: Namespace) -> int:
 def _line(row: dict[str, object]) -> str:
     mark = "" if row["right"] else "   WRONG"
     mark = f"   skipped: {row['skipped']}" if row["skipped"] else mark
-    return f"{row['scenario']:<38} {row['expected']:<32} {row['first']:<32} {row['certainty']}{mark}"
+    return (
+        f"{row['scenario']:<38} {row['expected']:<32} {row['first']:<32} {row['certainty']}{mark}"
+    )
 
 
 def _row(scenario: Scenario) -> dict[str, object]:

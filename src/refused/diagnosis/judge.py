@@ -79,7 +79,7 @@ def diagnose(bundle: Bundle) -> Diagnosis:
         ruled_out=tuple(each for each in heard if each.is_ruled_out and each.cause.id not in found),
         unseen=_unseen(view, heard, found),
         next_check=next_check(findings, bundle.target.service, _done(view)),
-        notes=notes(view, first.path, tuple(place for _, place in places)),
+        notes=notes(view, tuple(place for _, place in places)),
         heard=heard,
     )
 

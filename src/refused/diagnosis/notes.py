@@ -17,7 +17,6 @@ if TYPE_CHECKING:
 
     from refused.diagnosis.judge import PlaceSeen
     from refused.evidence.bundle import Evidence
-    from refused.evidence.path import HopSeen
 
 # Microsoft's guidance plans for at most four fifths of a limit.
 # Source: https://learn.microsoft.com/azure/azure-cache-for-redis/cache-best-practices-server-load
@@ -26,7 +25,7 @@ DAY_S = 86400
 SOON_DAYS = 30
 
 
-def notes(view: Evidence, path: Sequence[HopSeen], places: Sequence[PlaceSeen]) -> tuple[str, ...]:
+def notes(view: Evidence, places: Sequence[PlaceSeen]) -> tuple[str, ...]:
     """Return one sentence for each thing worth knowing."""
     return tuple(_notes(view, places))
 

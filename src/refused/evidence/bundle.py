@@ -19,7 +19,7 @@ if TYPE_CHECKING:
     from refused.evidence.path import Broken
 
     Fact = Union[Observation, Unseen]
-    O = TypeVar("O", bound=Observation)
+    Kind = TypeVar("Kind", bound=Observation)
 
 SCHEMA = "refused.bundle/1"
 # A bundle is read by people and mailed around; one that is larger is not one of ours.
@@ -46,24 +46,24 @@ class Evidence:
         self.asked_for: set[type] = set()
         self._broken: Any = _NOT_WALKED
 
-    def all(self, kind: Type[O]) -> Tuple[O, ...]:
+    def all(self, kind: Type[Kind]) -> Tuple[Kind, ...]:
         """Return every observation of *kind*, in the order in which they were made."""
         self.asked_for.add(kind)
         return self.look(kind)
 
-    def one(self, kind: Type[O]) -> Union[O, Unseen]:
+    def one(self, kind: Type[Kind]) -> Union[Kind, Unseen]:
         """Return the latest observation of *kind*, or why there is none."""
         found = self.all(kind)
         return found[-1] if found else self.gap(kind)
 
-    def gap(self, kind: Type[O]) -> Unseen:
+    def gap(self, kind: Type[Kind]) -> Unseen:
         """Return why *kind* was not seen."""
         for fact in self.facts:
             if isinstance(fact, Unseen) and fact.what == kind.__name__:
                 return fact
         return Unseen(vantage=self.vantage, what=kind.__name__, why="nobody looked", how_to_see="")
 
-    def look(self, kind: Type[O]) -> Tuple[O, ...]:
+    def look(self, kind: Type[Kind]) -> Tuple[Kind, ...]:
         """Return what :meth:`all` does, without noting the question; for whoever is not a judge."""
         return tuple(fact for fact in self.facts if isinstance(fact, kind))
 
@@ -196,9 +196,10 @@ def _fact(item: object, at: int) -> Fact:
     if kind is None:
         raise BadBundle(f"fact {at} is of kind {str(item.get('fact'))[:40]!r}, which I don't know")
     try:
-        return kind.from_json(fields)
+        read: Fact = kind.from_json(fields)
     except MalformedRecord as wrong:
         raise BadBundle(f"fact {at}: {wrong}") from None
+    return read
 
 
 def _kinds() -> Dict[str, Any]:

@@ -37,7 +37,7 @@ if TYPE_CHECKING:
     import socket
     from typing import Any, Callable, Dict, List, Mapping, Tuple, Union
 
-    from refused.evidence.observations import ClientSettings
+    from refused.evidence.observations import ClientSettings, TlsPurpose
     from refused.evidence.target import Credentials, Target
     from refused.vantage import Vantage
 
@@ -73,6 +73,7 @@ class Wishes:
 
     def __init__(
         self,
+        *,
         limit_s: float = 5.0,
         resolver: Tuple[str, int] | None = None,
         ca_file: str | None = None,
@@ -300,7 +301,7 @@ class Walk:
         sock: socket.socket,
         address: str,
         port: int,
-        purpose: str = "client",
+        purpose: TlsPurpose = "client",
         **tls_options: Any,
     ) -> Channel:
         """Bring TLS or plain text up on a dialled socket; ``None`` where TLS failed."""
@@ -350,14 +351,14 @@ class Walk:
         said = login.log_in(talk, self.credentials, target=target, protocol=protocol, wait_s=wait_s)
         book.write(*said)
         if any(each.outcome not in ("ok", "error") for each in said):
-            self._late_alert(talk, address)
+            self._late_alert(talk)
             return
         if any(each.outcome == "error" and each.error_code in _FINAL for each in said):
             return
         facts = resp.introduce(talk, target, deep=self.wishes.deep, wait_s=wait_s)
         book.write(*facts)
         if any(isinstance(f, RedisReply) and f.outcome not in ("ok", "error") for f in facts):
-            self._late_alert(talk, address)
+            self._late_alert(talk)
             return
         if any(isinstance(f, RedisReply) and f.error_code == "NOAUTH" for f in facts):
             return
@@ -369,7 +370,7 @@ class Walk:
             self.deadline = Deadline(hold_s + self.wishes.limit_s)
             book.write(resp.hold_idle(talk, hold_s, wait_s=self.wishes.limit_s))
 
-    def _late_alert(self, talk: Any, address: str) -> None:
+    def _late_alert(self, talk: Any) -> None:
         """Note a TLS alert that came only after the handshake, as TLS 1.3's on client certificates do."""
         alert = getattr(talk, "alert", None)
         shakes = [
@@ -566,7 +567,8 @@ class Walk:
         """Dial the ports that the service should have, where another one was asked for."""
         from refused.service.ports import expected_ports
 
-        ports = [port for port in expected_ports(self.target.service) if port != self.target.port]
+        known = expected_ports(self.target.service)  # type: ignore[arg-type]
+        ports = [port for port in known if port != self.target.port]
         for port in ports[:3]:
             sock, dial = self.vantage.dial(address, port, self.deadline.left(1.0), "sibling-port")
             self.book.write(dial)
@@ -592,7 +594,7 @@ class Walk:
                     )
                 )
 
-        def unverified(purpose: str = "unverified") -> None:
+        def unverified(purpose: TlsPurpose = "unverified") -> None:
             from refused.probes import tls
 
             sock = fresh()
@@ -644,7 +646,7 @@ class Walk:
                     )
                 )
             if self.vantage.is_local:
-                sock, dial = tcp.dial(
+                sock, _ = tcp.dial(
                     address,
                     port,
                     vantage=self.vantage.name,

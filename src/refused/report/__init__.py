@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from refused.evidence.bundle import Bundle
-
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from typing import Any
@@ -11,6 +9,7 @@ if TYPE_CHECKING:
     from refused.diagnosis.judge import Diagnosis
     from refused.diagnosis.rank import Finding
     from refused.diagnosis.weigh import Weighed
+    from refused.evidence.bundle import Bundle
 
 SCHEMA = "refused.report/1"
 DOCS = "https://refused.readthedocs.io/causes/{id}/"

@@ -8,11 +8,13 @@ from __future__ import annotations
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Callable, Iterator
 
     from refused.diagnosis.judge import PlaceSeen
     from refused.evidence.path import HopSeen
     from refused.report import FoundCause, Report
+
+    Paint = Callable[[str, str], str]
 
 _STATUS = {"ok": "ok", "failed": "FAILED", "skipped": "-", "unknown": "?"}
 _COLORS = {
@@ -31,7 +33,7 @@ def render(report: Report, *, width: int = 80, color: bool = False, verbose: boo
     width = max(40, width)
     paint = _paint if color else _bare
     lines: list[str] = []
-    for block in _blocks(report, width, paint, verbose):
+    for block in _blocks(report, width, paint, verbose=verbose):
         lines.extend(block)
         lines.append("")
     return "\n".join(lines[:-1])
@@ -46,7 +48,7 @@ def _paint(text: str, kind: str) -> str:
     return f"\x1b[{code}m{text}\x1b[0m" if code else text
 
 
-def _blocks(report: Report, width: int, paint: object, verbose: bool) -> Iterator[list[str]]:
+def _blocks(report: Report, width: int, paint: Paint, *, verbose: bool) -> Iterator[list[str]]:
     said = report.diagnosis
     target = report.bundle.target
     how = "TLS" if target.tls else "plain text"
@@ -54,11 +56,11 @@ def _blocks(report: Report, width: int, paint: object, verbose: bool) -> Iterato
         *_wrap(
             f"{target.host} port {target.port}, {how}{_SERVICES.get(target.service, '')}", width
         ),
-        paint(_verdict_line(report), said.verdict),  # type: ignore[operator]
+        paint(_verdict_line(report), said.verdict),
     ]
     places = said.places if verbose or len(said.places) > 1 else said.places[:1]
     for place in places:
-        yield list(_path(place, width, paint, len(places) > 1))
+        yield list(_path(place, width, paint, named=len(places) > 1))
     for number, cause in enumerate(report.causes, 1):
         if number > 3 and not verbose:
             rest = report.causes[3:]
@@ -67,7 +69,7 @@ def _blocks(report: Report, width: int, paint: object, verbose: bool) -> Iterato
                 width,
             )
             break
-        yield list(_cause(number, cause, width, verbose))
+        yield list(_cause(number, cause, width, verbose=verbose))
     if said.verdict == "fault" and not report.causes:
         yield _wrap("The hop is seen to fail, but no cause that I know fits what was seen.", width)
     if said.ruled_out:
@@ -118,19 +120,19 @@ def _verdict_line(report: Report) -> str:
     return f"FAULT at {broken.hop}: cause not known ({took})"
 
 
-def _path(place: PlaceSeen, width: int, paint: object, named: bool) -> Iterator[str]:
+def _path(place: PlaceSeen, width: int, paint: Paint, *, named: bool) -> Iterator[str]:
     if named:
         yield f"Path from {place.vantage}: {place.verdict}"
     for hop in place.path:
         yield from _hop(hop, width, paint)
 
 
-def _hop(hop: HopSeen, width: int, paint: object) -> Iterator[str]:
+def _hop(hop: HopSeen, width: int, paint: Paint) -> Iterator[str]:
     mark = _STATUS[hop.status]
     ms = f"{hop.ms:.0f} ms" if hop.ms is not None else ""
     said = _wrap(hop.said, width - 27)
     arrow = ">" if hop.status == "failed" else " "
-    yield f"{arrow} {hop.hop:<9} {paint(f'{mark:<6}', mark)} {ms:>7} {said[0] if said else ''}".rstrip()  # type: ignore[operator]
+    yield f"{arrow} {hop.hop:<9} {paint(f'{mark:<6}', mark)} {ms:>7} {said[0] if said else ''}".rstrip()
     for line in said[1:]:
         yield " " * 27 + line
 
@@ -139,7 +141,7 @@ def _percent(cause: FoundCause) -> str:
     return f"{cause.probability:.0%}"
 
 
-def _cause(number: int, cause: FoundCause, width: int, verbose: bool) -> Iterator[str]:
+def _cause(number: int, cause: FoundCause, width: int, *, verbose: bool) -> Iterator[str]:
     yield from _wrap(f"{number}. {cause.id}: {cause.certainty}, {_percent(cause)}", width, "   ")
     yield from _wrap(f"   {cause.title}.", width, "   ")
     yield from _items((f"for: {each}" for each in cause.because), width, "   ")

@@ -11,7 +11,6 @@ Source: https://www.iana.org/assignments/iana-ipv4-special-registry,
 https://www.iana.org/assignments/iana-ipv6-special-registry, RFC 4291, RFC 6052, RFC 6598.
 """
 
-# ruff: noqa: PLR2004 - 4 and 6, 32 and 128 bits are what addresses are made of
 from __future__ import annotations
 
 from refused.service.facts import SURE

@@ -193,7 +193,7 @@ class Hosting(Fixed):
             only the owner of the cache knows the label.
     """
 
-    __slots__ = (  # noqa: RUF023 - in reading order
+    __slots__ = (
         "service",
         "cloud",
         "cache_name",

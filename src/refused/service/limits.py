@@ -283,7 +283,7 @@ def retransmission_timeout_s(tcp_retries2: int) -> float:
 
     Source: https://docs.kernel.org/networking/ip-sysctl.html, ``tcp_retries2``.
     """
-    if not 0 <= tcp_retries2 <= 255:  # noqa: PLR2004 - the kernel's own bound
+    if not 0 <= tcp_retries2 <= 255:
         raise ValueError(f"tcp_retries2 is {tcp_retries2}, and may be 0 to 255")
     return round(sum(min(0.2 * (1 << turn), 120.0) for turn in range(tcp_retries2 + 1)), 1)
 
@@ -302,7 +302,7 @@ def connect_timeout_s(tcp_syn_retries: int, linear_timeouts: int = 0) -> int:
 
     Source: https://docs.kernel.org/networking/ip-sysctl.html, ``tcp_syn_retries``.
     """
-    if not 0 <= tcp_syn_retries <= 127 or linear_timeouts < 0:  # noqa: PLR2004 - likewise
+    if not 0 <= tcp_syn_retries <= 127 or linear_timeouts < 0:
         raise ValueError("tcp_syn_retries may be 0 to 127, linear_timeouts 0 or more")
     return linear_timeouts + sum(min(1 << turn, 120) for turn in range(tcp_syn_retries + 1))
 

@@ -4,7 +4,6 @@ A plan of October 2025 to close creation for everybody on 1 October 2026 was wit
 it is left out here, and sources from before then are stale.
 """
 
-# ruff: noqa: PLR2004 - the calendar is what it is
 from __future__ import annotations
 
 from refused.service.facts import (

@@ -203,7 +203,7 @@ class Sku(Fixed):
         databases: Without clustering; a clustered cache has one.
     """
 
-    __slots__ = (  # noqa: RUF023 - in reading order
+    __slots__ = (
         "service",
         "name",
         "size",

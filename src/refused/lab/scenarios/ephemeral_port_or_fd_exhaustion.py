@@ -32,4 +32,9 @@ def build(world: World) -> None:
             held.append(taken)
 
     world.once_up(leak)
-    world.at_end(lambda: [each.close() for each in held])
+    world.at_end(lambda: _let_go(held))
+
+
+def _let_go(held: list[socket.socket]) -> None:
+    for each in held:
+        each.close()

@@ -5,10 +5,10 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from refused.lab.azure import plain_redis
-from refused.lab.servers import Server
 from refused.lab.scenario import scenario
 
 if TYPE_CHECKING:
+    from refused.lab.servers import Server
     from refused.lab.world import World
 
 

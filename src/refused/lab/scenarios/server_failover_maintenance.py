@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from refused.lab.azure import acr
-from refused.lab.fronts import Answers, Ended, Flaky, Refuse
+from refused.lab.fronts import Answers, Ended, Flaky, Refuse, Tls
 from refused.lab.scenario import scenario
 
 if TYPE_CHECKING:
@@ -35,9 +35,10 @@ def build(world: World) -> None:
 )
 def cut(world: World) -> None:
     """The primary steps down just as the client arrives."""
-    cache = acr(world, "contoso")
+    shown = world.authority().issue("*.redis.cache.windows.net")
+    cache = acr(world, "contoso", certificate=shown)
     world.at(
         cache.address,
         6380,
-        type(cache.front)(Answers(cache.plain, {"PING": Ended("reset")}), cache.certificate),
+        Tls(Answers(cache.plain, {"PING": Ended("reset")}), shown),
     )

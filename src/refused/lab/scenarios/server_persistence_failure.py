@@ -7,9 +7,9 @@ from typing import TYPE_CHECKING
 
 from refused.lab.azure import plain_redis
 from refused.lab.scenario import scenario
-from refused.lab.servers import Server
 
 if TYPE_CHECKING:
+    from refused.lab.servers import Server
     from refused.lab.world import World
 
 
@@ -22,7 +22,8 @@ def build(world: World) -> None:
 
 def _fail_to_save(server: Server) -> None:
     """Have a snapshot fail: its file cannot be written where a folder of that name stands."""
-    assert server.folder is not None
+    if server.folder is None:
+        raise RuntimeError("the server does not run")
     for name in ("dump.rdb",):
         (server.folder / name).mkdir(exist_ok=True)
         (server.folder / name / "in-the-way").touch()
