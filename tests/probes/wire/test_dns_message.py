@@ -99,6 +99,7 @@ GOOD = _reply(rest=ADDRESS)
 # --- questions
 
 
+@MODEST
 @given(HOST_NAMES, st.sampled_from([A, AAAA, CNAME, SOA, 65]), st.integers(0, 65535), st.booleans())
 def test_a_question_is_byte_for_byte_the_one_that_dnspython_asks(
     name: str,
