@@ -24,7 +24,12 @@ def run(*words: str, cwd: Path) -> subprocess.CompletedProcess[str]:
     """Run Python with our own interpreter, in a folder of its own."""
     environment = {**os.environ, "COLUMNS": "80"}
     return subprocess.run(
-        [sys.executable, *words], cwd=cwd, env=environment, capture_output=True, text=True, check=False
+        [sys.executable, *words],
+        cwd=cwd,
+        env=environment,
+        capture_output=True,
+        text=True,
+        check=False,
     )
 
 
@@ -32,7 +37,9 @@ def test_every_command_of_the_readme_does_what_it_says(tmp_path: Path) -> None:
     """They run in order, since one saves what the next one reads."""
     assert len(OURS) > 8
     for command in OURS:
-        words = shlex.split(command.replace("/tmp/evidence.json", str(tmp_path / "evidence.json")))[1:]
+        words = shlex.split(command.replace("/tmp/evidence.json", str(tmp_path / "evidence.json")))[
+            1:
+        ]
         wanted = 1 if command.removeprefix("refused ").startswith(EXPECTED[1]) else 0
 
         done = run("-m", "refused.cli.main", *words, cwd=tmp_path)
@@ -45,12 +52,16 @@ def test_the_output_shown_is_the_output_given(tmp_path: Path) -> None:
     """The first block is real; only times and percentages may differ."""
     shown = BLOCKS[0].splitlines()[1:-1]
 
-    given = run("-m", "refused.cli.main", "diagnose", "lab:private-endpoint-dns", cwd=tmp_path).stdout
+    given = run(
+        "-m", "refused.cli.main", "diagnose", "lab:private-endpoint-dns", cwd=tmp_path
+    ).stdout
 
     def plain(line: str) -> str:
         return re.sub(r"\d+(\.\d+)?( ms| s|%)", "N", " ".join(line.split()))
 
-    assert [plain(line) for line in given.splitlines()[: len(shown)]] == [plain(line) for line in shown]
+    assert [plain(line) for line in given.splitlines()[: len(shown)]] == [
+        plain(line) for line in shown
+    ]
 
 
 def test_the_python_of_the_readme_runs(tmp_path: Path) -> None:

@@ -132,6 +132,15 @@ class Report:
         return f"<Report {self.bundle.target.host}:{self.bundle.target.port} {self.verdict}{first}>"
 
 
+def schema() -> dict[str, Any]:
+    """Return the JSON Schema that every report keeps to, as it is published with the package."""
+    from json import loads
+    from pkgutil import get_data
+
+    published: dict[str, Any] = loads(get_data(__name__, "schema.json") or b"{}")
+    return published
+
+
 class FoundCause:
     """One cause of the report."""
 
