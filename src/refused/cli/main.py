@@ -40,12 +40,12 @@ def main(arguments: Sequence[str] | None = None) -> int:
 
 
 def _run(arguments: list[str]) -> int:
-    from argparse import ArgumentParser, RawDescriptionHelpFormatter
-    from importlib import import_module
-
     name = arguments[0] if arguments else ""
     if name not in COMMANDS:
         return _without_command(arguments)
+    from argparse import ArgumentParser, RawDescriptionHelpFormatter
+    from importlib import import_module
+
     module = import_module(f"refused.cli.{name}")
     parser = ArgumentParser(
         prog=f"refused {name}",
