@@ -245,7 +245,9 @@ _TRIMMED = ".,:;!?()[]{}'\"`"
 def _mask_shapes(text: str) -> str:
     lowered = text.lower()
     for needs, source, mask in _SHAPES:
-        # Most texts hold none of the needed words, and need no pattern compiled.
+        # Most texts are too short for a key or hold none of the needed words, and need no pattern.
+        if len(text) < _SHORTEST_KEY and source is _KEY_RUN:
+            continue
         if any(need in lowered for need in needs):
             text = _compile(source).sub(mask, text)
     if any(_is_set(lowered, word) for word in _NAME_WORDS):
@@ -330,6 +332,7 @@ _SETTINGS = (
     r"(?i)((?<![\w-])auth=)(?!(?:none|key|entra|ok|true|false|yes|no|failed|required)\b)" + _VALUE,
 )
 
+_SHORTEST_KEY = 40
 _KEY_RUN = (
     r"(?<![\w+/=-])(?<!sha256=)(?<!sha256:)(?<!SHA256:)"
     r"[A-Za-z0-9+/]{40,120}(?![A-Za-z0-9+/])={0,2}"

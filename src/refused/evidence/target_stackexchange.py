@@ -82,7 +82,7 @@ def read_stackexchange(word: str, draft: Draft) -> None:
         name, equals, value = (text.strip() for text in item.partition("="))
         if equals and name:
             behind_key = _read_option(name, value, draft, behind_key=behind_key)
-        elif behind_key and places:
+        elif behind_key and (places or not _is_placelike(item)):
             raise BadTarget(_TORN)
         else:
             behind_key = False
@@ -106,6 +106,11 @@ _TORN = (
     "what follows the key is neither an option nor the first host: StackExchange.Redis cannot take "
     "a key with a comma, so give such a key in REDISCLI_AUTH"
 )
+
+
+def _is_placelike(item: str) -> bool:
+    """Whether an item may be a host by its looks; behind the key it may be the key's own rest."""
+    return "." in item or ":" in item or item == "localhost"
 
 
 def _read_place(item: str) -> Tuple[str, int | None]:
