@@ -279,3 +279,64 @@ def test_an_answer_within_the_limit_whatever_is_silent(here: World) -> None:
 
     assert report["verdict"] == "fault"
     assert report["took_ms"] < 2600
+
+
+def test_a_server_in_protected_mode(here: World) -> None:
+    """It has no password, and turns away everybody but its own host."""
+    here.program(
+        here.net.server, "redis-server", "--bind", "0.0.0.0", "--port", "6379", "--save", ""
+    )
+    here.await_port(here.net.server, 6379)
+    here.resolver()
+
+    report = here.diagnose(f"redis://{OWN_HOST}:6379")
+
+    assert (broken(report), first(report)) == ("resp", "firewall-ip-blocked")
+    assert confirmed(report) == {"firewall-ip-blocked"}
+
+
+def test_a_path_that_loses_every_full_sized_packet(here: World) -> None:
+    """Nobody says that the packets are too big; small segments get through, and prove it."""
+    here.redis()
+    here.resolver()
+    here.net.server.run("ip", "link", "set", "eth0", "gso_max_segs", "1")
+    here.net.router.filter("forward", f"ip saddr {here.net.SERVER} meta length gt 700 drop")
+
+    report = here.diagnose(OWN_TLS)
+
+    assert (broken(report), first(report)) == ("tls", "mtu-blackhole")
+
+
+def test_a_server_that_asks_for_a_client_certificate(here: World) -> None:
+    """With TLS 1.3 it says so only after the handshake."""
+    here.redis("--tls-auth-clients", "yes")
+    here.resolver()
+
+    report = here.diagnose(OWN_TLS)
+
+    assert (broken(report), first(report)) == ("tls", "tls-client-certificate-required")
+
+
+def test_half_of_the_dials_lost_and_a_client_that_waits_is_healthy(here: World) -> None:
+    """The kernel sends again, and the second packet arrives."""
+    here.redis()
+    here.resolver()
+    here.net.router.filter("forward", "tcp dport 6380 tcp flags syn numgen inc mod 2 0 drop")
+
+    report = here.diagnose(OWN_TLS)
+
+    assert report["verdict"] == "healthy", report["path"]
+
+
+def test_a_dead_first_resolver_beside_a_living_one_is_healthy(here: World) -> None:
+    """Slow is not broken."""
+    here.redis()
+    here.resolver()
+    here.client_file(
+        "resolv.conf",
+        f"nameserver 10.99.2.50\nnameserver {here.net.SERVER}\noptions timeout:1 attempts:1\n",
+    )
+
+    report = here.diagnose(OWN_TLS)
+
+    assert report["verdict"] == "healthy", report["path"]

@@ -91,7 +91,7 @@ def judge(evidence: Evidence) -> Iterator[Statement]:
             because=f"this host's own packet filter has: {blocks[0]}", seen=(*rules, *tried)
         )
         return
-    if broken.how == "denied":
+    if broken.hop == "tcp" and broken.how == "denied":
         yield Proof(
             because=f"this host denies the connection itself (error {first.errno})", seen=tried
         )

@@ -3,10 +3,11 @@
 What is wrong
     Azure Cache for Redis lets everybody in until the first firewall rule exists, and from then on
     only the listed addresses. This client comes from another one: its outbound address changed, or
-    it goes out through a NAT gateway, a load balancer or a proxy that is not listed.
+    it goes out through a NAT gateway, a load balancer or a proxy that is not listed. A Redis of one's
+    own has such a rule as well: in protected mode it turns everybody away but this host itself.
 How it looks
     Not documented. Reports tell of a time-out, and of a connection that is accepted and closed
-    without a word. It is hardly ever "connection refused".
+    without a word. It is hardly ever "connection refused". Protected mode says ``-DENIED``.
 What ends it
     A rule for exactly this client's outbound address, as the service sees it.
 What it is not
@@ -29,8 +30,8 @@ from refused.causes.readings import (
     without_a_word,
     works_elsewhere,
 )
-from refused.causes.statements import Cause, Clue, RuledOut
-from refused.evidence.observations import DnsAnswer, Elsewhere, TcpDial, Unseen
+from refused.causes.statements import Cause, Clue, Proof, RuledOut
+from refused.evidence.observations import DnsAnswer, Elsewhere, RedisReply, TcpDial, Unseen
 from refused.service.features import has
 
 TYPE_CHECKING = False
@@ -47,10 +48,11 @@ CAUSE = Cause(
     shows_at=("tcp", "tls", "resp"),
     bucket="configuration",
     prior=0.3,
-    needs=(DnsAnswer, Elsewhere, TcpDial),
+    needs=(DnsAnswer, Elsewhere, RedisReply, TcpDial),
     remedies=(
         "on Azure Cache for Redis, add a firewall rule for exactly this client's outbound address",
         "give the client a private endpoint, so that no address has to be listed",
+        "on a Redis of one's own in protected mode, set a password (requirepass or ACL) and bind the address that clients use",
     ),
     verify="from this client TLS completes and PING is answered, a minute or two after the rule",
     prevent="a fixed outbound address (NAT gateway) for clients of public endpoints, and rules kept in code beside it",
@@ -67,6 +69,10 @@ def judge(evidence: Evidence) -> Iterator[Statement]:
     """See whether the service could filter by address, and whether it is this client alone."""
     answers, others, dials = evidence.all(DnsAnswer), evidence.all(Elsewhere), evidence.all(TcpDial)
     broken = evidence.broken
+    denied = next((each for each in evidence.all(RedisReply) if each.error_code == "DENIED"), None)
+    if denied is not None:
+        yield Proof(because=f"the server says: {denied.error_text[:120]}", seen=(denied,))
+        return
     silent, wordless = met_silence(broken), without_a_word(broken)
     if not (silent or wordless):
         return
