@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import errno
 import http.server
 import os
 import socket
@@ -393,6 +394,28 @@ def test_a_send_that_fails_for_another_reason_is_told_when_nothing_comes() -> No
         with pytest.raises(OSError, match="No route to host"):
             channel.recv(0.05)
         channel.close()
+
+
+@pytest.mark.parametrize(
+    ("number", "ended"),
+    [
+        (errno.EPIPE, "closed"),
+        (errno.ECONNRESET, "reset"),
+        (errno.ECONNABORTED, "reset"),
+        (errno.ETIMEDOUT, "silent"),
+        (errno.EHOSTUNREACH, "error"),
+    ],
+)
+def test_a_line_ends_in_few_words(number: int, ended: str) -> None:
+    """Whatever the system's number."""
+    with Peer(listen) as peer:
+        line = Line(peer.dial(), SOON_S)
+        line.channel._broken = OSError(number, "as the system says")
+        assert line.receive() == b""
+        line.channel.close()
+
+    assert line.ended == ended
+    assert ("as the system says" in line.error_text) == (ended == "error")
 
 
 def test_a_line_counts_what_comes_and_keeps_its_beginning() -> None:

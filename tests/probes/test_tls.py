@@ -21,7 +21,7 @@ import trustme
 from hypothesis import given
 from hypothesis import strategies as st
 
-from refused.probes import tcp
+from refused.probes import tcp, tls_trust
 from refused.probes.tls import (
     SMALL_SEGMENT_BYTES,
     BadCaFile,
@@ -33,7 +33,7 @@ from refused.probes.tls import (
     small_reply,
     versions,
 )
-from refused.probes.tls_session import Heard
+from refused.probes.tls_session import Heard, Session
 from tests.probes.networks import routed
 from tests.probes.papers import Papers
 from tests.probes.peers import (
@@ -102,6 +102,7 @@ def test_a_good_server_is_spoken_to(papers: Papers, version: str) -> None:
         channel.close()
 
     assert answer == question
+    assert channel._carrier.send_wait_s == 5.0  # not what was left of the handshake's time
     assert (seen.outcome, seen.version, seen.alert, seen.verified) == ("ok", version, None, True)
     assert seen.cipher in {each["name"] for each in ssl.create_default_context().get_ciphers()}
     assert seen.server_spoke
@@ -147,6 +148,20 @@ def test_the_peer_closing_in_good_order_is_the_end(papers: Papers) -> None:
         channel.close()
 
 
+def test_a_channel_is_closed_in_good_order(papers: Papers) -> None:
+    """A server that minds the difference is not alarmed."""
+    context = server_context(papers.good)
+    seen: queue.SimpleQueue[bytes] = queue.SimpleQueue()
+
+    def meet(conn: socket.socket) -> None:
+        with context.wrap_socket(conn, server_side=True, suppress_ragged_eofs=False) as wrapped:
+            seen.put(wrapped.recv(10))
+
+    with Peer(meet) as peer:
+        look(peer.dial(), ca_file=str(papers.ca_file))
+        assert seen.get(timeout=5) == b""
+
+
 @pytest.mark.parametrize("end", ["close", "reset"])
 def test_a_channel_that_ends_without_a_goodbye_tells_how(papers: Papers, end: str) -> None:
     """A FIN is an empty answer, a RST is an error; a send before it does not hide it."""
@@ -176,7 +191,8 @@ def test_a_channel_that_ends_without_a_goodbye_tells_how(papers: Papers, end: st
         channel.close()
 
 
-def test_a_quiet_channel_runs_out_of_time(papers: Papers) -> None:
+@pytest.mark.parametrize(("pace_s", "wait_s"), [(0.01, SOON_S), (0.0, 0.005)])
+def test_a_quiet_channel_runs_out_of_time(papers: Papers, pace_s: float, wait_s: float) -> None:
     """A peer that sends a record byte by byte gains no time by it."""
     context = server_context(papers.good)
 
@@ -185,10 +201,12 @@ def test_a_quiet_channel_runs_out_of_time(papers: Papers) -> None:
         with bare, context.wrap_socket(conn, server_side=True) as wrapped:
             wrapped.sendall(b"hello")
             wrapped.recv(10)
-            bare.sendall(b"\x17\3\3\x40\0")
-            for _ in range(500):
+            bare.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
+            bare.sendall(b"\x17\3\3\x41\0")
+            for _ in range(0x4100):
                 bare.sendall(b"x")
-                threading.Event().wait(0.01)
+                if pace_s:
+                    threading.Event().wait(pace_s)
 
     with Peer(drip) as peer:
         channel, _, _ = shake(peer.dial(), ca_file=str(papers.ca_file))
@@ -199,8 +217,8 @@ def test_a_quiet_channel_runs_out_of_time(papers: Papers) -> None:
         channel.send(b"go")
         began = time.monotonic()
         with pytest.raises(TimeoutError):
-            channel.recv(SOON_S)
-        assert time.monotonic() - began < SOON_S + SLACK_S
+            channel.recv(wait_s)
+        assert time.monotonic() - began < wait_s + SLACK_S
         channel.close()
 
 
@@ -264,6 +282,39 @@ def test_a_bad_certificate_is_named_and_shown(papers: Papers, kind: str, version
     assert unverified.trusted is None
 
 
+def test_the_server_is_told_why_it_is_not_believed(papers: Papers) -> None:
+    """By an alert, as every client would."""
+    heard: queue.SimpleQueue[str] = queue.SimpleQueue()
+    context = server_context(papers.good)
+
+    def meet(conn: socket.socket) -> None:
+        try:
+            with context.wrap_socket(conn, server_side=True) as wrapped:
+                wrapped.recv(1)
+        except ssl.SSLError as fault:
+            heard.put(str(fault.reason))
+
+    with Peer(meet) as peer:
+        look(peer.dial(), ca_file=str(papers.other_ca_file))
+
+    assert heard.get(timeout=5) == "TLSV1_ALERT_UNKNOWN_CA"
+
+
+def test_a_chain_that_cannot_be_read_to_its_end_is_not_complete(papers: Papers) -> None:
+    """What comes before the rubbish stands; without a leaf there is no chain."""
+    fields = {"vantage": "here", "at": 0.0, "took_ms": 0.0, "source": "", "address": HERE}
+    fields |= {"port": 1, "sni": "", "trusted": None}
+    leaf = ssl.PEM_cert_to_DER_cert(papers.ca_file.read_text())
+    session = Session(_ground(papers), "cache.example")
+    session.heard.chain = [leaf, b"rubbish", leaf]
+    chain = session.certificates(fields)
+    session.heard.chain = [b"rubbish", leaf]
+
+    assert chain is not None
+    assert (len(chain.chain), chain.complete) == (1, False)
+    assert session.certificates(fields) is None
+
+
 @pytest.mark.parametrize(
     ("sni", "outcome"),
     [
@@ -295,9 +346,10 @@ def test_a_client_that_checks_no_name_is_content_with_another(papers: Papers) ->
 
 
 def test_the_environment_names_the_authorities(
-    papers: Papers, monkeypatch: pytest.MonkeyPatch
+    papers: Papers, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """As for every program that uses OpenSSL."""
+    monkeypatch.setenv("SSL_CERT_DIR", str(tmp_path))
     with Peer(tls(server_context(papers.good))) as peer:
         monkeypatch.setenv("SSL_CERT_FILE", str(papers.ca_file))
         seen, _ = look(peer.dial())
@@ -324,6 +376,38 @@ def test_authorities_that_change_are_read_again(
             outcomes.append(seen.outcome)  # more kinds of context than are kept
 
     assert outcomes == ["untrusted"] + ["ok"] * 24
+    assert 0 < len(tls_trust._kept) <= tls_trust._MOST_KEPT
+
+
+def test_authorities_are_loaded_once_and_only_when_needed(papers: Papers) -> None:
+    """Of a context that many connections share."""
+
+    class Counting(ssl.SSLContext):
+        loads = 0
+
+        def load_default_certs(self, purpose: ssl.Purpose = ssl.Purpose.SERVER_AUTH) -> None:
+            del purpose
+            self.loads += 1
+
+    trusting, other = Counting(ssl.PROTOCOL_TLS_CLIENT), Counting(ssl.PROTOCOL_TLS_CLIENT)
+    for context, trusts_system in ((trusting, True), (other, False)):
+        shared = tls_trust.Ground(context, trusts_system=trusts_system)
+        shared.complete()
+        shared.complete()
+
+    assert (trusting.loads, other.loads) == (1, 0)
+    assert _ground(papers) is not _ground(papers)  # a file of the user's is always read
+
+
+def _ground(papers: Papers) -> tls_trust.Ground:
+    return tls_trust.ground(
+        verify=True,
+        check_hostname=True,
+        min_tls=None,
+        max_tls=None,
+        old_too=False,
+        ca_file=str(papers.ca_file),
+    )
 
 
 def test_handshakes_side_by_side_do_not_mix(
@@ -355,7 +439,7 @@ def test_handshakes_side_by_side_do_not_mix(
 
 
 def test_a_side_that_trusts_nobody_says_that_it_is_its_own_fault(
-    papers: Papers, monkeypatch: pytest.MonkeyPatch
+    papers: Papers, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """OpenSSL passes over a missing bundle in silence and blames the server."""
     missing = papers.folder / "missing"
@@ -365,10 +449,18 @@ def test_a_side_that_trusts_nobody_says_that_it_is_its_own_fault(
         seen, _ = look(peer.dial())
         monkeypatch.setenv("SSL_CERT_FILE", "")
         bare, _ = look(peer.dial())
+        empty = tmp_path / "empty"
+        empty.mkdir()
+        monkeypatch.setenv("SSL_CERT_DIR", str(empty))
+        emptied, _ = look(peer.dial())
+        (empty / "0badcafe.0").write_bytes(papers.other_ca_file.read_bytes())
+        filled, _ = look(peer.dial())
 
-    assert seen.outcome == bare.outcome == "untrusted"
+    assert {each.outcome for each in (seen, bare, emptied, filled)} == {"untrusted"}
     assert str(missing) in seen.error_text
-    assert "no CA certificates" in bare.error_text
+    assert bare.error_text == emptied.error_text
+    assert bare.error_text.startswith("no CA certificates")
+    assert filled.error_text == ""
 
 
 @pytest.mark.parametrize(
@@ -515,6 +607,14 @@ def test_a_capped_client_is_refused_with_an_alert(papers: Papers) -> None:
     assert seen.max_tls == "1.2"
     assert seen.client_certificate_wanted is None
     assert certificates is None
+
+
+def test_an_old_version_is_offered_where_no_lower_limit_is_set(papers: Papers) -> None:
+    """Python's own lower limit is lowered with the upper one."""
+    with Peer(tls(server_context(papers.good, lowest="1.0", highest="1.1"))) as peer:
+        seen, _ = look(peer.dial(), verify=False, max_tls="1.1", purpose="version")
+
+    assert (seen.outcome, seen.version) == ("ok", "1.1")
 
 
 def test_a_server_of_old_is_refused_by_the_client(papers: Papers) -> None:
@@ -676,6 +776,18 @@ def test_a_warning_does_not_end_a_handshake(papers: Papers) -> None:
     assert (strange.outcome, strange.alert) == ("untrusted", "unrecognized_name")
 
 
+def test_an_alert_of_tls_1_3_has_no_level_that_counts() -> None:
+    """There the library decides; in older versions a warning does not end anything."""
+    heard = Heard()
+    heard.message(0x304, 21, 116, b"\1\x74")
+    ended, unrelated = ssl.SSLError(), ssl.SSLError()
+    ended.reason = "TLSV13_ALERT_CERTIFICATE_REQUIRED"
+    unrelated.reason = "BAD_SIGNATURE"
+
+    assert heard.fatal_alert(ended) == "certificate_required"
+    assert heard.fatal_alert(unrelated) is None
+
+
 @pytest.mark.parametrize(
     ("answer", "shown"),
     [
@@ -702,11 +814,12 @@ def test_another_language_is_heard_out_when_it_comes_in_pieces() -> None:
 
     def meet(conn: socket.socket) -> None:
         conn.recv(65536)
-        for letter in b"HTTP/1.0 400 Bad Request\r\n\r\n":
-            conn.sendall(bytes([letter]))
+        for piece in (b"H", b"TTP/1.0 400 Bad Request\r\n\r\n"):
+            conn.sendall(piece)
+            threading.Event().wait(0.03)
 
     with Peer(meet) as peer:
-        seen, _ = look(peer.dial())
+        seen, _ = look(peer.dial(), verify=False)
 
     assert seen.first_bytes == r"HTTP/1.0 400 Bad Request\r\n\r\n"
 
@@ -1017,6 +1130,10 @@ def test_names_match_as_openssl_has_it(names: tuple[str, ...], host: str) -> Non
         (("*.cache.example",), "a.b.cache.example", False),
         (("*.cache.example",), "cache.example", False),
         (("*.example",), "cache.example", False),
+        (("*.-cache.example",), "a.-cache.example", False),
+        (("*.cache-.example",), "a.cache-.example", False),
+        (("*.cache.example",), "a_b.cache.example", False),
+        (("*.cache.example",), "*.cache.example", True),
         (("xn--bcher-kva.example",), "bücher.example", True),
         (("10.0.0.1",), "10.0.0.1", True),
         (("::1",), "0:0:0:0:0:0:0:1", True),
@@ -1087,6 +1204,32 @@ def test_random_bytes_are_an_observation(data: bytes, looks_like_tls: bool) -> N
         assert seen.server_spoke == bool(seen.bytes_in)
 
 
+def _spoiling(
+    context: ssl.SSLContext, spoil: Callable[[bytes, int], bytes | None]
+) -> Callable[[socket.socket], None]:
+    """Answer truly, but for what *spoil* makes of each flight, which begins at an offset.
+
+    ``None`` ends the connection.
+    """
+
+    def meet(conn: socket.socket) -> None:
+        incoming, outgoing = ssl.MemoryBIO(), ssl.MemoryBIO()
+        server = context.wrap_bio(incoming, outgoing, server_side=True)
+        sent = 0
+        while data := conn.recv(65536):
+            incoming.write(data)
+            with contextlib.suppress(ssl.SSLError):
+                server.do_handshake()
+            flight = outgoing.read()
+            spoilt = spoil(flight, sent)
+            if spoilt is None:
+                return
+            conn.sendall(spoilt)
+            sent += len(flight)
+
+    return meet
+
+
 @MODEST
 @given(
     st.sampled_from(["1.2", "1.3"]),
@@ -1098,28 +1241,31 @@ def test_a_mutated_flight_is_an_observation(
     papers: Papers, version: str, at: int, kind: str, junk: bytes
 ) -> None:
     """A true answer to this very hello, with one spot of it spoilt."""
-    context = server_context(papers.good, lowest=version, highest=version)
 
-    def meet(conn: socket.socket) -> None:
-        incoming, outgoing = ssl.MemoryBIO(), ssl.MemoryBIO()
-        server = context.wrap_bio(incoming, outgoing, server_side=True)
-        sent = 0
-        while data := conn.recv(65536):
-            incoming.write(data)
-            with contextlib.suppress(ssl.SSLError):
-                server.do_handshake()
-            flight = outgoing.read()
-            spot = at - sent
-            sent += len(flight)
-            if 0 <= spot < len(flight):
-                rest = flight[spot + (0 if kind == "add" else len(junk)) :]
-                middle = junk if kind in ("change", "add") else b""
-                flight = flight[:spot] + middle + (b"" if kind == "cut" else rest)
-            conn.sendall(flight)
-            if kind == "cut" and spot < len(flight):
-                conn.shutdown(socket.SHUT_WR)
+    def spoil(flight: bytes, sent: int) -> bytes | None:
+        spot = at - sent
+        if not 0 <= spot < len(flight):
+            return flight
+        if kind == "cut":
+            return None
+        rest = flight[spot + (0 if kind == "add" else len(junk)) :]
+        return flight[:spot] + (b"" if kind == "lose" else junk) + rest
 
-    _against(meet)
+    _against(_spoiling(server_context(papers.good, lowest=version, highest=version), spoil))
+
+
+def test_a_spoilt_record_is_an_error_of_no_version(papers: Papers) -> None:
+    """TLS 1.3 still calls itself 1.2 in the clear, which must not be taken for a choice."""
+    context = server_context(papers.good, lowest="1.3")
+
+    def spoil(flight: bytes, _: int) -> bytes:
+        return flight[:-1] + bytes(last ^ 1 for last in flight[-1:])
+
+    seen = _against(_spoiling(context, spoil))
+
+    assert seen.outcome == "error"
+    assert "MAC" in seen.error_text
+    assert "chose" not in seen.error_text
 
 
 def test_a_hostile_message_is_taken_apart_in_bounds() -> None:

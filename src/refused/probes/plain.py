@@ -123,7 +123,7 @@ class Line:
 
     def receive_rest(self) -> None:
         """Listen until the peer pauses, ends, or has filled :attr:`first`."""
-        while not self.ended and len(self.first) < _MOST_BYTES and not self.deadline.over:
+        while not self.ended and len(self.first) < _MOST_BYTES:
             try:
                 data = self.channel.recv(self.deadline.left(_QUIET_S))
             except TimeoutError:

@@ -83,10 +83,8 @@ class TlsChannel:
         Raises:
             TimeoutError: The peer takes no more of it.
         """
-        rest = memoryview(data)
         try:
-            while rest:  # the library takes one record at a time
-                rest = rest[self._tls.write(rest) :]
+            self._tls.write(data)
         except ssl.SSLError as fault:
             raise self._named(fault) from None
         self._flush()

@@ -66,7 +66,7 @@ def _is_for(name: str, host: str) -> bool:
         and domain == rest
         and "." in domain  # nobody is certified for a whole top-level domain
         and all(_is_plain(part) and part.strip("-") == part for part in domain.split("."))
-        and (_is_plain(label) or label == "*")
+        and _is_plain(label)
     )
 
 

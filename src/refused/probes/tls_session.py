@@ -189,7 +189,7 @@ class Heard:
             self.version = f"1.{data[5] - 1}" if len(data) > 5 and 1 <= data[5] <= 4 else None
         elif kind == _CERTIFICATE_REQUEST:
             self.certificate_wanted = True
-        elif kind == _CERTIFICATE and not self.chain:
+        elif kind == _CERTIFICATE:
             self.chain = _certificates_in(data[4:], has_extensions=version == _TLS_1_3)
         # TLS 1.3 asks before the server's certificate, TLS 1.2 just before the hello is done.
         if kind == _HELLO_DONE or (kind == _CERTIFICATE and version == _TLS_1_3):
