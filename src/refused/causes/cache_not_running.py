@@ -18,6 +18,7 @@ Sources
 from __future__ import annotations
 
 from refused.causes.readings import (
+    accepted,
     dialled,
     fails_elsewhere,
     privatelink_alias,
@@ -86,6 +87,11 @@ def judge(evidence: Evidence) -> Iterator[Statement]:
             )
     elif broken.hop == "tcp" and broken.how in ("silent", "refused"):
         tried = dialled(dials)
+        alive = accepted(dials, "sibling-port")
+        if alive is not None:
+            said = f"port {alive.port} of the cache accepts, so that it is in service"
+            yield RuledOut(because=said, seen=(alive,))
+            return
         yield Clue(weight=0.2, because="nobody answers at the cache's address", seen=tried)
         if fails_elsewhere(others) is not None:
             yield Clue(

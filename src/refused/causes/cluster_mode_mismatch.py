@@ -56,7 +56,7 @@ def judge(evidence: Evidence) -> Iterator[Statement]:
         (reply for reply in replies if reply.error_code in ("MOVED", "CROSSSLOT", "ASK")), None
     )
     if moved is not None and not wants_cluster:
-        said = f"a plain client asks for a key, and is sent away: {moved.error_text}"
+        said = f"a plain client asks for a key, and is turned away: {moved.error_text}"
         yield Proof(because=said, seen=(moved, *clusters))
     disabled = next((cluster for cluster in clusters if cluster.enabled is False), None)
     refused = next(

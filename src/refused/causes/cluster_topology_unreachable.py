@@ -55,15 +55,29 @@ def judge(evidence: Evidence) -> Iterator[Statement]:
         evidence.all(TcpDial),
     )
     lost = [visit for visit in visits if visit.failed and visit.stage in ("name", "tcp", "tls")]
+    given_up = {
+        (node.host, node.port)
+        for cluster in clusters
+        for node in cluster.nodes
+        if "fail" in node.health or node.health == "offline"
+    }
     front = next((dial for dial in dials if dial.purpose == "client" and not dial.failed), None)
     if not lost or front is None:
         return
     first = lost[0]
     node = f"{first.host}:{first.port} ({first.stage}: {first.outcome})"
     said = f"{front.address}:{front.port} answers, and {len(lost)} of {len(visits)} announced nodes do not: {node}"
+    if all((visit.host, visit.port) in given_up for visit in lost):
+        yield Clue(weight=0.8, because=said, seen=(front, *lost, *clusters))
+        said = "the cluster itself has given up these nodes, so that they are down for everybody"
+        yield Clue(weight=-0.4, because=said, seen=clusters)
+        return
     yield Proof(because=said, seen=(front, *lost, *clusters))
     if (is_private(first.address) or is_here(first.address)) and is_public(front.address):
         said = f"the nodes announce {first.address}, which holds only inside their own network"
+        yield Clue(weight=1.5, because=said, seen=(first,))
+    if first.outcome == "name-mismatch":
+        said = f"the certificate is not for {first.host}, as the node is announced: {first.detail}"
         yield Clue(weight=1.5, because=said, seen=(first,))
     if first.outcome == "silent":
         said = f"port {first.port} met the dial with silence, as closed ranges do"

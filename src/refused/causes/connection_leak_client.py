@@ -46,33 +46,44 @@ CAUSE = Cause(
 NEAR = 0.8
 MOST = 0.6
 MANY = 200
+# A dozen connections are one pool, whoever holds most of them.
+FEW = 12
+# What a shortage of connections, ports or descriptors looks like.
+SHORTAGE = frozenset(
+    {"max-clients", "closed", "reset", "silent", "flaky", "no-local-port", "no-descriptor"}
+)
 
 
 def judge(evidence: Evidence) -> Iterator[Statement]:
     """Count who holds the connections, at the server and on this host."""
     lists, ports = evidence.all(ClientList), evidence.all(PortUse)
     infos, sockets = evidence.all(ServerInfo), evidence.all(SocketsToTarget)
-    info = infos[-1] if infos else None
-    limit = info.max_clients if info is not None else None
+    broken = evidence.broken
+    if broken is None or broken.hop not in CAUSE.shows_at or broken.how not in SHORTAGE:
+        return
+    limit = next((info.max_clients for info in infos if info.max_clients), None)
     for clients in lists:
         named = [each for each in clients.by_name if each[0]]
         who, held = max([*named, *clients.by_address], key=lambda each: each[1], default=("", 0))
-        if clients.total < 8 or held < MOST * clients.total:
+        if clients.total < FEW or held < MOST * clients.total:
             continue
-        idle = (
-            f", {clients.idle_over_300_s} of them idle for minutes"
-            if clients.idle_over_300_s
-            else ""
-        )
-        said = f"{who} holds {held} of {clients.total} connections{idle}"
-        if limit and clients.total >= NEAR * limit:
+        said = f"{who} holds {held} of {clients.total} connections"
+        turned_away = broken.hop in ("tls", "resp") and broken.how != "silent"
+        if limit and clients.total >= limit and turned_away:
             yield Proof(because=f"{said}, and the limit is {limit}", seen=(clients, *infos))
+        elif limit and clients.total >= NEAR * limit:
+            said = f"{said}, which is near the limit of {limit}"
+            yield Clue(weight=2.2, because=said, seen=(clients, *infos))
         else:
             yield Clue(weight=1.0, because=said, seen=(clients,))
-    for use in ports:
-        if use.to_target >= MANY:
-            yield Clue(
-                weight=2.5,
-                because=f"this host alone holds {use.to_target} connections to the server",
-                seen=(use, *sockets),
-            )
+        if clients.idle_over_300_s > clients.total / 2:
+            said = f"{clients.idle_over_300_s} of {clients.total} connections have been idle for minutes"
+            yield Clue(weight=0.8, because=said, seen=(clients,))
+    mine = max(
+        [use.to_target for use in ports]
+        + [sum(count for _, count in table.by_state) for table in sockets],
+        default=0,
+    )
+    if mine >= MANY:
+        said = f"this host alone holds {mine} connections to the server"
+        yield Clue(weight=2.5, because=said, seen=(*ports, *sockets))

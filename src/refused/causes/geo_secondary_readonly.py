@@ -59,6 +59,9 @@ def judge(evidence: Evidence) -> Iterator[Statement]:
         if info.role == "replica" and info.primary_link == "up":
             said = f"the server is a replica of {primary}, follows it, and refuses writes"
             yield Proof(because=said, seen=(info, refused))
+        elif info.role == "primary":
+            said = "the server calls itself the primary, so that the refusal should pass"
+            yield Clue(weight=-1.6, because=said, seen=(info,))
         elif info.role == "replica":
             yield Clue(
                 weight=1.0,

@@ -19,6 +19,7 @@ from __future__ import annotations
 
 from refused.causes.statements import Cause, Clue, Proof
 from refused.evidence.observations import ClientSettings, IdleHold, ServerInfo
+from refused.service.limits import idle_limit_s
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -53,12 +54,22 @@ def judge(evidence: Evidence) -> Iterator[Statement]:
     )
     limit = next((info.idle_timeout_s for info in infos if info.idle_timeout_s), None)
     for hold in holds:
-        if hold.outcome != "ok":
-            own = f"; the server's own limit is {limit} s" if limit else ""
+        own = f"; the server's own limit is {limit} s" if limit else ""
+        if hold.outcome in ("closed", "reset"):
             said = f"a connection left quiet was {hold.outcome} after {hold.idle_s:.1f} s{own}"
             yield Proof(because=said, seen=(hold, *infos))
+        elif hold.outcome == "silent":
+            # A server that froze meanwhile would be silent as well.
+            said = f"a connection left quiet for {hold.idle_s:.1f} s was not answered any more{own}"
+            yield Clue(weight=2.4, because=said, seen=(hold, *infos))
+    if all(hold.outcome in ("ok", "error") for hold in holds):
+        return
+    shortest = idle_limit_s("load-balancer") or 240
     for setting in settings:
-        if setting.keepalive_s == 0 and holds:
+        if setting.keepalive_s == 0:
             yield Clue(
                 weight=0.7, because="the client is set to send no keep-alive", seen=(setting,)
             )
+        elif setting.keepalive_s is not None and setting.keepalive_s >= shortest:
+            said = f"the client keeps alive after {setting.keepalive_s:.0f} s, load balancers forget after {shortest}"
+            yield Clue(weight=0.7, because=said, seen=(setting,))

@@ -22,6 +22,7 @@ from refused.causes.statements import Cause, Clue, Proof, RuledOut
 from refused.evidence.observations import (
     DnsAnswer,
     Elsewhere,
+    NodeVisit,
     RedisReply,
     ServerInfo,
     TlsHandshake,
@@ -39,10 +40,10 @@ CAUSE = Cause(
     id="max-clients-reached",
     title="the server holds as many connections as it may, and turns the next one away",
     hop="resp",
-    shows_at=("tls", "resp"),
+    shows_at=("tls", "resp", "topology"),
     bucket="capacity",
     prior=0.3,
-    needs=(DnsAnswer, Elsewhere, RedisReply, ServerInfo, TlsHandshake),
+    needs=(DnsAnswer, Elsewhere, NodeVisit, RedisReply, ServerInfo, TlsHandshake),
     remedies=(
         "share one client per process, and make the pools smaller",
         "close connections that nobody uses; a restart of the leaking application frees them",
@@ -58,6 +59,8 @@ CAUSE = Cause(
     ),
 )
 
+WORDS = "max number of clients"
+
 
 def judge(evidence: Evidence) -> Iterator[Statement]:
     """Believe the server's own words; else read the way in which the door was shut."""
@@ -67,17 +70,29 @@ def judge(evidence: Evidence) -> Iterator[Statement]:
         evidence.all(RedisReply),
     )
     infos, shakes = evidence.all(ServerInfo), evidence.all(TlsHandshake)
-    broken = evidence.broken
+    visits, broken = evidence.all(NodeVisit), evidence.broken
     for reply in replies:
-        if "max number of clients" in reply.error_text:
+        if WORDS in reply.error_text:
             yield Proof(because=f"the server says: {reply.error_text}", seen=(reply,))
             return
-    if broken is None or broken.hop not in CAUSE.shows_at:
+    for visit in visits:
+        if WORDS in visit.detail:
+            said = f"the node {visit.host or visit.address}:{visit.port} says: {visit.detail}"
+            yield Proof(because=said, seen=(visit,))
+            return
+    if broken is None or not without_a_word(broken):
+        return
+    full = next((info for info in infos if _is_full(info)), None)
+    if full is not None:
+        said = f"{full.connected_clients} of {full.max_clients} connections are taken, and the next was {broken.how}"
+        yield Proof(because=said, seen=(full, *shakes))
         return
     if infos:
-        yield RuledOut(because="a connection was let in and answered", seen=infos)
-        return
-    if not without_a_word(broken):
+        said = "a connection was let in, and the server says that it has room for more"
+        if all(info.max_clients for info in infos):
+            yield RuledOut(because=said, seen=infos)
+        else:
+            yield Clue(weight=-2.0, because="a connection was let in and answered", seen=infos)
         return
     shake = next((each for each in shakes if each.purpose == "client"), None)
     if shake is not None and shake.server_spoke:
@@ -122,3 +137,8 @@ def judge(evidence: Evidence) -> Iterator[Statement]:
         why="no connection was let in that could have asked",
         how_to_see="the metric connectedclients (Maximum), or INFO clients from a connection that is open",
     )
+
+
+def _is_full(info: ServerInfo) -> bool:
+    """Whether the server itself counts as many connections as it may have."""
+    return bool(info.max_clients) and (info.connected_clients or 0) >= (info.max_clients or 0)

@@ -44,17 +44,25 @@ CAUSE = Cause(
 )
 
 NEAR = 0.95
+# The server's own word; else what a server short of memory is like.
+SIGNS = frozenset({"OOM", "slow", "silent"})
 
 
 def judge(evidence: Evidence) -> Iterator[Statement]:
     """Believe a refused write; hold the memory in use against its limit."""
     replies, infos = evidence.all(RedisReply), evidence.all(ServerInfo)
+    broken = evidence.broken
+    if broken is None or broken.hop != "command" or broken.how not in SIGNS:
+        return
     for info in infos:
+        if (info.eviction_policy or "").startswith("allkeys"):
+            continue  # a cache that throws old keys away is full by design
         if info.max_memory_bytes and (info.used_memory_bytes or 0) >= NEAR * info.max_memory_bytes:
             used = 100 * (info.used_memory_bytes or 0) / info.max_memory_bytes
             policy = info.eviction_policy or "unknown"
             said = f"{used:.0f} % of the memory limit is in use, under the policy {policy}"
-            yield Clue(weight=2.0, because=said, seen=(info,))
+            weight = 2.0 if broken.how == "OOM" else 0.8
+            yield Clue(weight=weight, because=said, seen=(info,))
     refused = next((reply for reply in replies if reply.error_code == "OOM"), None)
     if refused is not None:
         yield Proof(

@@ -19,7 +19,7 @@ Sources
 from __future__ import annotations
 
 from refused.causes.readings import dialled, is_azure, is_here
-from refused.causes.statements import Cause, Clue, Proof, RuledOut
+from refused.causes.statements import Cause, Clue, RuledOut
 from refused.evidence.observations import RedisReply, ServerInfo, TcpDial
 from refused.service.ports import expected_ports
 
@@ -48,7 +48,10 @@ CAUSE = Cause(
 )
 
 JUST_S = 120
-PASSING = frozenset({"MASTERDOWN", "TRYAGAIN"})
+# What a server that has just come up, or changed its part, does to those who were let in.
+LATE = frozenset({"READONLY", "MASTERDOWN", "closed", "reset"})
+# What a server says only until another one has taken over, or a slot has moved.
+PASSING = {"MASTERDOWN": 2.4, "TRYAGAIN": 2.0}
 
 
 def judge(evidence: Evidence) -> Iterator[Statement]:
@@ -64,15 +67,21 @@ def judge(evidence: Evidence) -> Iterator[Statement]:
     tried = (*dialled(dials), *dialled(dials, "repeat"))
     for reply in replies:
         if reply.error_code in PASSING:
-            yield Proof(because=f"the server says: {reply.error_text}", seen=(reply,))
+            weight = PASSING[reply.error_code]
+            yield Clue(weight=weight, because=f"the server says: {reply.error_text}", seen=(reply,))
     young = next(
         (info for info in infos if info.uptime_s is not None and info.uptime_s < JUST_S), None
     )
+    if young is not None and broken.how in LATE:
+        yield Clue(weight=0.8, because=f"the server started {young.uptime_s} s ago", seen=(young,))
     if broken.how == "READONLY":
-        if young is not None:
-            yield Clue(
-                weight=0.8, because=f"the server started {young.uptime_s} s ago", seen=(young,)
-            )
+        flipped = next((info for info in infos if info.role == "primary"), None)
+        if flipped is not None:
+            said = "the server calls itself the primary, and refused a write a moment later"
+            yield Clue(weight=2.4, because=said, seen=(flipped, *replies))
+        elif any(info.role == "replica" and info.primary_link == "down" for info in infos):
+            said = "the server is a replica that has lost its primary, as during a failover"
+            yield Clue(weight=1.0, because=said, seen=infos)
         return
     if broken.hop == "tcp" and tried and is_here(tried[0].address):
         yield RuledOut(because=f"{tried[0].address} is this host itself", seen=tried)

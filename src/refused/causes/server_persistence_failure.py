@@ -50,6 +50,9 @@ def judge(evidence: Evidence) -> Iterator[Statement]:
             because=f"a write that changes nothing was refused: {refused.error_text}",
             seen=(refused,),
         )
+    broken = evidence.broken
+    if broken is None or broken.how != "MISCONF":
+        return
     for info in infos:
         if "err" in (info.snapshot_status, info.aof_write_status):
             yield Clue(

@@ -64,14 +64,18 @@ def judge(evidence: Evidence) -> Iterator[Statement]:
         return
     control = next(iter(dialled(dials, "control")), None)
     everybody = accepted(dials, "control")
+    mesh = next((platform for platform in platforms if platform.mesh), None)
+    redirects = tuple(text for rule in rules for text in rule.redirects)
     if control is not None and everybody is None and ended:
         said = f"port {control.port} of the same address is not accepted, so nothing answers for everybody"
-        yield RuledOut(because=said, seen=(control,))
-        return
+        if mesh is None and not redirects:
+            yield RuledOut(because=said, seen=(control,))
+            return
+        # A sidecar may be told to take some ports only.
+        yield Clue(weight=-1.5, because=said, seen=(control,))
     if everybody is not None:
         said = f"even port {everybody.port}, where nothing listens, is accepted: something in between answers"
         yield Clue(weight=2.6, because=said, seen=(everybody,), fact="in between")
-    mesh = next((platform for platform in platforms if platform.mesh), None)
     if mesh is not None:
         sign = mesh.mesh_signs[0] if mesh.mesh_signs else mesh.mesh
         yield Clue(
@@ -83,7 +87,6 @@ def judge(evidence: Evidence) -> Iterator[Statement]:
             yield Clue(
                 weight=1.5, because=f"{target.port} is a port of the sidecar's own", seen=(mesh,)
             )
-    redirects = tuple(text for rule in rules for text in rule.redirects)
     if redirects:
         said = f"this host redirects the traffic: {redirects[0]}"
         yield Clue(weight=1.6, because=said, seen=rules, fact="in between")
