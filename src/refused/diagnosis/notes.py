@@ -35,6 +35,19 @@ def _notes(view: Evidence, places: Sequence[PlaceSeen]) -> Iterator[str]:
         yield "the server asks for credentials; none were given, so nothing behind the login was looked at"
     for place in places[1:]:
         yield f"from {place.vantage} the path is {place.verdict}"
+    yield from _of_addresses(view)
+    bare = [visit for visit in view.look(NodeVisit) if visit.detail.startswith("checked as ")]
+    if bare:
+        yield (
+            f"the nodes announce addresses ({bare[0].host}), which no certificate holds: a cluster client must be set "
+            "to check them under the cache's name"
+        )
+    for info in view.look(ServerInfo):
+        yield from _of_server(info)
+    yield from _of_tls(view)
+
+
+def _of_addresses(view: Evidence) -> Iterator[str]:
     dials = client_dials(view)
     if any(not dial.failed for dial in dials):
         for dial in dials:
@@ -46,14 +59,9 @@ def _notes(view: Evidence, places: Sequence[PlaceSeen]) -> Iterator[str]:
                 f"{dial.address} accepts even port {dial.port}, where nothing listens: something in between "
                 "answers for it, so an accepted connection proves nothing here"
             )
-    bare = [visit for visit in view.look(NodeVisit) if visit.detail.startswith("checked as ")]
-    if bare:
-        yield (
-            f"the nodes announce addresses ({bare[0].host}), which no certificate holds: a cluster client must be set "
-            "to check them under the cache's name"
-        )
-    for info in view.look(ServerInfo):
-        yield from _of_server(info)
+
+
+def _of_tls(view: Evidence) -> Iterator[str]:
     for seen in view.look(PeerCertificates):
         if seen.chain:
             left = (seen.chain[0].not_after - seen.at) / DAY_S

@@ -577,112 +577,112 @@ class Walk:
 
     def _deeper_tls(self, how: str, address: str) -> List[threading.Thread]:
         jobs = []
-        port, wait_s = self.target.port, self._dial_s()
+        broke_at_tls = self.target.tls and self.evidence().broken is not None
+        if self.target.tls:
+            jobs.append(side(self._plain, address))
+            if how in ("untrusted", "name-mismatch", "expired", "not-yet-valid"):
+                jobs.append(side(self._unverified, address))
+            if how in ("alert", "closed", "reset", "error"):
+                jobs.append(side(self._versions, address))
+            if how == "silent":
+                jobs.append(side(self._stalls, address))
+        elif broke_at_tls or how in ("closed", "reset", "silent", "not-resp"):
+            # A plain client met silence or a close: perhaps the port speaks TLS.
+            jobs.append(side(self._unverified, address))
+        return jobs
 
-        def fresh() -> socket.socket | None:
-            return self.vantage.dial(address, port, self.deadline.left(wait_s), "repeat")[0]
+    def _again(self, address: str) -> socket.socket | None:
+        wait_s = self.deadline.left(self._dial_s())
+        return self.vantage.dial(address, self.target.port, wait_s, "repeat")[0]
 
-        def plain() -> None:
-            from refused.probes import plain as plain_probe
+    def _plain(self, address: str) -> None:
+        from refused.probes import plain
 
-            sock = fresh()
-            if sock is not None:
-                limit_s = self.deadline.left(1.5)
-                self.book.write(
-                    plain_probe.talk(
-                        sock, address=address, port=port, wait_s=limit_s, vantage=self.vantage.name
-                    )
+        sock = self._again(address)
+        if sock is not None:
+            self.book.write(
+                plain.talk(
+                    sock,
+                    address=address,
+                    port=self.target.port,
+                    wait_s=self.deadline.left(1.5),
+                    vantage=self.vantage.name,
                 )
-
-        def unverified(purpose: TlsPurpose = "unverified") -> None:
-            from refused.probes import tls
-
-            sock = fresh()
-            if sock is None:
-                return
-            channel, shake, certificates = tls.handshake(
-                sock,
-                address=address,
-                port=port,
-                sni=self._sni(),
-                wait_s=self.deadline.left(wait_s),
-                vantage=self.vantage.name,
-                verify=False,
-                check_hostname=False,
-                purpose=purpose,
             )
-            self.book.write(shake, certificates)
+
+    def _unverified(self, address: str) -> None:
+        sock = self._again(address)
+        if sock is not None:
+            wait_s = self.deadline.left(self._dial_s())
+            channel, *facts = self._shake_unverified(sock, address, wait_s, "unverified")
+            self.book.write(*facts)
             if channel is not None:
                 channel.close()
 
-        def versions() -> None:
-            from refused.probes import tls
+    def _versions(self, address: str) -> None:
+        from refused.probes import tls
 
+        self.book.write(
+            *tls.versions(
+                lambda: self._again(address),
+                address=address,
+                port=self.target.port,
+                sni=self._sni(),
+                wait_s=self._dial_s(),
+                vantage=self.vantage.name,
+            )
+        )
+
+    def _stalls(self, address: str) -> None:
+        """Try whether less at a time gets through where full packets do not."""
+        from refused.probes import tls
+
+        port = self.target.port
+        sock = self._again(address)
+        if sock is not None:
             self.book.write(
-                *tls.versions(
-                    fresh,
+                tls.small_reply(
+                    sock,
                     address=address,
                     port=port,
                     sni=self._sni(),
-                    wait_s=wait_s,
+                    wait_s=self.deadline.left(1.0),
                     vantage=self.vantage.name,
                 )
             )
+        if not self.vantage.is_local:
+            return
+        sock, _ = tcp.dial(
+            address,
+            port,
+            vantage=self.vantage.name,
+            wait_s=self.deadline.left(1.0),
+            purpose="repeat",
+            prepare=tls.limit_segments,
+        )
+        if sock is not None:
+            wait_s = self.deadline.left(1.5)
+            channel, shake, _ = self._shake_unverified(sock, address, wait_s, "small-segments")
+            self.book.write(shake)
+            if channel is not None:
+                channel.close()
 
-        def stalls() -> None:
-            from refused.probes import tls
+    def _shake_unverified(
+        self, sock: socket.socket, address: str, wait_s: float, purpose: TlsPurpose
+    ) -> Tuple[Channel, Fact, Fact | None]:
+        from refused.probes import tls
 
-            sock = fresh()
-            if sock is not None:
-                limit_s = self.deadline.left(1.0)
-                self.book.write(
-                    tls.small_reply(
-                        sock,
-                        address=address,
-                        port=port,
-                        sni=self._sni(),
-                        wait_s=limit_s,
-                        vantage=self.vantage.name,
-                    )
-                )
-            if self.vantage.is_local:
-                sock, _ = tcp.dial(
-                    address,
-                    port,
-                    vantage=self.vantage.name,
-                    wait_s=self.deadline.left(1.0),
-                    purpose="repeat",
-                    prepare=tls.limit_segments,
-                )
-                if sock is not None:
-                    channel, shake, _ = tls.handshake(
-                        sock,
-                        address=address,
-                        port=port,
-                        sni=self._sni(),
-                        wait_s=self.deadline.left(1.5),
-                        vantage=self.vantage.name,
-                        verify=False,
-                        check_hostname=False,
-                        purpose="small-segments",
-                    )
-                    self.book.write(shake)
-                    if channel is not None:
-                        channel.close()
-
-        broke_at_tls = self.target.tls and self.evidence().broken is not None
-        if self.target.tls:
-            jobs.append(side(plain))
-            if how in ("untrusted", "name-mismatch", "expired", "not-yet-valid"):
-                jobs.append(side(unverified))
-            if how in ("alert", "closed", "reset", "error"):
-                jobs.append(side(versions))
-            if how == "silent":
-                jobs.append(side(stalls))
-        elif broke_at_tls or how in ("closed", "reset", "silent", "not-resp"):
-            # A plain client met silence or a close: perhaps the port speaks TLS.
-            jobs.append(side(unverified))
-        return jobs
+        return tls.handshake(
+            sock,
+            address=address,
+            port=self.target.port,
+            sni=self._sni(),
+            wait_s=wait_s,
+            vantage=self.vantage.name,
+            verify=False,
+            check_hostname=False,
+            purpose=purpose,
+        )
 
 
 # Error codes at login after which no client gets any further.
