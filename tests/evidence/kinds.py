@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
+from hypothesis import settings
 from hypothesis import strategies as st
 
 from refused.evidence import bundle, record
@@ -12,6 +13,8 @@ from refused.evidence.target import Target
 if TYPE_CHECKING:
     from refused.evidence.record import Record
 
+# For a property that is held against every kind there is.
+FOR_EACH_KIND = settings(max_examples=max(10, settings().max_examples // 3))
 KINDS: dict[str, type[Record]] = dict(bundle._KINDS)
 # What stands inside a fact or beside the facts, and is read back the same way.
 RECORDS: dict[str, type[Record]] = {**KINDS, **record._RECORDS, "Target": Target}

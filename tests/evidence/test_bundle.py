@@ -19,7 +19,7 @@ from refused.evidence.observations import (
     Unseen,
 )
 from refused.evidence.target import Target
-from tests.evidence.kinds import KINDS, bundles, instances, json_values
+from tests.evidence.kinds import FOR_EACH_KIND, KINDS, bundles, instances, json_values
 
 TARGET = Target(text="cache:6380", form="host", host="cache", port=6380, tls=True)
 SEEN = {"at": 1.0, "took_ms": 2.0, "source": "test"}
@@ -55,6 +55,7 @@ def test_a_bundle_comes_back_as_it_was_saved(before: Bundle) -> None:
 
 
 @pytest.mark.parametrize("name", sorted(KINDS))
+@FOR_EACH_KIND
 @given(data=st.data())
 def test_every_kind_of_fact_finds_its_way_back(name: str, data: st.DataObject) -> None:
     """The name of a kind in the file is enough to read it."""

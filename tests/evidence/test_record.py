@@ -10,7 +10,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from refused.evidence.record import MalformedRecord, Record, nested
-from tests.evidence.kinds import RECORDS, instances, json_values
+from tests.evidence.kinds import FOR_EACH_KIND, RECORDS, instances, json_values
 
 
 @nested
@@ -50,6 +50,7 @@ def test_every_record_is_covered() -> None:
 
 
 @pytest.mark.parametrize("name", sorted(RECORDS))
+@FOR_EACH_KIND
 @given(data=st.data())
 def test_a_record_comes_back_from_json_as_it_went(name: str, data: st.DataObject) -> None:
     """A bundle that was saved holds what was seen, to the last field."""
@@ -64,6 +65,7 @@ def test_a_record_comes_back_from_json_as_it_went(name: str, data: st.DataObject
 
 
 @pytest.mark.parametrize("name", sorted(RECORDS))
+@FOR_EACH_KIND
 @given(data=st.data())
 def test_strange_values_are_refused_or_read_never_worse(name: str, data: st.DataObject) -> None:
     """One field of a real record is replaced by any JSON at all."""
