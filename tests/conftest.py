@@ -114,7 +114,7 @@ def _may_be_skipped(reason: str) -> bool:
 
 @pytest.hookimpl(wrapper=True)
 def pytest_runtest_makereport(
-    item: pytest.Item, call: pytest.CallInfo[None]
+    call: pytest.CallInfo[None],
 ) -> Generator[None, pytest.TestReport, pytest.TestReport]:
     """Turn a skip into a failure where nothing that CI can have may be missing."""
     report = yield
@@ -122,19 +122,17 @@ def pytest_runtest_makereport(
         reason = str(call.excinfo.value)
         if not _may_be_skipped(reason):
             report.outcome = "failed"
-            report.longrepr = f"{item.nodeid} may not be skipped here: {reason}"
+            report.longrepr = f"may not be skipped here: {reason}"
     return report
 
 
 @pytest.hookimpl(wrapper=True)
-def pytest_make_collect_report(
-    collector: pytest.Collector,
-) -> Generator[None, pytest.CollectReport, pytest.CollectReport]:
+def pytest_make_collect_report() -> Generator[None, pytest.CollectReport, pytest.CollectReport]:
     """Treat a module that is skipped as a whole like the tests in it."""
     report = yield
     if report.skipped and isinstance(report.longrepr, tuple):
         reason = report.longrepr[2]
         if not _may_be_skipped(reason):
             report.outcome = "failed"
-            report.longrepr = f"{collector.nodeid} may not be skipped here: {reason}"
+            report.longrepr = f"may not be skipped here: {reason}"
     return report

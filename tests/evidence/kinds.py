@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 from hypothesis import settings
 from hypothesis import strategies as st
 
-from refused.evidence import bundle, record
+from refused.evidence import bundle, record, redaction
 from refused.evidence.target import Target
 
 if TYPE_CHECKING:
@@ -34,6 +34,12 @@ json_values = st.recursive(
     ),
     max_leaves=12,
 )
+
+
+def forget() -> None:
+    """Empty the memory of secrets, which a process otherwise keeps to its end."""
+    redaction._known.clear()
+    redaction._known_base64.clear()
 
 
 def values_of(annotation: str) -> st.SearchStrategy[Any]:

@@ -17,11 +17,11 @@ import pytest
 from hypothesis import assume, example, given, settings
 from hypothesis import strategies as st
 
-from refused.evidence import redaction
 from refused.evidence.redaction import MASK, Secret, redact, redact_data, remember
+from tests.evidence.kinds import forget
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator
+    from collections.abc import Callable
 
 AZURE_KEY = "47DEQpj8HBSa+/TImW+5JCeuQeRkm5NMpJWZG3hSuFU="
 MARKED_KEY = "Qz7XkPvW3mYt9LbNcRsDfGhJ2aE5uHi8oAzCaBxTq1Y4wVz6KpM="
@@ -34,20 +34,6 @@ secrets = st.text(
     min_size=4,
     max_size=50,
 ).filter(lambda text: len(text.strip()) >= 4 and text.strip("* "))
-
-
-@pytest.fixture(autouse=True)
-def _nothing_known() -> Iterator[None]:
-    """Forget what other tests have remembered, and what this one does."""
-    forget()
-    yield
-    forget()
-
-
-def forget() -> None:
-    """Empty the memory."""
-    redaction._known.clear()
-    redaction._known_base64.clear()
 
 
 # --- the type ------------------------------------------------------------------------------------

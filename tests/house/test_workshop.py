@@ -374,7 +374,11 @@ def test_a_skip_is_a_failure_where_nothing_may_be_missing(
     assert outcome in ran.stdout
     if strict == "1":
         for place in ("test_missing", "test_shared", "test_whole.py"):
-            assert re.search(rf"{place} may not be skipped here: ", ran.stdout), place
+            assert re.search(
+                rf"^(FAILED|ERROR) .*{place} - .*may not be skipped here: ",
+                ran.stdout,
+                re.MULTILINE,
+            ), place
 
 
 def test_a_second_run_installs_nothing(tmp_path: Path) -> None:

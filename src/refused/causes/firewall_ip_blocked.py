@@ -52,7 +52,7 @@ CAUSE = Cause(
     remedies=(
         "on Azure Cache for Redis, add a firewall rule for exactly this client's outbound address",
         "give the client a private endpoint, so that no address has to be listed",
-        "on a Redis of one's own in protected mode, set a password (requirepass or ACL) and bind the address that clients use",
+        "on a Redis of one's own in protected mode, give it users or a password, and bind the address that clients use",
     ),
     verify="from this client TLS completes and PING is answered, a minute or two after the rule",
     prevent="a fixed outbound address (NAT gateway) for clients of public endpoints, and rules kept in code beside it",

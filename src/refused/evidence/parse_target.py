@@ -150,7 +150,8 @@ def _read(word: str, draft: Draft) -> None:
     if "," in word or "=" in word.partition("?")[0]:
         from refused.evidence.target_stackexchange import is_option, read_stackexchange
 
-        if "," in word or is_option(word):
+        # A comma in ServiceStack's form is part of the key.
+        if any(map(is_option, word.split(","))) or ("," in word and "@" not in word):
             read_stackexchange(word, draft)
             return
     if "@" in word or "?" in word:

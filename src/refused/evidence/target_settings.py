@@ -354,9 +354,13 @@ def _cut(text: str) -> Tuple[str, str, str]:
 
 
 def _unquoted(value: str) -> str:
-    value = value.rstrip(",") if value[:1] == '"' else value
-    if len(value) > 1 and value[0] == value[-1] and value[0] in "\"'":
-        return value[1:-1]
+    quote = value[:1]
+    if quote and quote in "\"'":
+        value = value.rstrip(",")
+        inside, closed, rest = value[1:].partition(quote)
+        if closed and (not rest or rest.lstrip().startswith("#")):
+            return inside
+        return value[1:-1] if value.endswith(quote) else value
     return value.partition(" #")[0].rstrip()
 
 
