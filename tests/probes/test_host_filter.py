@@ -210,6 +210,15 @@ def test_chains_are_entered_only_by_a_jump() -> None:
     assert met(side, away, rule(REJECT))[1] == []
 
 
+def test_behind_a_jump_that_may_not_be_taken_a_rule_counts_by_its_name() -> None:
+    """What is dropped there may be somebody else's altogether."""
+    side = chain("side", hook=None)
+    perhaps = rule(match(meta("skuid"), 0), verdict("jump", target="side"))
+
+    assert met(side, rule(DROP, name="side"), perhaps)[1] == []
+    assert met(side, rule(TO_PORT, DROP, name="side"), perhaps)[1] == ["tcp dport 6380 drop"]
+
+
 def test_a_jump_in_a_circle_ends() -> None:
     """The kernel would not take it; a listing may say what it likes."""
     side = chain("side", hook=None)
