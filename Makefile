@@ -40,7 +40,7 @@ $(DEV_READY): requirements/dev.txt pyproject.toml
 	@touch $(LAB_READY) $@
 
 # One environment for each Python of test-all: .venv-3.11 and so on.
-.venv-%/.ready-dev: requirements/dev.txt pyproject.toml
+$(PYTHONS:%=.venv-%/.ready-dev): .venv-%/.ready-dev: requirements/dev.txt pyproject.toml
 	$(call install,.venv-$*,requirements/dev.txt,$*)
 	@touch $@
 
@@ -57,7 +57,7 @@ test: $(DEV_READY) ## set everything up and run the quick tests
 
 test-all: $(PYTHONS:%=test-all-%) ## all tests on every Python that is supported; as root on Linux with kernel worlds
 
-test-all-%: .venv-%/.ready-dev
+$(PYTHONS:%=test-all-%): test-all-%: .venv-%/.ready-dev
 	.venv-$*/bin/python -m pytest $(PYTEST_ARGS) $(call junit,all-$*)
 
 lint: lint-style lint-types lint-imports ## style, types, and who may import whom (-k: all three, whatever fails)

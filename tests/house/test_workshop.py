@@ -381,11 +381,16 @@ def test_a_skip_is_a_failure_where_nothing_may_be_missing(
             ), place
 
 
+def copy_recipes(folder: Path) -> None:
+    """Copy what make reads."""
+    shutil.copytree(ROOT / "requirements", folder / "requirements")
+    for name in ("Makefile", "pyproject.toml"):
+        shutil.copy(ROOT / name, folder)
+
+
 def test_a_second_run_installs_nothing(tmp_path: Path) -> None:
     """The environment is made anew when a lock changes, and not before."""
-    for name in ("Makefile", "pyproject.toml", "requirements"):
-        copy = shutil.copytree if (ROOT / name).is_dir() else shutil.copy
-        copy(ROOT / name, tmp_path / name)
+    copy_recipes(tmp_path)
     ready = tmp_path / ".venv" / ".ready-dev"
     ready.parent.mkdir()
     ready.touch()
@@ -394,6 +399,16 @@ def test_a_second_run_installs_nothing(tmp_path: Path) -> None:
 
     os.utime(ready, (0, 0))
     assert "--require-hashes" in call("make", "-n", "test", cwd=tmp_path).stdout
+
+
+def test_no_environment_is_thrown_away(tmp_path: Path) -> None:
+    """Make removes what it takes for a half-way product; the environments are none."""
+    copy_recipes(tmp_path)
+
+    said = call("make", "-n", "test-all", cwd=tmp_path).stdout
+
+    assert "touch .venv-3.12/.ready-dev" in said
+    assert not re.search(r"^rm ", said, re.MULTILINE)
 
 
 @pytest.mark.parametrize("script", [".ci/run", "tools/find-python"])
