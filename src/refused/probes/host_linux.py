@@ -56,13 +56,13 @@ _STATES = {
     "0C": "NEW_SYN_RECV",
 }
 _LISTEN, _TIME_WAIT = b" 0A", b" 06"
-_NOTHING = b"00000000"
 # Of any line: local port, peer and state.
 _LINE = rb": [0-9A-F]+:([0-9A-F]{4} [0-9A-F]+:[0-9A-F]{4} [0-9A-F]{2}) [^\n]*"
-# Of a line with this peer: local address and port, peer, state, send and receive queue, timer,
-# retransmissions, inode.
-_ROW = (
-    rb": ([0-9A-F]+):([0-9A-F]{4}) (%s) ([0-9A-F]{2}) ([0-9A-F]{8}):([0-9A-F]{8})"
+# Of a line with this peer on which something was sent again, or lies in the send queue: local
+# address and port, peer, state, send and receive queue, timer, retransmissions, inode.
+_WAITING = (
+    rb": ([0-9A-F]+):([0-9A-F]{4}) (%s) ([0-9A-F]{2})"
+    rb" (?!00000000:[0-9A-F]{8} [0-9A-F]{2}:[0-9A-F]+ 00000000)([0-9A-F]{8}):([0-9A-F]{8})"
     rb" ([0-9A-F]{2}):[0-9A-F]+ ([0-9A-F]{8}) +[0-9]+ +[0-9]+ ([0-9]+)"
 )
 # The timers of a socket that waits for its peer: retransmission, and the probe of a full peer.
@@ -211,10 +211,11 @@ class Sockets:
         ports: The local ports in use, listeners' included.
         time_wait: Local ports of connections that are over and wait, one for each connection.
         listening: The ports on which something listens.
-        to_target: The connections to the target, each as the groups of :data:`_ROW`.
+        to_target: The connections to the target, each as the group of :data:`_LINE`.
+        waiting: Those of them on which something waits, each as the groups of :data:`_WAITING`.
     """
 
-    __slots__ = ("is_known", "listening", "ports", "time_wait", "to_target")
+    __slots__ = ("is_known", "listening", "ports", "time_wait", "to_target", "waiting")
 
     def __init__(self, root: str, addresses: Sequence[str], port: int) -> None:
         import re
@@ -222,7 +223,8 @@ class Sockets:
         # There may be a hundred thousand lines: nothing is done for each of them in Python.
         wanted = {form for address in addresses for form in _kernel_forms(address, port)}
         self.is_known = False
-        self.to_target: List[Tuple[bytes, ...]] = []
+        self.to_target: List[bytes] = []
+        self.waiting: List[Tuple[bytes, ...]] = []
         found: List[bytes] = []
         for name in ("tcp", "tcp6"):
             try:
@@ -230,10 +232,14 @@ class Sockets:
             except OSError:
                 continue
             self.is_known = True
-            found += re.findall(_LINE, data)
-            for form in wanted:
-                if form in data:
-                    self.to_target += re.findall(_ROW % form, data)
+            lines: List[bytes] = re.findall(_LINE, data)
+            found += lines
+            for peer in wanted:
+                between = b" %s " % peer  # an IPv4 address is the end of a mapped one
+                mine = [line for line in lines if between in line]
+                if mine:
+                    self.to_target += mine
+                    self.waiting += re.findall(_WAITING % peer, data)
         self.ports = set(_ports(each[:4] for each in found))
         self.listening = set(_ports(each[:4] for each in found if each.endswith(_LISTEN)))
         self.time_wait = _ports(each[:4] for each in found if each.endswith(_TIME_WAIT))
@@ -260,7 +266,7 @@ def ports(root: str, vantage: str, sockets: Sockets, watch: Stopwatch) -> Union[
         available=last - first + 1 - len(reserved),
         used=choosable(sockets.ports),
         time_wait=choosable(sockets.time_wait),
-        to_target=choosable(set(_ports(row[1] for row in sockets.to_target))),
+        to_target=choosable(set(_ports(each[:4] for each in sockets.to_target))),
         **watch.stamp("/proc/net/tcp"),
     )
 
@@ -276,15 +282,15 @@ def to_target(
     """
     if not sockets.is_known:
         return _no_table(vantage, "SocketsToTarget")
-    counts: Dict[bytes, int] = {}
-    for row in sockets.to_target:
-        counts[row[3]] = counts.get(row[3], 0) + 1
-    waiting = [row for row in sockets.to_target if not row[4] == row[7] == _NOTHING]
-    stuck = sorted((_socket(row) for row in waiting if _is_stuck(row)), key=_by_retransmits)
+    counts: Dict[str, int] = {}
+    for each in sockets.to_target:
+        word = _state(each[-2:])
+        counts[word] = counts.get(word, 0) + 1
+    stuck = sorted((_socket(row) for row in sockets.waiting if _is_stuck(row)), key=_by_retransmits)
     shown = stuck[:_MOST_STUCK]
     owners = _owners(root, {inode for _, inode in shown if inode != "0"})
     return SocketsToTarget(
-        by_state=tuple(sorted((_state(each), count) for each, count in counts.items())),
+        by_state=tuple(sorted(counts.items())),
         stuck=tuple(each.replace(pid=owners.get(inode)) for each, inode in shown),
         **watch.stamp("/proc/net/tcp"),
     )
