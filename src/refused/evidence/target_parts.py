@@ -96,6 +96,10 @@ def place(host: str, port: int | None) -> str:
 _BRACKETS = (("<", ">"), ("{", "}"), ("${", "}"), ("$(", ")"), ("%", "%"))
 _NAME_LETTERS = "ABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789_"
 # What manuals write where a name belongs; in capitals only, for a host may be called "host".
+_OF_YOURS = (
+    "access", "cache", "endpoint", "host", "hostname", "key", "name", "pass", "password", "redis",
+    "resource", "secret", "server", "token",
+)  # fmt: skip
 _STAND_INS = ("HOST", "HOSTNAME", "NAME", "CACHENAME", "CACHE_NAME", "CACHE-NAME", "REDIS_HOST")
 
 
@@ -113,11 +117,14 @@ def is_placeholder(value: str) -> bool:
     if word.startswith("$") and len(word) > 3 and not word[1:].strip(_NAME_LETTERS):
         return True
     lowered = word.lower()
-    return (
-        lowered.startswith(("your-", "your_", "your "))
-        or lowered in ("yourcache", "yourhost", "yourkey", "yourpassword", "…", "...")
-        or (len(word) > 2 and not lowered.strip("x"))
-    )
+    for joint in "-_":
+        lowered = lowered.replace(joint, " ")
+    words = lowered.split()
+    if len(words) > 1 and words[0] == "your" and any(each in _OF_YOURS for each in words):
+        return True
+    if lowered.startswith("your") and lowered[len("your") :] in _OF_YOURS:
+        return True
+    return lowered in ("…", "...") or (len(word) > 2 and not lowered.strip("x"))
 
 
 def is_mask(value: str) -> bool:
@@ -217,7 +224,9 @@ def read_host(text: str) -> str:
         )
     if any(label[0] == "-" or label[-1] == "-" for label in labels):
         raise BadTarget("a part of the host begins or ends with a hyphen, which no name does")
-    if not host.strip("0123456789.") and parse_address(host) is None:
+    if not host.strip("0123456789."):
+        if parse_address(host) is not None:
+            return host
         raise BadTarget(
             "that is no IPv4 address; one is four numbers from 0 to 255, such as 10.0.0.4"
         )
