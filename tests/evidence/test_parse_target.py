@@ -206,7 +206,8 @@ def test_a_url_is_read(url: str, expected: dict[str, Any]) -> None:
             "keepalive_s": 30.0, "retries": 1, "others": ["family=6"]}),
         ("colour=red", {"library": "", "others": ["colour=red"]}),
         ("colour=blueish", {"others": ["colour=***"]}),
-        ("pasword=hunter2", {"others": ["pasword=***"], "key": None}),
+        ("pasword=hunter2", {
+            "others": ["pasword=***"], "key": None, "text": "rediss://h:6380?pasword=***"}),
         ("ssl_password=hunter2", {"others": ["ssl_password=***"]}),
     ],
 )  # fmt: skip

@@ -135,6 +135,7 @@ def _lower(escaped: str) -> str:
 @example(secret=AZURE_KEY, before="https://user:", after="@host/")
 @example(secret='it\'s "here" & <there>\\n/=', before="", after="")
 @example(secret="пароль-密碼-🔑", before="", after="")
+@example(secret="пароль/密碼/🔑", before="", after="")
 def test_a_known_secret_is_masked_however_it_comes_back(
     name: str, secret: str, before: str, after: str
 ) -> None:
@@ -167,6 +168,14 @@ def test_no_secret_is_left_where_several_overlap(
 
     assert not [each for each in known if each in shown]
     assert "-tail" not in shown
+
+
+def test_a_secret_inside_another_does_not_end_the_mask_early() -> None:
+    """The longer of two that begin together, or around each other, is masked whole."""
+    for each in ("correct horse battery", "correct", "horse"):
+        remember(each)
+
+    assert redact("a correct horse battery b") == "a *** b"
 
 
 def test_a_short_text_is_no_secret_worth_a_report() -> None:
