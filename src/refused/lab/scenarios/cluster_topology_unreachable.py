@@ -5,7 +5,8 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from refused.lab.azure import acr, amr
-from refused.lab.fronts import Silent
+from refused.lab.cluster import Node
+from refused.lab.fronts import Silent, Unreachable
 from refused.lab.scenario import scenario
 
 if TYPE_CHECKING:
@@ -35,3 +36,19 @@ def one(world: World) -> None:
     """The cache was scaled to three shards; the rules know of two."""
     cache = acr(world, "contoso", shards=3)
     world.at(cache.address, 15002, Silent())
+
+
+@scenario(
+    "cluster-topology-unreachable.inside",
+    "The nodes announce addresses that hold only among themselves",
+    service="redis",
+    options={"cluster": True},
+)
+def inside(world: World) -> None:
+    """The cluster runs in containers; only its front door was published."""
+    cluster = world.cluster([Node(f"172.18.0.{at}", 6379) for at in (2, 3, 4)])
+    world.at("198.51.100.20", 6379, cluster.front(0))
+    for node in cluster.nodes:
+        world.at(node.address, node.port, Unreachable("network"))
+    world.zone.a("redis.example.net", "198.51.100.20")
+    world.target = "redis://redis.example.net:6379"

@@ -2,18 +2,30 @@
 
 from __future__ import annotations
 
+import time
 from typing import TYPE_CHECKING
 
 from refused.lab.azure import acr
 from refused.lab.scenario import scenario
 
 if TYPE_CHECKING:
+    from refused.lab.servers import Server
     from refused.lab.world import World
 
 
 @scenario("geo-secondary-readonly", "The client is given the name of the secondary", service="acr")
 def build(world: World) -> None:
     """After the last exercise the roles were left reversed; the application still has the old name."""
-    primary = world.server(password="a-link-between-caches")  # noqa: S106  # of a server that lives a second
-    world.secret("a-link-between-caches")
-    acr(world, "contoso", replica_of=primary, config=("masterauth a-link-between-caches",))
+    primary = world.server()
+    cache = acr(world, "contoso", replica_of=primary)
+    world.once_up(lambda: _follow(cache.server))
+
+
+def _follow(server: Server) -> None:
+    """Wait until the replica has its first copy."""
+    for _ in range(500):
+        said = server.command("INFO", "replication")
+        if b"master_link_status:up" in (said if isinstance(said, bytes) else str(said).encode()):
+            return
+        time.sleep(0.02)
+    raise RuntimeError("the replica does not follow its primary")

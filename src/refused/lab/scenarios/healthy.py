@@ -83,9 +83,9 @@ def replica(world: World) -> None:
 
 @scenario("healthy.slow", "A cache on another continent", service="acr")
 def slow(world: World) -> None:
-    """Each round trip takes 150 ms more, and nothing else is wrong."""
+    """Each round trip takes 300 ms more, and nothing else is wrong."""
     cache = acr(world, "contoso")
-    world.at(cache.address, 6380, Slow(cache.front, 0.15))
+    world.at(cache.address, 6380, Slow(cache.front, 0.3))
 
 
 @scenario("healthy.slow-dns", "A resolver that takes its time", service="redis")

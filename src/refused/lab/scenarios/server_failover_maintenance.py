@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
+import time
 from typing import TYPE_CHECKING
 
-from refused.lab.azure import acr
+from refused.lab.azure import acr, plain_redis
 from refused.lab.fronts import Answers, Ended, Flaky, Refuse, Tls
 from refused.lab.scenario import scenario
 
 if TYPE_CHECKING:
+    from refused.lab.servers import Server
     from refused.lab.world import World
 
 
@@ -42,3 +44,31 @@ def cut(world: World) -> None:
         6380,
         Tls(Answers(cache.plain, {"PING": Ended("reset")}), shown),
     )
+
+
+@scenario(
+    "server-failover-maintenance.primary-lost",
+    "A replica has lost its primary, and serves nothing meanwhile",
+    service="redis",
+)
+def primary_lost(world: World) -> None:
+    """The primary's machine went down; the sentinels have not agreed yet."""
+    primary = world.server()
+    own = plain_redis(
+        world,
+        "replica.example.net",
+        replica_of=primary,
+        config=("replica-serve-stale-data no", "repl-timeout 5"),
+    )
+    world.once_up(primary.kill)
+    world.once_up(lambda: _lose_link(own.server))
+
+
+def _lose_link(server: Server) -> None:
+    """Wait until the replica has noticed."""
+    for _ in range(200):
+        said = server.command("INFO", "replication")
+        if b"master_link_status:down" in (said if isinstance(said, bytes) else str(said).encode()):
+            return
+        time.sleep(0.02)
+    raise RuntimeError("the replica has not noticed that its primary is gone")

@@ -2,12 +2,19 @@
 
 from __future__ import annotations
 
+import contextlib
+import socket
+import threading
+import time
 from typing import TYPE_CHECKING
 
 from refused.lab.azure import plain_redis
+from refused.lab.resp import ServerError
 from refused.lab.scenario import scenario
 
 if TYPE_CHECKING:
+    from refused.lab.resp import Conversation
+    from refused.lab.servers import Server
     from refused.lab.world import World
 
 
@@ -25,3 +32,34 @@ def tls(world: World) -> None:
     """The handshake is done by the thread that is busy."""
     server = plain_redis(world, port=6380, tls=True)
     world.once_up(server.server.freeze)
+
+
+@scenario(
+    "server-overloaded.script",
+    "A script does not come to its end, and the server says so",
+    service="redis",
+)
+def script(world: World) -> None:
+    """A loop over all orders was moved into the server, to make it fast."""
+    server = plain_redis(world, config=("lua-time-limit 50",))
+    world.once_up(lambda: _busy(world, server.server))
+
+
+def _busy(world: World, server: Server) -> None:
+    """Start a script that ends when its server does, and wait until others are turned away."""
+    seat = server.converse()
+    world.at_end(seat.close)
+    worker = threading.Thread(target=_run_for_ever, args=(seat,), daemon=True)
+    worker.start()
+    for _ in range(200):
+        with socket.create_connection(("127.0.0.1", server.port), 2) as probe:
+            probe.sendall(b"PING\r\n")
+            if probe.recv(64).startswith(b"-BUSY"):
+                return
+        time.sleep(0.02)
+    raise RuntimeError("the script ended")
+
+
+def _run_for_ever(seat: Conversation) -> None:
+    with contextlib.suppress(OSError, ServerError, ValueError, RuntimeError):
+        seat.ask("EVAL", "while true do end", 0)
