@@ -1,0 +1,96 @@
+"""Tests of the judge of max-clients-reached."""
+
+from __future__ import annotations
+
+from refused.causes.max_clients_reached import judge
+from refused.causes.statements import Clue, Proof
+from refused.evidence.bundle import Evidence
+from tests.causes.server_scenery import (
+    ACCEPTED,
+    CACHE,
+    CLOSED,
+    CLUSTER,
+    FRONT,
+    ILL_ELSEWHERE,
+    INFO,
+    OWN,
+    PONG,
+    SHAKE,
+    VISITED,
+    WELL_ELSEWHERE,
+    kinds,
+    refused,
+)
+
+FULL = "ERR max number of clients reached"
+
+
+def test_the_servers_own_words_are_proof() -> None:
+    """On a plain port the server says why."""
+    (said,) = judge(Evidence(FRONT, refused("PING", FULL), target=OWN))
+
+    assert isinstance(said, Proof)
+    assert said.because == f"the server says: {FULL}"
+
+
+def test_a_cluster_counts_its_bus_as_well_and_says_so() -> None:
+    """Redis 7 has other words on a cluster."""
+    text = "ERR max number of clients + cluster connections reached"
+
+    assert kinds(judge(Evidence(FRONT, refused("PING", text), target=OWN))) == ["Proof"]
+
+
+def test_a_node_that_is_full_is_named() -> None:
+    """The front door has room, and one of the nodes has none."""
+    full = VISITED.replace(stage="resp", outcome="ERR", detail=FULL)
+    (said,) = judge(Evidence(ACCEPTED, PONG, CLUSTER, full, target=CACHE))
+
+    assert isinstance(said, Proof)
+    assert "20.42.65.90:15001" in said.because
+
+
+def test_a_door_shut_before_tls_is_only_a_clue() -> None:
+    """A firewall of the service does the same, so that the metric is asked for."""
+    said = list(judge(Evidence(ACCEPTED, CLOSED, target=CACHE)))
+
+    assert kinds(said) == ["Clue", "Clue", "Unseen"]
+    assert all(each.weight > 0 for each in said if isinstance(each, Clue))
+
+
+def test_who_is_let_in_elsewhere_speaks_against_a_limit_for_all() -> None:
+    """The limit knows no addresses."""
+    shut = (ACCEPTED, CLOSED)
+    *_, against, _ = judge(Evidence(*shut, WELL_ELSEWHERE, target=CACHE))
+    *_, supports, _ = judge(Evidence(*shut, ILL_ELSEWHERE, target=CACHE))
+
+    assert isinstance(against, Clue)
+    assert against.weight < 0
+    assert isinstance(supports, Clue)
+    assert supports.weight > 0
+
+
+def test_tls_that_had_begun_rules_it_out() -> None:
+    """The server counts before it begins TLS."""
+    late = CLOSED.replace(server_spoke=True, bytes_in=90)
+
+    assert kinds(judge(Evidence(ACCEPTED, late, target=CACHE))) == ["RuledOut"]
+
+
+def test_a_count_at_the_limit_and_a_shut_door_are_proof() -> None:
+    """One connection got in and could count; the next was closed."""
+    at_limit = INFO.replace(connected_clients=1000)
+
+    assert kinds(judge(Evidence(ACCEPTED, CLOSED, at_limit, target=CACHE))) == ["Proof"]
+    assert kinds(judge(Evidence(ACCEPTED, CLOSED, INFO, target=CACHE))) == ["RuledOut"]
+
+
+def test_a_count_without_its_limit_rules_nothing_out() -> None:
+    """Some services hide the limit."""
+    hidden = INFO.replace(max_clients=None)
+
+    assert kinds(judge(Evidence(ACCEPTED, CLOSED, hidden, target=CACHE))) == ["Clue"]
+
+
+def test_a_path_that_works_is_left_alone() -> None:
+    """Nobody was turned away."""
+    assert list(judge(Evidence(ACCEPTED, SHAKE, PONG, INFO, target=CACHE))) == []

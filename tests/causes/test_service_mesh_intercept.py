@@ -1,0 +1,65 @@
+"""Tests of the judge of service-mesh-intercept."""
+
+from __future__ import annotations
+
+from refused.causes.service_mesh_intercept import judge
+from refused.causes.statements import Clue
+from refused.evidence.bundle import Evidence
+from refused.evidence.observations import Platform, RedirectRules
+from tests.causes.server_scenery import ACCEPTED, CACHE, CLOSED, PONG, SHAKE, STAMP, kinds
+
+POD = Platform(**STAMP, system="Linux", kind="kubernetes")
+MESH = POD.replace(mesh="istio", mesh_signs=("ISTIO_META_MESH_ID is set",))
+ANYTHING = ACCEPTED.replace(port=9, purpose="control")
+NOTHING = ANYTHING.replace(outcome="refused", errno=111)
+RULES = RedirectRules(**STAMP, redirects=("tcp dport 6380 redirect to :15001",))
+ENDED = (ACCEPTED, CLOSED)
+
+
+def test_a_port_where_nothing_listens_is_accepted_by_something_in_between() -> None:
+    """The strongest sign, beside that of the mesh itself."""
+    said = list(judge(Evidence(*ENDED, ANYTHING, MESH, target=CACHE)))
+
+    assert kinds(said) == ["Clue", "Clue"]
+    assert sum(each.weight for each in said if isinstance(each, Clue)) > 4
+
+
+def test_without_a_sign_of_a_mesh_we_say_that_we_saw_none() -> None:
+    """Other things accept for everybody, too."""
+    assert kinds(judge(Evidence(*ENDED, ANYTHING, POD, target=CACHE))) == ["Clue", "Unseen"]
+
+
+def test_a_port_that_is_refused_shows_that_nothing_answers_for_everybody() -> None:
+    """On a host without a mesh that ends it; a sidecar may take some ports only."""
+    assert kinds(judge(Evidence(*ENDED, NOTHING, POD, target=CACHE))) == ["RuledOut"]
+    said = list(judge(Evidence(*ENDED, NOTHING, MESH, target=CACHE)))
+    assert "RuledOut" not in kinds(said)
+    assert min(each.weight for each in said if isinstance(each, Clue)) < 0
+
+
+def test_rules_that_redirect_and_an_accepted_port_are_one_fact() -> None:
+    """Both show who is in between; they count once."""
+    said = judge(Evidence(*ENDED, ANYTHING, RULES, POD, target=CACHE))
+
+    assert [each.fact for each in said if isinstance(each, Clue)] == ["in between", "in between"]
+
+
+def test_a_sidecar_that_is_not_ready_refuses() -> None:
+    """With a mesh in sight a refusal may be its own; without one it is not."""
+    turned = ACCEPTED.replace(outcome="refused", errno=111)
+
+    assert kinds(judge(Evidence(turned, MESH, target=CACHE))) == ["Clue"]
+    assert "Clue" not in kinds(judge(Evidence(turned, POD, target=CACHE)))
+
+
+def test_a_node_port_that_the_sidecar_wants_for_itself_is_named() -> None:
+    """Premium clusters start at 15000, and so does Istio."""
+    node = CACHE.replace(port=15001)
+    said = judge(Evidence(*ENDED, ANYTHING, MESH, target=node))
+
+    assert any("15001" in each.because for each in said if isinstance(each, Clue))
+
+
+def test_a_mesh_that_lets_everything_through_is_left_alone() -> None:
+    """A sidecar is no fault."""
+    assert list(judge(Evidence(ACCEPTED, SHAKE, PONG, MESH, RULES, target=CACHE))) == []
