@@ -109,6 +109,7 @@ def test_a_good_server_is_spoken_to(papers: Papers, version: str) -> None:
     assert seen.bytes_in is not None
     assert seen.bytes_in > 500
     assert seen.client_certificate_wanted is False
+    assert seen.unacked_bytes is None
     assert seen.ca == str(papers.ca_file)
     assert (seen.sni, seen.address, seen.port) == ("cache.example", HERE, 6380)
     assert certificates is not None

@@ -68,7 +68,6 @@ class Session:
             "alert": seen.get("alert") or self.heard.alert,
             "server_spoke": line.bytes_in > 0 and seen["outcome"] != "not-tls",
             "bytes_in": line.bytes_in,
-            "unacked_bytes": transport(line.channel.sock).get("unacked_bytes"),
             "client_certificate_wanted": self.heard.certificate_wanted,
         }
 
@@ -95,7 +94,13 @@ class Session:
             begun = True
             came = line.receive()
             if not came:
-                return {"outcome": line.ended, "error_text": line.error_text}
+                # Elsewhere our own last word is still on its way, which would mean nothing.
+                unacked = transport(line.channel.sock).get("unacked_bytes")
+                return {
+                    "outcome": line.ended,
+                    "error_text": line.error_text,
+                    "unacked_bytes": unacked,
+                }
             if not may_be_tls(line.first):
                 line.receive_rest()
                 return {"outcome": "not-tls", "first_bytes": printable(line.first)}
