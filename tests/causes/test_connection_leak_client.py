@@ -35,8 +35,13 @@ def test_one_client_that_holds_the_whole_limit_is_proved() -> None:
 def test_near_the_limit_it_is_only_likely() -> None:
     """There was room for one more, so that another thing shut the door."""
     near = INFO.replace(max_clients=45)
+    (close_by,) = judge(Evidence(*SHUT, near, CROWD, target=CACHE))
+    (far_off,) = judge(Evidence(*SHUT, INFO, CROWD, target=CACHE))
 
-    assert kinds(judge(Evidence(*SHUT, near, CROWD, target=CACHE))) == ["Clue"]
+    assert isinstance(close_by, Clue)
+    assert close_by.because.endswith("which is near the limit of 45")
+    assert isinstance(far_off, Clue)
+    assert far_off.weight < close_by.weight
 
 
 def test_an_application_is_known_by_its_name() -> None:

@@ -94,3 +94,28 @@ def test_a_count_without_its_limit_rules_nothing_out() -> None:
 def test_a_path_that_works_is_left_alone() -> None:
     """Nobody was turned away."""
     assert list(judge(Evidence(ACCEPTED, SHAKE, PONG, INFO, target=CACHE))) == []
+
+
+def test_a_close_before_tls_weighs_more_than_a_reset_and_than_one_after_it() -> None:
+    """Redis closes in good order, and before it says a word."""
+    up_then_closed = PONG.replace(outcome="closed", reply="")
+    before = _sum(Evidence(ACCEPTED, CLOSED, target=CACHE))
+    by_reset = _sum(Evidence(ACCEPTED, CLOSED.replace(outcome="reset"), target=CACHE))
+    after = _sum(
+        Evidence(ACCEPTED, SHAKE.replace(server_spoke=False), up_then_closed, target=CACHE)
+    )
+
+    assert before > by_reset + 0.5
+    assert before > after + 0.5
+
+
+def test_a_reset_is_said_to_be_unusual() -> None:
+    """It speaks against a limit, and silence is not a matter of limits at all."""
+    said = judge(Evidence(ACCEPTED, CLOSED.replace(outcome="reset"), target=CACHE))
+
+    assert [each.weight < 0 for each in said if isinstance(each, Clue)] == [False, True]
+    assert list(judge(Evidence(ACCEPTED, CLOSED.replace(outcome="silent"), target=CACHE))) == []
+
+
+def _sum(evidence: Evidence) -> float:
+    return sum(each.weight for each in judge(evidence) if isinstance(each, Clue))

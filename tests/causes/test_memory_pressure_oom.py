@@ -46,3 +46,14 @@ def test_a_cache_that_evicts_is_full_by_design() -> None:
 
     assert list(judge(Evidence(FRONT, PONG, hung, evicting, target=OWN))) == []
     assert kinds(judge(Evidence(FRONT, PONG, hung, FULL, target=OWN))) == ["Clue"]
+
+
+def test_a_full_memory_explains_a_refused_write_better_than_a_slow_answer() -> None:
+    """Slowness has many reasons."""
+    hung = PONG.replace(command="GET", outcome="silent", reply="")
+    refused_write, *_ = judge(Evidence(FRONT, PONG, OOM, FULL, target=OWN))
+    (slow,) = judge(Evidence(FRONT, PONG, hung, FULL, target=OWN))
+
+    assert isinstance(refused_write, Clue)
+    assert isinstance(slow, Clue)
+    assert slow.weight < refused_write.weight

@@ -7,7 +7,7 @@ import pytest
 from refused.causes.server_overloaded import judge
 from refused.causes.statements import Clue, Proof
 from refused.evidence.bundle import Evidence
-from refused.evidence.observations import Observation, ServerPace
+from refused.evidence.observations import ClientSettings, Observation, ServerPace
 from tests.causes.server_scenery import (
     ACCEPTED,
     CACHE,
@@ -81,3 +81,17 @@ def test_a_dial_that_is_not_answered_is_no_sign_of_load() -> None:
     silent = FRONT.replace(outcome="silent")
 
     assert list(judge(Evidence(silent, target=OWN))) == []
+
+
+def test_where_the_answer_stayed_away_is_said() -> None:
+    """Before TLS, after it, or too late."""
+    before, *_ = judge(Evidence(ACCEPTED, SILENT, target=CACHE))
+    after, *_ = judge(Evidence(*HUNG, target=OWN))
+    settings = ClientSettings(**STAMP, library="jedis", command_timeout_ms=100.0)
+    late, *_ = judge(Evidence(settings, FRONT, PONG.replace(took_ms=400.0), target=OWN))
+
+    assert [each.because for each in (before, after, late) if isinstance(each, Clue)] == [
+        "the connection was accepted, and no byte of TLS came back",
+        "the connection was accepted, and the command was not answered",
+        "the answer came, and came too late",
+    ]

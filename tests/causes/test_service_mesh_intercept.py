@@ -21,6 +21,9 @@ def test_a_port_where_nothing_listens_is_accepted_by_something_in_between() -> N
     said = list(judge(Evidence(*ENDED, ANYTHING, MESH, target=CACHE)))
 
     assert kinds(said) == ["Clue", "Clue"]
+    assert "istio is at work here: ISTIO_META_MESH_ID is set" in [
+        each.because for each in said if isinstance(each, Clue)
+    ]
     assert sum(each.weight for each in said if isinstance(each, Clue)) > 4
 
 
