@@ -147,6 +147,8 @@ def _side_by_side(parsed: Any, places: Sequence[Any], wishes: Wishes) -> list[Fa
     jobs = [side(walk, at) for at in range(len(places))]
     for job in jobs:
         job.join()
+        if job.failure is not None:
+            raise job.failure
     return [fact for facts in found for fact in facts]
 
 

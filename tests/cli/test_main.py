@@ -72,6 +72,15 @@ def test_what_cannot_be_understood_is_said_in_one_line(words: tuple[str, ...]) -
     assert done.stderr.count("\n") == 1
 
 
+def test_a_ca_file_that_is_not_there_is_said_in_one_line(silent: int) -> None:
+    """It is met only in the middle of the walk, and ends it without a traceback."""
+    done = refused("diagnose", f"rediss://127.0.0.1:{silent}", "--ca-file", "/no/such/file")
+
+    assert (done.returncode, done.stdout) == (2, "")
+    assert done.stderr.startswith("refused: ")
+    assert done.stderr.count("\n") == 1
+
+
 def test_a_silent_target_ends_within_the_limit(silent: int) -> None:
     """The whole process, start-up included."""
     started = time.monotonic()

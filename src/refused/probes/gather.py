@@ -35,7 +35,7 @@ from refused.probes.stopwatch import Deadline
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     import socket
-    from typing import Any, Callable, Dict, List, Mapping, Tuple, Union
+    from typing import Any, Callable, Dict, List, Mapping, Sequence, Tuple, Union
 
     from refused.evidence.observations import ClientSettings, TlsPurpose
     from refused.evidence.target import Credentials, Target
@@ -575,7 +575,7 @@ class Walk:
             if sock is not None:
                 sock.close()
 
-    def _deeper_tls(self, how: str, address: str) -> List[threading.Thread]:
+    def _deeper_tls(self, how: str, address: str) -> List[Side]:
         jobs = []
         broke_at_tls = self.target.tls and self.evidence().broken is not None
         if self.target.tls:
@@ -710,17 +710,44 @@ def _servers(settings: ResolverSettings | Unseen) -> List[Tuple[str, int]]:
     return [(server, 53) for server in settings.nameservers[:MOST_RESOLVERS]]
 
 
-def side(work: Callable[..., None], *args: Any) -> threading.Thread:
-    """Run *work* beside the others; a daemon, so that no lookup that hangs can keep the program alive."""
-    thread = threading.Thread(target=work, args=args, daemon=True)
-    thread.start()
-    return thread
+class Side(threading.Thread):
+    """Work beside the others; what it raised is kept, for whoever waits for it.
+
+    A thread of its own would print a traceback that nobody has searched for secrets.
+    """
+
+    def __init__(self, work: Callable[..., None], args: Tuple[Any, ...]) -> None:
+        # A daemon, so that no lookup that hangs can keep the program alive.
+        super().__init__(daemon=True)
+        self._work, self._given = work, args
+        self.failure: BaseException | None = None
+
+    def run(self) -> None:
+        """Work, and keep what goes wrong."""
+        try:
+            self._work(*self._given)
+        except BaseException as failure:  # noqa: BLE001 - it is raised again, by whoever waits
+            self.failure = failure
 
 
-def wait_for(jobs: List[threading.Thread], deadline: Deadline) -> None:
-    """Wait until all are done or the time is up."""
+def side(work: Callable[..., None], *args: Any) -> Side:
+    """Run *work* beside the others."""
+    job = Side(work, args)
+    job.start()
+    return job
+
+
+def wait_for(jobs: Sequence[Side], deadline: Deadline) -> None:
+    """Wait until all are done or the time is up.
+
+    Raises:
+        BaseException: What one of them raised.
+    """
     for job in jobs:
         job.join(deadline.left())
+    for job in jobs:
+        if job.failure is not None:
+            raise job.failure
 
 
 def gather(
@@ -733,6 +760,7 @@ def gather(
     """Return the evidence of one vantage point, within the time limit whatever happens.
 
     Raises:
+        ValueError: The CA file cannot be used.
         KeyboardInterrupt: Never; Ctrl-C ends the walk, is noted, and what was seen is returned.
     """
     walk = Walk(target, credentials, settings, vantage, wishes)
@@ -747,4 +775,6 @@ def gather(
             )
     except KeyboardInterrupt:
         walk.book.unseen("the rest of the path", "you interrupted it", "let it run to its end")
+    if job.failure is not None:
+        raise job.failure
     return walk.book.close()
