@@ -18,11 +18,13 @@ def build(world: World) -> None:
     """After the last exercise the roles were left reversed; the application still has the old name."""
     primary = world.server()
     cache = acr(world, "contoso", replica_of=primary)
-    world.once_up(lambda: _follow(cache.server))
+    world.once_up(lambda: _follow(cache.server, primary))
 
 
-def _follow(server: Server) -> None:
+def _follow(server: Server, primary: Server) -> None:
     """Wait until the replica has its first copy."""
+    # Both start at once, and the primary may not have had its port when the replica asked for it.
+    server.command("REPLICAOF", "127.0.0.1", primary.port)
     for _ in range(500):
         said = server.command("INFO", "replication")
         if b"master_link_status:up" in (said if isinstance(said, bytes) else str(said).encode()):

@@ -78,7 +78,9 @@ def plain(world: World) -> None:
 def replica(world: World) -> None:
     """The reports read from it, so that the primary need not."""
     primary = world.server()
-    plain_redis(world, "reads.example.net", replica_of=primary)
+    reads = plain_redis(world, "reads.example.net", replica_of=primary)
+    # Both start at once, and the primary may not have had its port when the replica asked for it.
+    world.once_up(lambda: reads.server.command("REPLICAOF", "127.0.0.1", primary.port))
 
 
 @scenario("healthy.slow", "A cache on another continent", service="acr")
