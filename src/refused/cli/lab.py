@@ -26,13 +26,15 @@ if TYPE_CHECKING:
 def arguments(parser: ArgumentParser) -> None:
     """Declare what the command takes."""
     commands = parser.add_subparsers(dest="what", required=True, metavar="list|run|up")
-    listing = commands.add_parser("list", help="the scenarios")
+    listing = commands.add_parser("list", help="the scenarios", allow_abbrev=False)
     listing.add_argument("--json", action="store_true", help="print as JSON")
-    running = commands.add_parser("run", help="diagnose scenarios, and check the answers")
+    running = commands.add_parser(
+        "run", help="diagnose scenarios, and check the answers", allow_abbrev=False
+    )
     running.add_argument("ids", nargs="*", metavar="ID", help="scenarios; or --all")
     running.add_argument("--all", action="store_true", help="every scenario")
     running.add_argument("--json", action="store_true", help="print as JSON")
-    up = commands.add_parser("up", help="bring a scenario up until Ctrl-C")
+    up = commands.add_parser("up", help="bring a scenario up until Ctrl-C", allow_abbrev=False)
     up.add_argument(
         "id", nargs="?", default="healthy", metavar="ID", help="the scenario (default: healthy)"
     )
@@ -85,6 +87,7 @@ def _chosen(options: Namespace) -> tuple[Scenario, ...]:
 
 def _run(options: Namespace) -> int:
     """Diagnose each scenario and compare; exit 1 when an answer is wrong."""
+    chosen = _chosen(options)
     rows = []
     if not options.json:
         print(f"{'scenario':<38} {'expected':<32} {'first cause':<32} certainty")
@@ -92,7 +95,7 @@ def _run(options: Namespace) -> int:
     from concurrent.futures import ThreadPoolExecutor
 
     with ThreadPoolExecutor(SIDE_BY_SIDE) as pool:
-        for row in pool.map(_row, _chosen(options)):
+        for row in pool.map(_row, chosen):
             rows.append(row)
             if not options.json:
                 print(_line(row), flush=True)

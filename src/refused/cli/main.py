@@ -43,11 +43,13 @@ def _run(arguments: list[str]) -> int:
     name = arguments[0] if arguments else ""
     if name not in COMMANDS:
         return _without_command(arguments)
-    from argparse import ArgumentParser, RawDescriptionHelpFormatter
+    from argparse import RawDescriptionHelpFormatter
     from importlib import import_module
 
+    from refused.cli.parser import Parser
+
     module = import_module(f"refused.cli.{name}")
-    parser = ArgumentParser(
+    parser = Parser(
         prog=f"refused {name}",
         description=module.__doc__,
         # argparse asks the terminal's width for every option it is told of, and imports shutil
@@ -56,7 +58,7 @@ def _run(arguments: list[str]) -> int:
         allow_abbrev=False,
     )
     module.arguments(parser)
-    options = parser.parse_args(arguments[1:])
+    options = parser.read(arguments[1:])
     return _guarded(module.run, options)
 
 
