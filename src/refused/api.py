@@ -191,10 +191,11 @@ def save(bundle: Bundle, path: str) -> None:
     beside = f"{path}.{os.getpid()}.part"
     descriptor = os.open(beside, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600)
     try:
-        with os.fdopen(descriptor, "w", encoding="utf-8") as file:
+        # What UTF-8 cannot hold, half a surrogate pair, becomes an escape that JSON knows.
+        with os.fdopen(descriptor, "w", encoding="utf-8", errors="backslashreplace") as file:
             file.write(text + "\n")
         os.replace(beside, path)
-    except OSError:
+    except BaseException:
         os.unlink(beside)
         raise
 

@@ -38,6 +38,7 @@ def apart(*words: str, **environ: str) -> Said:
         env={**os.environ, **environ},
         capture_output=True,
         text=True,
+        encoding=environ.get("PYTHONIOENCODING", "utf-8").partition(":")[0],
         check=False,
     )
     return Said(done.returncode, done.stdout, done.stderr)

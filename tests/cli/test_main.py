@@ -167,7 +167,7 @@ def test_help_loads_nothing_heavy() -> None:
     code = (
         "import sys, io, contextlib\nfrom refused.cli.main import main\n"
         "with contextlib.redirect_stdout(io.StringIO()): main(['--help'])\n"
-        "print(sorted({'asyncio', 'ssl', 'typing', 'dataclasses', 'logging', 'argparse'} & set(sys.modules)))"
+        "print(sorted({'asyncio', 'ssl', 'socket', 'typing', 'dataclasses', 'logging', 'argparse'} & set(sys.modules)))"
     )
     done = subprocess.run(
         [sys.executable, "-I", "-S", "-c", f"import sys; sys.path[:0] = {sys.path!r}\n{code}"],
@@ -184,7 +184,7 @@ def test_looking_loads_no_event_loop_and_no_dataclasses(silent: int) -> None:
     code = (
         "import sys, io, contextlib\nfrom refused.cli.main import main\n"
         f"with contextlib.redirect_stdout(io.StringIO()): main(['diagnose', 'redis://127.0.0.1:{silent}', '--json', '--timeout', '0.5'])\n"
-        "print(sorted({'asyncio', 'typing', 'dataclasses', 'logging', 'ipaddress', 'http', 'concurrent'} & set(sys.modules)))"
+        "print(sorted({'asyncio', 'typing', 'dataclasses', 'logging', 'ipaddress', 'http', 'urllib.request', 'concurrent'} & set(sys.modules)))"
     )
     done = subprocess.run(
         [sys.executable, "-I", "-S", "-c", f"import sys; sys.path[:0] = {sys.path!r}\n{code}"],

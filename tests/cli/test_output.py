@@ -165,6 +165,31 @@ def test_a_reader_that_has_heard_enough_is_no_failure_of_ours(closed: str) -> No
     assert said == b""
 
 
+# --- encodings -----------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("encoding", ["ascii", "latin-1", "cp1252", "utf-8"])
+def test_a_letter_that_the_output_cannot_show_costs_nothing_but_itself(
+    closed: str, tmp_path: Path, encoding: str
+) -> None:
+    """Old terminals, Windows consoles, and bundles with half a surrogate pair in them."""
+    file = tmp_path / "bundle.json"
+    here("diagnose", closed, "--save", str(file))
+    data = json.loads(file.read_text())
+    data["target"]["text"] = data["target"]["host"] = "caché-漢-\udcff"
+    file.write_text(json.dumps(data))
+    again = tmp_path / "again.json"
+
+    shown = apart("diagnose", f"@{file}", "--save", str(again), PYTHONIOENCODING=encoding)
+    as_json = apart("diagnose", f"@{file}", "--json", PYTHONIOENCODING=f"{encoding}:strict")
+    usage = apart("--help", PYTHONIOENCODING=encoding)
+
+    assert (shown.code, usage.code) == (1, 0)
+    assert "FAULT at tcp" in shown.out
+    assert json.loads(as_json.out)["target"]["host"] == data["target"]["host"]
+    assert json.loads(again.read_text())["target"] == data["target"]
+
+
 # --- colour --------------------------------------------------------------------------------------
 
 

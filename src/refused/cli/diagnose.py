@@ -9,7 +9,7 @@ from __future__ import annotations
 import os
 import sys
 
-from refused.cli.options import looking, probing, showing, with_environment
+from refused.cli.options import looking, print_json, probing, showing, with_environment
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -43,7 +43,7 @@ def run(options: Namespace) -> int:
 def show(report: Report, options: Namespace) -> None:
     """Print the report in the way that was asked for."""
     if options.json:
-        print(report.to_json())
+        print_json(report.to_json())
         return
     from shutil import get_terminal_size
 

@@ -27,6 +27,10 @@ def main(arguments: Sequence[str] | None = None) -> int:
     # A thread that was just started holds the interpreter for 5 ms unless told otherwise, and the
     # walk starts one for each thing it looks at.
     sys.setswitchinterval(0.0005)
+    # A terminal that cannot show a letter shows its number; it is no reason to show nothing.
+    reconfigure = getattr(sys.stdout, "reconfigure", None)
+    if reconfigure is not None:
+        reconfigure(errors="backslashreplace")
     try:
         return _run(sys.argv[1:] if arguments is None else list(arguments))
     except KeyboardInterrupt:

@@ -96,6 +96,19 @@ def showing(parser: ArgumentParser) -> None:
     )
 
 
+def print_json(text: str) -> None:
+    """Print JSON so that it is JSON in the output's encoding, too, whichever that is."""
+    import sys
+
+    try:
+        text.encode(getattr(sys.stdout, "encoding", None) or "utf-8")
+    except UnicodeEncodeError:
+        from json import dumps, loads
+
+        text = dumps(loads(text), indent=2)
+    print(text)
+
+
 def with_environment(options: Namespace, environ: Mapping[str, str]) -> Namespace:
     """Fill what the command line left open from the ``REFUSED_*`` variables.
 

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import os
 
-from refused.cli.options import looking, probing, with_environment
+from refused.cli.options import looking, print_json, probing, with_environment
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -34,5 +34,5 @@ def run(options: Namespace) -> int:
     bundle = probe(options.target, **probing(options, os.environ))
     if options.save:
         save(bundle, options.save)
-    print(dumps(redact_data(bundle.to_json()), indent=2, ensure_ascii=False))
+    print_json(dumps(redact_data(bundle.to_json()), indent=2, ensure_ascii=False))
     return 0
