@@ -2,39 +2,77 @@
 
 from __future__ import annotations
 
+import base64
 import contextlib
-import io
+import html
 import json
+import shlex
 import socket
 import threading
+import traceback
 from typing import TYPE_CHECKING
 from urllib.parse import quote
 
 import pytest
-from hypothesis import HealthCheck, given, settings
+from hypothesis import HealthCheck, example, given, settings
 from hypothesis import strategies as st
 
-from refused.cli.main import main
+import refused
 from refused.evidence.parse_target import BadTarget, parse_target
+from tests.cli.running import apart, here
+from tests.vantage.proxies import ACCEPTED, Proxy
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Callable, Iterator
     from pathlib import Path
 
 LETTERS = "abcdefghijkLMNOPQRSTUVWXYZ0123456789+/=%&\"'\\~^|é漢 "
 SECRETS = st.text(LETTERS, min_size=6, max_size=40).filter(
     lambda text: text.strip() == text and len(set(text)) > 3
 )
-FORMS = (
-    "rediss://:{quoted}@{place}",
-    "redis://app:{quoted}@{place}/0",
-    "{quoted}@{place}?ssl=false&db=0",
+
+
+def quoted(secret: str) -> str:
+    """Return *secret* as a URL holds it."""
+    return quote(secret, safe="")
+
+
+# Every form in which people have a target at hand, from the secret, the host and the port.
+FORMS: dict[str, Callable[[str, str, int], str]] = {
+    "rediss URL": lambda key, host, port: f"rediss://:{quoted(key)}@{host}:{port}",
+    "redis URL with a user": lambda key, host, port: f"redis://app:{quoted(key)}@{host}:{port}/0",
+    "redis URL with options": lambda key, host, port: f"redis://{host}:{port}?password={quoted(key)}",
+    "ServiceStack": lambda key, host, port: f"{quoted(key)}@{host}:{port}?ssl=false&db=0",
+    "StackExchange.Redis": lambda key, host, port: f"{host}:{port},password={key.replace(',', '')},ssl=False",
+    "redis-cli": lambda key, host, port: f"redis-cli -h {host} -p {port} -a {shlex.quote(key)}",
+    "redis-cli with a URL": lambda key, host, port: f"redis-cli -u redis://app:{quoted(key)}@{host}:{port}",
+    "Spring": lambda key, host, port: f"spring.data.redis.url=redis://app:{quoted(key)}@{host}:{port}",
+    ".env": lambda key, host, port: f"REDIS_HOST={host}\nREDIS_PORT={port}\nREDIS_URL=redis://:{quoted(key)}@{host}:{port}\n",
+    "JSON": lambda key, host, port: json.dumps({"host": host, "port": port, "password": key}),
+}  # fmt: skip
+# What a server, a proxy or a log does with what it is sent.
+ENCODERS: tuple[Callable[[str], str], ...] = (
+    str,
+    quoted,
+    lambda text: json.dumps(text)[1:-1],
+    lambda text: repr(text)[1:-1],
+    html.escape,
+    lambda text: text.encode().hex(),
+    lambda text: base64.b64encode(text.encode()).decode(),
+    lambda text: base64.b64encode(f"app:{text}".encode()).decode(),
 )
 
 
+def thrown_back(data: bytes) -> bytes:
+    """Return an error reply with each word of a command in every encoding."""
+    words = [each.decode() for each in data.split(b"\r\n") if each[:1] not in (b"*", b"$", b"")]
+    said = " ".join(encode(word) for word in words if len(word) >= 6 for encode in ENCODERS)
+    return b"-ERR I was sent: " + data.replace(b"\r\n", b" ") + b" " + said.encode() + b"\r\n"
+
+
 @pytest.fixture(scope="module")
-def echo() -> Iterator[str]:
-    """Give the place of a server that throws back whatever it is sent, inside an error reply."""
+def echo() -> Iterator[int]:
+    """Give the port of a server that throws back whatever it is sent, inside an error reply."""
     listener = socket.create_server(("127.0.0.1", 0))
 
     def serve() -> None:
@@ -48,41 +86,50 @@ def echo() -> Iterator[str]:
     def answer(caller: socket.socket) -> None:
         with caller, contextlib.suppress(OSError):
             while data := caller.recv(4096):
-                said = data.replace(b"\r\n", b" ")
-                caller.sendall(b"-ERR I was sent: " + said + b"\r\n")
+                if data.startswith(b"\x16"):
+                    caller.sendall(b"-ERR this is no TLS port\r\n")
+                    return
+                caller.sendall(thrown_back(data))
 
     threading.Thread(target=serve, daemon=True).start()
-    yield f"127.0.0.1:{listener.getsockname()[1]}"
+    yield listener.getsockname()[1]
     listener.close()
-
-
-def said_by(*words: str) -> str:
-    """Return all that a command prints, on both channels."""
-    out, err = io.StringIO(), io.StringIO()
-    with contextlib.redirect_stdout(out), contextlib.redirect_stderr(err):
-        main(list(words))
-    return out.getvalue() + err.getvalue()
 
 
 def shows(secret: str, text: str) -> list[str]:
     """Return the encodings of *secret* that stand in *text*."""
-    forms = {secret, quote(secret, safe=""), json.dumps(secret)[1:-1], repr(secret)[1:-1]}
-    return [form for form in forms if form in text]
+    return [form for form in {encode(secret) for encode in ENCODERS} if form in text]
 
 
-@settings(
-    max_examples=25, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture]
+def everything_said(target: str, folder: Path, *words: str) -> str:
+    """Return all that the program says of a target, in every way that it has."""
+    file = folder / "bundle.json"
+    wait = ("--timeout", "0.6", *words)
+    told = (
+        here("diagnose", target, *wait, "--json", "--save", str(file)),
+        here("diagnose", target, *wait, "--verbose"),
+        here("diagnose", f"@{file}", "--json"),
+        here("probe", target, *wait),
+    )
+    assert all(each.code != 4 for each in told)
+    return "".join(each.out + each.err for each in told) + file.read_text()
+
+
+SLOWLY = settings(
+    max_examples=4, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture]
 )
-@given(secret=SECRETS, form=st.sampled_from(FORMS))
-def test_no_output_shows_the_secret(echo: str, tmp_path: Path, secret: str, form: str) -> None:
-    """Neither the report, nor the JSON, nor the bundle, nor what goes to standard error."""
-    target = form.format(quoted=quote(secret, safe=""), place=echo)
-    file = tmp_path / "bundle.json"
 
-    told = said_by("diagnose", target, "--json", "--timeout", "0.6", "--save", str(file))
-    told += said_by("diagnose", target, "--verbose", "--timeout", "0.6")
-    told += said_by("probe", target, "--timeout", "0.6")
-    told += file.read_text()
+
+@pytest.mark.parametrize("form", FORMS)
+@SLOWLY
+@given(secret=SECRETS)
+@example(secret="47DEQpj8HBSa+/TImW+5JCeuQeRkm5NMpJWZG3hSuFU=")
+def test_no_output_shows_the_secret(echo: int, tmp_path: Path, secret: str, form: str) -> None:
+    """Neither the report, nor the JSON, nor the bundle, nor what goes to standard error."""
+    secret = secret.replace(",", "")
+    target = FORMS[form](secret, "127.0.0.1", echo)
+
+    told = everything_said(target, tmp_path)
 
     assert "***" in told
     assert shows(secret, told) == []
@@ -121,13 +168,75 @@ def test_a_connection_string_keeps_its_secret(secret: str) -> None:
     )
 
 
-def test_a_secret_of_the_environment_is_not_shown(
-    echo: str, monkeypatch: pytest.MonkeyPatch
-) -> None:
+@SLOWLY
+@given(secret=SECRETS)
+def test_a_secret_of_the_environment_is_not_shown(echo: int, tmp_path: Path, secret: str) -> None:
     """REDISCLI_AUTH is used, and never printed."""
-    monkeypatch.setenv("REDISCLI_AUTH", "hunter2-and-more")
-
-    told = said_by("diagnose", f"redis://{echo}", "--json", "--timeout", "0.6")
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setenv("REDISCLI_AUTH", secret)
+        told = everything_said(f"redis://127.0.0.1:{echo}", tmp_path)
 
     assert '"how": "key"' in told
-    assert "hunter2" not in told
+    assert shows(secret, told) == []
+
+
+@SLOWLY
+@given(secret=SECRETS, is_let_in=st.booleans())
+def test_the_password_of_a_jump_host_is_not_shown(
+    tmp_path: Path, secret: str, is_let_in: bool
+) -> None:
+    """Whether the proxy takes it, refuses it, or the far side throws it back."""
+
+    def serve(proxy: Proxy, sock: socket.socket) -> None:
+        proxy.greet(sock, b"\1\0" if is_let_in else b"\1\1")
+        proxy.hear(sock)
+        sock.sendall(ACCEPTED)
+        while sock.recv(4096):
+            sock.sendall(thrown_back(b"AUTH\r\n" + secret.encode() + b"\r\n"))
+
+    with Proxy(serve) as proxy:
+        place = f"socks5://cart:{quoted(secret)}@127.0.0.1:{proxy.port}"
+        told = everything_said("redis://10.0.0.9:6379", tmp_path, "--from", place)
+        heard = b"".join(proxy.heard)
+
+    assert secret.encode() in heard
+    assert shows(secret, told) == []
+
+
+@pytest.mark.parametrize(
+    "words",
+    [
+        ("diagnose", "rediss://:{}@127.0.0.1:1", "-v"),
+        ("diagnose", "rediss://:{}@127.0.0.1:1", "--json"),
+        ("diagnose", "127.0.0.1:1,password={}", "--timeout", "1"),
+        ("diagnose", "rediss://:a/{}@127.0.0.1:1"),
+        ("diagnose", "127.0.0.1:1", "--from", "socks5://me:{}@127.0.0.1:1"),
+        ("diagnose", "127.0.0.1:1", "--from", "socks6://me:{}@127.0.0.1:1"),
+        ("probe", "redis-cli -h 127.0.0.1 -p 1 -a {}"),
+        ("rediss://:{}@127.0.0.1:1",),
+    ],
+)
+def test_a_process_of_its_own_keeps_it_too(words: tuple[str, ...]) -> None:
+    """Whatever the interpreter itself has to say is in there."""
+    secret = "47DEQpj8HBSaTImW5JCeuQeRkm5NMpJWZG3hSuFU="
+
+    done = apart(*(word.format(secret) for word in words))
+
+    assert "47DEQ" not in done.out + done.err
+    assert "Traceback" not in done.err
+
+
+@SLOWLY
+@given(secret=SECRETS)
+def test_what_the_python_api_raises_or_returns_keeps_it(echo: int, secret: str) -> None:
+    """An application that logs a report or an exception logs no secret."""
+    report = refused.diagnose(f"redis://:{quoted(secret)}@127.0.0.1:{echo}", timeout_s=0.6)
+    told = f"{report!r} {report.bundle!r} {report.diagnosis!r} {report.causes!r}"
+    for target in (f"rediss://:{secret}@127.0.0.1:99999", f"host,password={secret},ssl=perhaps"):
+        try:
+            told += repr(refused.diagnose(target, timeout_s=0.1))
+        except ValueError as wrong:
+            told += "".join(traceback.format_exception(wrong)) + repr(wrong.__context__)
+
+    # The interpreter shows the line of the test that called, and not what was in it.
+    assert shows(secret, told) == []
