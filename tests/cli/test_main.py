@@ -37,7 +37,7 @@ def silent() -> Iterator[int]:
 
 
 BAD_TARGETS = (
-    "host:", "host:0", "host:70000", "rediss://:a/b@host:1", "rediss://:a@b@host:1", "rediss://:a#b@host:1",
+    "host:", "host:0", "host:70000", "rediss://:a/b@host:1", "rediss://:a@b@host:1", "rediss://:a#b@host:1", "rediss://:a?b@host:1",
     "a.redis.cache.windows.net:6380b.redis.cache.windows.net", "a.example.neta.example.net", "http://host", "", "h h",
 )  # fmt: skip
 
