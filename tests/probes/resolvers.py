@@ -8,6 +8,7 @@ import socket
 import struct
 import subprocess
 import threading
+import time
 from typing import TYPE_CHECKING, Self
 
 import dns.flags
@@ -157,16 +158,31 @@ def serving(server: str, folder: Path) -> Iterator[tuple[str, int]]:
         with Resolver(from_zone) as made:
             yield made.address
         return
-    with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as free:
-        free.bind(("127.0.0.1", 0))
-        port = free.getsockname()[1]
-    command = {"dnsmasq": _dnsmasq, "unbound": _unbound}[server](port, folder)
-    process = subprocess.Popen(command, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
+    process, port = _started(server, folder)
     try:
         yield "127.0.0.1", port
     finally:
         process.terminate()
         process.wait(10)
+
+
+def _started(server: str, folder: Path) -> tuple[subprocess.Popen[bytes], int]:
+    """Start a server that listens; somebody else may take a free port first, so try some."""
+    for _ in range(5):
+        # By UDP and TCP, of which the latter is taken more often.
+        with socket.create_server(("127.0.0.1", 0)) as free:
+            port = free.getsockname()[1]
+        command = {"dnsmasq": _dnsmasq, "unbound": _unbound}[server](port, folder)
+        process = subprocess.Popen(command, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
+        until = time.monotonic() + 20
+        while process.poll() is None and time.monotonic() < until:
+            with socket.socket() as trying:
+                if trying.connect_ex(("127.0.0.1", port)) == 0:
+                    return process, port
+            time.sleep(0.02)
+        process.kill()
+        process.wait(10)
+    raise AssertionError(f"{server} does not come up")
 
 
 def _dnsmasq(port: int, folder: Path) -> list[str]:

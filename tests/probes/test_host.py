@@ -397,13 +397,16 @@ def test_our_own_connections_are_among_them(family: socket.AddressFamily, here: 
         facts = look(addresses=[here], port=port)
         mine = {each.getsockname()[1] for each in clients}
 
-    assert dict(one(facts, SocketsToTarget).by_state) == {"CLOSE_WAIT": 1, "ESTABLISHED": 2}
+    states = dict(one(facts, SocketsToTarget).by_state)
+    # The port may have been another test's a moment ago, whose connections the kernel still keeps.
+    others = states.pop("TIME_WAIT", 0)
+    assert states == {"CLOSE_WAIT": 1, "ESTABLISHED": 2}
     assert one(facts, SocketsToTarget).stuck == ()
     settings = one(facts, KernelSettings)
     assert settings.port_first is not None
     assert settings.port_last is not None
     among = [port for port in mine if settings.port_first <= port <= settings.port_last]
-    assert one(facts, PortUse).to_target == len(among)
+    assert len(among) <= one(facts, PortUse).to_target <= len(among) + others
     assert one(facts, PortUse).used >= len(among)
 
 

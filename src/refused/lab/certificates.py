@@ -10,6 +10,7 @@ from __future__ import annotations
 import datetime as dt
 import functools
 import ipaddress
+import threading
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
@@ -128,8 +129,18 @@ class Authority:
         return Certificate(str(chain_file), str(key_file), ca_file)
 
 
-@functools.cache
 def _authority(name: tuple[str, str], signer: tuple[str, str] | None) -> _Signed:
+    """Return the one authority of that name; worlds that come up side by side share it."""
+    # The cache alone would let two threads make two roots of one name, and mix their chains.
+    with _making:
+        return _authority_once(name, signer)
+
+
+_making = threading.RLock()
+
+
+@functools.cache
+def _authority_once(name: tuple[str, str], signer: tuple[str, str] | None) -> _Signed:
     above = _authority(signer, None) if signer is not None else None
     return _sign(
         _distinguished(*name),
