@@ -238,7 +238,11 @@ def _tcp(evidence: Evidence) -> HopSeen:
             )
         return _failed("tcp", first.outcome, f"{where}: {dial_said(first)}", first.took_ms)
     for sockets in evidence.look(SocketsToTarget):
-        stalled = [each for each in sockets.stuck if each.retransmits >= STALLED_RETRANSMITS]
+        stalled = [
+            each
+            for each in sockets.stuck
+            if each.state == "ESTABLISHED" and each.retransmits >= STALLED_RETRANSMITS
+        ]
         if stalled:
             said = f"a new connection is accepted, but {len(stalled)} open one(s) are sent again and again unanswered"
             return _failed("tcp", "stalled", said)
@@ -438,7 +442,8 @@ def _command(evidence: Evidence) -> HopSeen:
             return _failed("command", each.error_code, each.error_text, each.took_ms)
         if each.outcome != "ok" and each is not replies(evidence)[0]:
             return _failed("command", each.outcome, _talk_said(each), each.took_ms)
-        pong = pong or each
+        if each.outcome == "ok":
+            pong = pong or each
     if pong is None:
         return _gap(evidence, "command", RedisReply)
     limit = command_timeout_ms(evidence)

@@ -368,7 +368,7 @@ class Walk:
             # The user asked for the wait, so it does not count against the limit.
             hold_s = self.wishes.hold_s
             self.deadline = Deadline(hold_s + self.wishes.limit_s)
-            book.write(resp.hold_idle(talk, hold_s, wait_s=self.wishes.limit_s))
+            book.write(resp.hold_idle(talk, hold_s, wait_s=0.8 * self.wishes.limit_s))
 
     def _late_alert(self, talk: Any) -> None:
         """Note a TLS alert that came only after the handshake, as TLS 1.3's on client certificates do."""
@@ -391,7 +391,7 @@ class Walk:
                 info.max_memory_bytes or 0
             )
             no_writes = (
-                (full and info.eviction_policy in (None, "noeviction"))
+                (full and not (info.eviction_policy or "").startswith("allkeys"))
                 or info.snapshot_status == "err"
                 or info.aof_write_status == "err"
                 # A front door of Azure's leads to the primary, so that a replica behind it is news.
