@@ -125,6 +125,7 @@ def test_a_bundle_that_was_tampered_with_is_refused_or_read(
         ({"target": {**TARGET.to_json(), "port": "6380"}}, "Target.port: expected int, got str"),
         ({"limit_s": "5"}, "expected float, got str"),
         ({"colour": "red"}, "unknown field 'colour'"),
+        ({"scope": "most"}, "the scope is none of all, some and one"),
     ],
 )
 def test_a_refusal_says_what_is_wrong(change: dict[str, Any], said: str) -> None:

@@ -185,7 +185,10 @@ _HEAD = frozenset(_Head._fields)
 
 
 def _head(values: Dict[str, Any]) -> Dict[str, Any]:
-    return dict(_Head.from_json(values).__dict__)
+    head = _Head.from_json(values)
+    if head.scope not in (None, "all", "some", "one"):
+        raise BadBundle("the scope is none of all, some and one")
+    return dict(head.__dict__)
 
 
 def _fact(item: object, at: int) -> Fact:
