@@ -12,6 +12,8 @@ from typing import TYPE_CHECKING
 import pytest
 from hypothesis import HealthCheck, settings
 
+from refused.evidence import redaction
+
 if TYPE_CHECKING:
     from collections.abc import Generator, Iterator
 
@@ -74,6 +76,18 @@ def _clean_session() -> Iterator[None]:
     with pytest.MonkeyPatch.context() as patch:
         _clear(patch)
         yield
+
+
+@pytest.fixture(autouse=True)
+def _forgotten_secrets() -> Iterator[None]:
+    """Let no test search for another one's secrets.
+
+    A process of ours knows a handful. A property of secrets makes thousands, and each text would be
+    searched for every form of every one of them until the run ends.
+    """
+    yield
+    redaction._known.clear()
+    redaction._known_base64.clear()
 
 
 @pytest.fixture(autouse=True)
