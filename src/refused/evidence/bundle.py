@@ -7,7 +7,7 @@ The module keeps to Python 3.8 and the standard library: it travels to remote ho
 
 from __future__ import annotations
 
-from refused.evidence import observations
+from refused.evidence import control_plane, observations
 from refused.evidence.observations import Elsewhere, Observation, Unseen
 from refused.evidence.record import MalformedRecord, Record
 from refused.evidence.target import Target
@@ -208,7 +208,8 @@ def _fact(item: object, at: int) -> Fact:
 def _kinds() -> Dict[str, Any]:
     return {
         name: each
-        for name, each in vars(observations).items()
+        for module in (observations, control_plane)
+        for name, each in vars(module).items()
         if isinstance(each, type)
         and (each is Unseen or (issubclass(each, Observation) and each is not Observation))
     }
