@@ -7,7 +7,7 @@ The module keeps to Python 3.8 and the standard library: it travels to remote ho
 
 from __future__ import annotations
 
-from refused.evidence import control_plane, observations
+from refused.evidence import observations
 from refused.evidence.observations import Elsewhere, Observation, Unseen
 from refused.evidence.record import MalformedRecord, Record
 from refused.evidence.target import Target
@@ -195,7 +195,7 @@ def _fact(item: object, at: int) -> Fact:
     if not isinstance(item, dict):
         raise BadBundle(f"fact {at} is not an object")
     fields = dict(item)
-    kind = _KINDS.get(str(fields.pop("fact", None)))
+    kind = _kinds().get(str(fields.pop("fact", None)))
     if kind is None:
         raise BadBundle(f"fact {at} is of kind {str(item.get('fact'))[:40]!r}, which I don't know")
     try:
@@ -205,14 +205,21 @@ def _fact(item: object, at: int) -> Fact:
     return read
 
 
+_KINDS: Dict[str, Any] = {}
+
+
 def _kinds() -> Dict[str, Any]:
-    return {
-        name: each
-        for module in (observations, control_plane)
-        for name, each in vars(module).items()
-        if isinstance(each, type)
-        and (each is Unseen or (issubclass(each, Observation) and each is not Observation))
-    }
+    """Return every kind of fact by name; only who reads a bundle pays for those of the control plane."""
+    if not _KINDS:
+        from refused.evidence import control_plane
 
-
-_KINDS = _kinds()
+        _KINDS.update(  # in one step: another thread may be reading a bundle as well
+            {
+                name: each
+                for module in (observations, control_plane)
+                for name, each in vars(module).items()
+                if isinstance(each, type)
+                and (each is Unseen or (issubclass(each, Observation) and each is not Observation))
+            }
+        )
+    return _KINDS
