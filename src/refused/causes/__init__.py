@@ -9,6 +9,7 @@ from __future__ import annotations
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
+    from types import ModuleType
 
     from refused.causes.statements import Cause, Statement
     from refused.evidence.bundle import Evidence
@@ -33,12 +34,16 @@ def names() -> tuple[str, ...]:
     return tuple(sorted(name for name in found if name not in _NOT_CAUSES))
 
 
-def catalogue() -> tuple[tuple[Cause, Judge], ...]:
-    """Import every cause and return it with its judge."""
+def modules() -> tuple[ModuleType, ...]:
+    """Import every cause and return its module, in alphabetical order."""
     from importlib import import_module
 
-    modules = (import_module(f"{__name__}.{name}") for name in names())
-    return tuple((module.CAUSE, module.judge) for module in modules)
+    return tuple(import_module(f"{__name__}.{name}") for name in names())
+
+
+def catalogue() -> tuple[tuple[Cause, Judge], ...]:
+    """Import every cause and return it with its judge."""
+    return tuple((module.CAUSE, module.judge) for module in modules())
 
 
 def page(cause_id: str) -> str:

@@ -80,3 +80,28 @@ class RuledOut(Record):
 
     because: str
     seen: tuple[Observation, ...] = ()
+
+
+class Signature(Record):
+    """What a client, a runtime or a server prints when the cause strikes.
+
+    The pattern is of the subset that RE2, Hyperscan, Kusto and :mod:`re` read alike: no look-around,
+    no back-reference, bounded repetition, and it never crosses the end of a line.
+
+    Attributes:
+        id: Public and stable, unique in the whole catalogue, kebab-case.
+        pattern: A regular expression, searched for anywhere in a line.
+        family: Whose words they are: a client (``ioredis``), ``server``, ``tls``, ``socket``, ``azure`` …
+        weight: Log-odds that the line lends the cause; 4.5 where it names it, less where it points.
+        says: One sentence a person can check.
+        example: A line of that kind, in our words and the software's format.
+        ignores_case: Whether capitals and small letters are alike.
+    """
+
+    id: str
+    pattern: str
+    family: str
+    weight: float
+    says: str
+    example: str
+    ignores_case: bool = False

@@ -684,3 +684,57 @@ class Elsewhere(Observation):
     addresses: tuple[str, ...] = ()
     source_address: str | None = None
     certificate_issuer: str | None = None
+
+
+# --- what others wrote down --------------------------------------------------------------------
+
+
+class LoggedError(Observation):
+    """One kind of error as read from a text or a log: hearsay, with its exact words.
+
+    Its *vantage* is ``user``: whoever gave us the text. Equal errors are one record with a count.
+
+    Attributes:
+        quote: The line as written, secrets removed, at most 300 characters.
+        symptoms: What went wrong, in the words of :mod:`refused.evidence.error_words`.
+        signatures: The ids of the causes' signatures that match.
+        client: The client family that speaks, as in ``ioredis``; ``""`` where it does not show.
+        runtime: ``node``, ``jvm``, ``dotnet``, ``python``, ``go``, ``php``, ``ruby`` … or ``""``.
+        file: The file it was read from; ``""`` for standard input or a pasted text.
+        line: The number of the first line, from 1.
+        first_at: When it was first met, in seconds since 1970 UTC, where the lines carry times.
+        gaps_s: Seconds between one occurrence and the next, where the lines carry times.
+        host: The name that was dialled.
+        address: The address that was dialled.
+        address_class: As :func:`refused.service.addresses.address_class` says.
+        errno: The raw error number, as the runtime prints it.
+        counters: What the exception counts, as in ``("qs", 12.0)``.
+        depth: How many exceptions are wrapped around it; 0 is the outermost.
+        over_tls: Whether the text shows that TLS was spoken.
+        marks: Further words on the text as a whole that a judge may want, such as ``lambda``.
+        elsewhere: Other services whose connections fail in the same text.
+    """
+
+    quote: str
+    symptoms: tuple[str, ...] = ()
+    signatures: tuple[str, ...] = ()
+    client: str = ""
+    runtime: str = ""
+    file: str = ""
+    line: int = 1
+    count: int = 1
+    first_at: float | None = None
+    last_at: float | None = None
+    gaps_s: tuple[float, ...] = ()
+    host: str = ""
+    port: int | None = None
+    address: str = ""
+    address_class: str = ""
+    errno: int | None = None
+    elapsed_ms: float | None = None
+    timeout_ms: float | None = None
+    counters: tuple[tuple[str, float], ...] = ()
+    depth: int = 0
+    over_tls: bool | None = None
+    marks: tuple[str, ...] = ()
+    elsewhere: tuple[str, ...] = ()
