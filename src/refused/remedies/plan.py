@@ -1,0 +1,82 @@
+"""From a diagnosis to a plan: what to change, in which order, and what not to change at all.
+
+The likeliest cause comes first; among changes that end the same cause, the one that disturbs
+least. A plan is a list and not a script: only its first change is ever made, then we look again.
+"""
+
+from __future__ import annotations
+
+from refused.evidence.record import Record
+from refused.remedies.change import Change, Missing, Refused
+from refused.remedies.kinds import all_kinds
+from refused.remedies.refusals import weakens
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from refused.diagnosis.judge import Diagnosis
+    from refused.evidence.bundle import Bundle
+
+
+class Step(Record):
+    """One change of a plan, and how sure it is that its cause is the one.
+
+    Attributes:
+        certainty: ``confirmed``, ``likely`` or ``possible``.
+        probability: That the cause is the one, 0 to 1.
+    """
+
+    change: Change
+    certainty: str
+    probability: float
+
+
+class Plan(Record):
+    """What would end the causes that were found.
+
+    Attributes:
+        steps: First things first.
+        missing: What cannot be written down for want of a fact.
+        refused: What was thought of and weakens security.
+        without: Found causes that no change of ours ends.
+    """
+
+    steps: tuple[Step, ...]
+    missing: tuple[Missing, ...] = ()
+    refused: tuple[Refused, ...] = ()
+    without: tuple[str, ...] = ()
+
+
+def plan(bundle: Bundle, diagnosis: Diagnosis) -> Plan:
+    """Plan what would end what was found. Pure: the same bundle gives the same plan."""
+    evidence = bundle.view(diagnosis.places[0].vantage)
+    steps: list[tuple[tuple[float, int, str], Step]] = []
+    missing, refused, without = [], [], []
+    for finding in diagnosis.findings:
+        cause, some = finding.weighed.cause.id, False
+        for kind in all_kinds():
+            if cause not in kind.ENDS:
+                continue
+            for proposed in kind.propose(cause, evidence):
+                some = True
+                if isinstance(proposed, Missing):
+                    missing.append(proposed)
+                    continue
+                objection = weakens(proposed)
+                if objection is not None:
+                    refused.append(objection)
+                    continue
+                step = Step(
+                    change=proposed, certainty=finding.certainty, probability=finding.probability
+                )
+                # What needs the owner's word is the last resort for its cause.
+                rank = kind.RANK + (1000 if proposed.owner_word else 0)
+                steps.append(((-finding.probability, rank, proposed.title), step))
+        if not some:
+            without.append(cause)
+    steps.sort(key=lambda each: each[0])
+    return Plan(
+        steps=tuple(step for _, step in steps),
+        missing=tuple(missing),
+        refused=tuple(refused),
+        without=tuple(without),
+    )
