@@ -8,7 +8,7 @@ from __future__ import annotations
 import time
 
 from refused import __version__
-from refused.evidence.bundle import LARGEST_BYTES, BadBundle, Bundle
+from refused.evidence.bundle import BadBundle, Bundle
 from refused.evidence.parse_target import BadTarget, kind_of, parse_target
 from refused.report import Report
 
@@ -20,7 +20,6 @@ if TYPE_CHECKING:
     from refused.evidence.bundle import Fact
     from refused.lab.scenario import Scenario
     from refused.lab.world import World
-    from refused.probes.gather import Wishes
 
 TIMEOUT_S = 5.0
 
@@ -72,7 +71,8 @@ def probe(
         user: The user name to log in with, where the target names none.
         auth: ``key``, ``entra`` or ``none``: how to log in.
         cluster: The client is cluster-aware.
-        vantages: Where to look from: ``here``, ``socks5://host:port``; several are compared.
+        vantages: Where to look from: ``here``, ``ssh:user@host``, ``k8s:namespace/pod``, ``docker:name``,
+            ``socks5://host:port``, ``@bundle.json``; several are compared.
         resolver: ``IP[:PORT]`` of the one resolver to ask, instead of the system's.
         ca_file: The CA bundle to trust instead of the system's.
         timeout_s: Seconds until the answer, in all and for each vantage point.
@@ -90,7 +90,7 @@ def probe(
     """
     kind = kind_of(target)
     if kind == "bundle":
-        return load(target.strip()[1:])
+        return _beside(load(target.strip()[1:]), vantages)
     if kind == "lab":
         return _probe_lab(
             target.strip()[len("lab:") :], timeout_s=timeout_s, deep=deep, scope=scope
@@ -99,9 +99,10 @@ def probe(
         raise BadTarget(
             "an ARM resource id needs the control plane, which this version cannot ask; give the host name"
         )
-    from refused.probes.gather import Wishes, gather
+    from refused.probes.gather import Wishes
     from refused.probes.names import parse_resolver
     from refused.vantage import open_vantage
+    from refused.vantage.look import look
 
     surroundings = environ if environ is not None else {}
     parsed = parse_target(
@@ -120,10 +121,7 @@ def probe(
     places = [open_vantage(text) for text in (vantages or ("here",))]
     taken_at, started = time.time(), time.monotonic()
     facts: list[Fact] = [] if parsed.settings is None else [parsed.settings]
-    if len(places) == 1:
-        facts += gather(parsed.target, parsed.credentials, parsed.settings, places[0], wishes)
-    else:
-        facts += _side_by_side(parsed, places, wishes)
+    facts += look(parsed, places, wishes)
     return Bundle(
         target=parsed.target,
         taken_at=taken_at,
@@ -135,21 +133,16 @@ def probe(
     )
 
 
-def _side_by_side(parsed: Any, places: Sequence[Any], wishes: Wishes) -> list[Fact]:
-    """Walk from every vantage point at once, and keep the user's order."""
-    from refused.probes.gather import gather, side
+def _beside(bundle: Bundle, vantages: Sequence[str]) -> Bundle:
+    """Lay the places of other saved bundles beside those of *bundle*; nothing is looked at."""
+    others = [text.strip()[1:] for text in vantages if text.strip().startswith("@")]
+    if not others:
+        return bundle
+    from refused.vantage.look import join
+    from refused.vantage.saved import Saved
 
-    found: list[tuple[Fact, ...]] = [()] * len(places)
-
-    def walk(at: int) -> None:
-        found[at] = gather(parsed.target, parsed.credentials, parsed.settings, places[at], wishes)
-
-    jobs = [side(walk, at) for at in range(len(places))]
-    for job in jobs:
-        job.join()
-        if job.failure is not None:
-            raise job.failure
-    return [fact for facts in found for fact in facts]
+    told = [Saved(path).facts_about(bundle.target) for path in others]
+    return bundle.replace(facts=join([bundle.facts, *told]))
 
 
 def load(path: str) -> Bundle:
@@ -158,22 +151,9 @@ def load(path: str) -> Bundle:
     Raises:
         BadBundle: The file cannot be read or is no evidence bundle; one line says why.
     """
-    from json import loads
+    from refused.vantage.saved import read
 
-    try:
-        with open(path, "rb") as file:
-            text = file.read(LARGEST_BYTES + 1)
-    except OSError as gone:
-        raise BadBundle(f"{path}: {gone.strerror or gone}") from None
-    if len(text) > LARGEST_BYTES:
-        raise BadBundle(
-            f"{path} is larger than {LARGEST_BYTES >> 20} MiB, which no bundle of mine is"
-        )
-    try:
-        return Bundle.from_json(loads(text))
-    except (ValueError, RecursionError) as wrong:
-        said = str(wrong) if isinstance(wrong, BadBundle) else "it is not JSON"
-        raise BadBundle(f"{path}: {said}") from None
+    return read(path)
 
 
 def save(bundle: Bundle, path: str) -> None:

@@ -1,6 +1,7 @@
-"""Where probes run: here, or through a SOCKS5 proxy such as a jump host.
+"""Where probes run: here, on another host, in a pod or a container, or through a SOCKS5 proxy.
 
-The room keeps to Python 3.8 and the standard library: it travels to remote hosts.
+The room keeps to Python 3.8 and the standard library: it travels to remote hosts. Its modules
+``remote``, ``build`` and ``saved`` stay at home, and are imported when a user asks for them.
 """
 
 from __future__ import annotations
@@ -8,9 +9,12 @@ from __future__ import annotations
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     import socket
-    from typing import Protocol, Tuple
+    from typing import Protocol, Tuple, Union
 
+    from refused.evidence.bundle import Fact
     from refused.evidence.observations import DialPurpose, TcpDial
+    from refused.evidence.target import Parsed
+    from refused.probes.gather import Wishes
 
     class Vantage(Protocol):
         """A place to look from.
@@ -28,6 +32,20 @@ if TYPE_CHECKING:
         ) -> Tuple[socket.socket | None, TcpDial]:
             """Open a TCP connection from there; its socket is blocking and has no time limit."""
 
+    class Delegate(Protocol):
+        """A place that walks the path by itself and sends the evidence back.
+
+        Attributes:
+            name: As observations bear it.
+        """
+
+        name: str
+
+        def gather(self, parsed: Parsed, wishes: Wishes) -> Tuple[Fact, ...]:
+            """Return what was seen there; a place that cannot be reached gives one ``Unseen``."""
+
+    Place = Union[Vantage, Delegate]
+
 
 class BadVantage(ValueError):
     """A vantage point cannot be understood; the message is one line for people."""
@@ -35,19 +53,36 @@ class BadVantage(ValueError):
     for_people = True
 
 
-def open_vantage(text: str) -> Vantage:
-    """Return the vantage point that *text* names.
+FORMS = (
+    "here, ssh:[user@]host[:port], k8s:namespace/pod[/container], k8s:namespace/deployment/name, "
+    "docker:name, socks5://[user:password@]host:port or @bundle.json"
+)
+_REMOTE = ("ssh:", "k8s:", "docker:")
+
+
+def open_vantage(text: str) -> Place:
+    """Return the vantage point that *text* names; nothing is reached yet.
 
     Raises:
         BadVantage: It names none.
     """
     word = text.strip()
-    if word == "here":
+    kind = word.lower()
+    if kind == "here":
         from refused.vantage.here import Here
 
         return Here()
-    if word.lower().startswith(("socks5://", "socks5h://")):
+    if kind.startswith(("socks5://", "socks5h://")):
         from refused.vantage.socks5 import Socks5
 
         return Socks5(word)
-    raise BadVantage("--from takes here or socks5://[user:password@]host:port")
+    if not kind.startswith((*_REMOTE, "@")):
+        raise BadVantage(f"--from takes {FORMS}")
+    try:
+        from refused.vantage.remote import open_remote
+        from refused.vantage.saved import Saved
+    except ImportError:
+        raise BadVantage(
+            "this file looks from here and socks5://… alone; the installed program also reaches other places"
+        ) from None
+    return Saved(word[1:]) if word.startswith("@") else open_remote(word)

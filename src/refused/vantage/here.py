@@ -16,10 +16,12 @@ if TYPE_CHECKING:
 
 
 class Here:
-    """The place where this program runs."""
+    """The place where this program runs, under the name by which whoever sent it here calls it."""
 
-    name = "here"
     is_local = True
+
+    def __init__(self, name: str = "here") -> None:
+        self.name = name
 
     def dial(
         self, address: str, port: int, wait_s: float, purpose: DialPurpose = "client"
