@@ -31,6 +31,11 @@ GROUP = "prod"
 LOCATION = "westeurope"
 
 
+# What keeps documents in step with each other, whatever the data plane does; called at once after
+# each write, under the lock, with the state and the id in lower case. A module adds to it.
+FOLLOWERS: list[Callable[[State, str], None]] = []
+
+
 @dataclass
 class Fault:
     """Something that the control plane does wrong, for the paths that match *path*.
@@ -284,6 +289,8 @@ class State:
         return records[-1]
 
     def _changed(self, id: str) -> None:
+        for each in FOLLOWERS:
+            each(self, key(id))
         if not self.on_change:
             return
         if self.lag_s:
