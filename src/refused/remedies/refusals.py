@@ -100,9 +100,14 @@ def _range(first: str, last: str, change: Change) -> tuple[str, str] | None:
         return f"{first} to {last} is no range of addresses", RULE_FOR_ONE
     if int(low) == 0:
         return ASKED["allow-all-ips"]
-    if wide > WIDEST and not (low.is_private and high.is_private) and not change.owner_word:
+    if wide > WIDEST and not _all_private(low, high) and not change.owner_word:
         return f"{first} to {last} lets {wide} addresses in", RULE_FOR_ONE
     return None
+
+
+def _all_private(low: Any, high: Any) -> bool:
+    """Whether no address of the range is public; that both ends are private says little."""
+    return all(each.is_private for each in ipaddress.summarize_address_range(low, high))
 
 
 def _cache(properties: dict[str, Any], change: Change) -> tuple[str, str] | None:
