@@ -11,7 +11,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from refused.vantage import BadVantage, open_vantage
+from refused.evidence.bundle import BadBundle
+from refused.vantage import FORMS, BadVantage, open_vantage
 from refused.vantage.here import Here
 from refused.vantage.socks5 import Socks5
 
@@ -34,21 +35,21 @@ def test_a_proxy_is_somewhere_else() -> None:
         assert (far.name, far.is_local) == ("socks5://127.0.0.1:1080", False)
 
 
-@pytest.mark.parametrize("text", ["", "there", "here:1", "ssh://host", "127.0.0.1:1080"])
+@pytest.mark.parametrize("text", ["", "there", "here:1", "scp://host", "127.0.0.1:1080"])
 def test_other_forms_are_answered_with_those_there_are(text: str) -> None:
     """One line, and no promises."""
     with pytest.raises(BadVantage) as said:
         open_vantage(text)
 
-    assert str(said.value) == "--from takes here or socks5://[user:password@]host:port"
+    assert str(said.value) == f"--from takes {FORMS}"
 
 
-@given(st.text(max_size=30))
-def test_no_text_does_worse_than_that(text: str) -> None:
-    """A vantage point, or one line."""
+@given(st.sampled_from(["", "ssh:", "k8s:", "docker:", "socks5://", "@"]), st.text(max_size=30))
+def test_no_text_does_worse_than_that(kind: str, text: str) -> None:
+    """A vantage point, or one line; so after any kind of place."""
     try:
-        open_vantage(text)
-    except BadVantage as said:
+        open_vantage(kind + text)
+    except (BadVantage, BadBundle) as said:
         assert "\n" not in str(said)  # noqa: PT017 - most texts raise, and some may not
 
 

@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 from refused.causes import catalogue
+from refused.diagnosis.compare import Difference, differences, is_blind, summary
 from refused.diagnosis.next_check import next_check
 from refused.diagnosis.notes import notes
 from refused.diagnosis.rank import rank
 from refused.diagnosis.severity import severity
 from refused.diagnosis.weigh import weigh
-from refused.evidence.observations import Elsewhere, PeerCertificates, TcpDial, Unseen
-from refused.evidence.path import resolved, walk
+from refused.evidence.observations import Elsewhere, Unseen
+from refused.evidence.path import walk
 from refused.evidence.record import Record
 
 TYPE_CHECKING = False
@@ -22,11 +23,16 @@ if TYPE_CHECKING:
 
 
 class PlaceSeen(Record):
-    """The path as one vantage point walked it."""
+    """The path as one vantage point walked it.
+
+    Attributes:
+        not_reached: Why nothing was seen from there, and what would help; ``""`` where something was.
+    """
 
     vantage: str
     path: tuple[HopSeen, ...]
     verdict: str
+    not_reached: str = ""
 
 
 class Diagnosis(Record):
@@ -36,6 +42,8 @@ class Diagnosis(Record):
         places: The path from each vantage point; the first is the one that is explained.
         severity_because: Why the severity is what it is, or why it is not known.
         heard: Every cause that was weighed, for whoever wants the reasons.
+        elsewhere: What each vantage point saw, summed up, where there are several.
+        differences: In what they differ.
     """
 
     verdict: str
@@ -48,6 +56,8 @@ class Diagnosis(Record):
     next_check: NextCheck | None
     notes: tuple[str, ...]
     heard: tuple[Weighed, ...]
+    elsewhere: tuple[Elsewhere, ...] = ()
+    differences: tuple[Difference, ...] = ()
 
     @property
     def path(self) -> tuple[HopSeen, ...]:
@@ -57,19 +67,19 @@ class Diagnosis(Record):
 
 def diagnose(bundle: Bundle) -> Diagnosis:
     """Judge a bundle. Pure: the same bundle gives the same diagnosis anywhere."""
-    views = with_elsewhere(tuple(bundle.view(vantage) for vantage in bundle.vantages))
-    places = [
-        (view, PlaceSeen(vantage=view.vantage, path=(path := walk(view)), verdict=_verdict(path)))
-        for view in views
-    ]
+    seen = tuple(bundle.view(vantage) for vantage in bundle.vantages)
+    elsewhere = _summaries(seen)
+    views = with_elsewhere(seen)
+    places = [(view, _place(view)) for view in views]
     # The place that fails is the one to explain; among several, the user's first.
-    places.sort(key=lambda each: each[1].verdict != "fault")
+    places.sort(key=lambda each: (each[1].verdict != "fault", bool(each[1].not_reached)))
+    verdicts = {place.vantage: place.verdict for _, place in places if not place.not_reached}
     view, first = places[0]
     verdict = first.verdict
     heard = _hear(view) if verdict != "healthy" else ()
     findings = rank(heard) if verdict == "fault" else rank(_without_hop(heard))
     found = {each.weighed.cause.id for each in findings}
-    level, because = severity(tuple(place.verdict for _, place in places), bundle.scope, view)
+    level, because = severity(tuple(verdicts.values()) or (verdict,), bundle.scope, view)
     return Diagnosis(
         verdict=verdict,
         severity=level,
@@ -77,11 +87,22 @@ def diagnose(bundle: Bundle) -> Diagnosis:
         places=tuple(place for _, place in places),
         findings=findings,
         ruled_out=tuple(each for each in heard if each.is_ruled_out and each.cause.id not in found),
-        unseen=_unseen(view, heard, found),
+        unseen=_unseen(tuple(place_view for place_view, _ in places), heard, found),
         next_check=next_check(findings, bundle.target.service, _done(view)),
         notes=notes(view, tuple(place for _, place in places)),
         heard=heard,
+        elsewhere=elsewhere,
+        differences=differences(elsewhere, verdicts),
     )
+
+
+def _place(view: Evidence) -> PlaceSeen:
+    path = walk(view)
+    why = ""
+    if is_blind(view):
+        gap = view.unseen[0]
+        why = gap.why + (f"; {gap.how_to_see}" if gap.how_to_see else "")
+    return PlaceSeen(vantage=view.vantage, path=path, verdict=_verdict(path), not_reached=why)
 
 
 def _verdict(path: tuple[HopSeen, ...]) -> str:
@@ -105,10 +126,16 @@ def _without_hop(heard: tuple[Weighed, ...]) -> tuple[Weighed, ...]:
     return tuple(each if each.proofs else each.replace(counts=False) for each in heard)
 
 
-def _unseen(view: Evidence, heard: tuple[Weighed, ...], found: set[str]) -> tuple[Unseen, ...]:
-    """Return what could not be seen, by the probes and by the judges of what is still possible."""
+def _unseen(
+    views: tuple[Evidence, ...], heard: tuple[Weighed, ...], found: set[str]
+) -> tuple[Unseen, ...]:
+    """Return what could not be seen, by the probes and by the judges of what is still possible.
+
+    Of the places beside the one that is explained, the first of *views*, those that were not reached.
+    """
     gaps: dict[tuple[str, str], Unseen] = {}
-    for gap in view.unseen:
+    blind = [each.unseen[0] for each in views[1:] if is_blind(each)]
+    for gap in (*blind, *views[0].unseen):
         gaps.setdefault((gap.what, gap.why), gap)
     for each in heard:
         if each.cause.id in found:
@@ -126,14 +153,20 @@ def _done(view: Evidence) -> frozenset[str]:
 
 def with_elsewhere(views: tuple[Evidence, ...]) -> tuple[Evidence, ...]:
     """Let every vantage point know, in short, what the others saw."""
-    if len(views) < 2:
+    summaries = _summaries(views)
+    if not summaries:
         return views
-    summaries = [_summary(view) for view in views]
     from refused.evidence.bundle import Evidence as View
 
+    told = {view.vantage for view in views}
     return tuple(
         View(
-            *view.facts,
+            # A summary of these very places was made when they were judged before.
+            *(
+                fact
+                for fact in view.facts
+                if not (isinstance(fact, Elsewhere) and fact.vantage in told)
+            ),
             *(each for each in summaries if each.vantage != view.vantage),
             target=view.target,
             vantage=view.vantage,
@@ -142,18 +175,12 @@ def with_elsewhere(views: tuple[Evidence, ...]) -> tuple[Evidence, ...]:
     )
 
 
-def _summary(view: Evidence) -> Elsewhere:
-    path = walk(view)
-    dial = next((each for each in view.look(TcpDial) if each.local_address), None)
-    shown = next((each.chain[0].issuer for each in view.look(PeerCertificates) if each.chain), None)
-    return Elsewhere(
-        vantage=view.vantage,
-        at=max((fact.at for fact in view.facts if not isinstance(fact, Unseen)), default=0.0),
-        took_ms=0.0,
-        source=f"the walk from {view.vantage}",
-        healthy=_verdict(path) == "healthy",
-        path=tuple((hop.hop, hop.status) for hop in path),
-        addresses=resolved(view),
-        source_address=dial.local_address if dial else None,
-        certificate_issuer=shown,
+def _summaries(views: tuple[Evidence, ...]) -> tuple[Elsewhere, ...]:
+    """Sum up every place, where there are several; of one that was not reached there is nothing to say."""
+    if len(views) < 2:
+        return ()
+    return tuple(
+        summary(view, healthy=_verdict(walk(view)) == "healthy")
+        for view in views
+        if not is_blind(view)
     )

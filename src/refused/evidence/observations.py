@@ -677,6 +677,14 @@ class Elsewhere(Observation):
         addresses: The addresses it was given.
         source_address: The local address it dialled from.
         certificate_issuer: Who signed the certificate it was shown.
+        broken_at: The first hop that failed there, and in *broken_how* its outcome word.
+        resolvers: The resolvers that it is told to ask.
+        answers: ``(resolver, what it says)`` on the wire: names of the chain, then addresses.
+        route: The way the kernel there would send a packet, as text.
+        mesh: The sidecar that it shows signs of, ``""`` where none is seen.
+        proxies: ``(variable, proxy)``, as in :class:`ProxyVariables`.
+        filters: Packet-filter rules there that bear on the target's port.
+        kernel: ``(setting, value)``, as in :class:`KernelSettings`.
     """
 
     healthy: bool
@@ -684,6 +692,18 @@ class Elsewhere(Observation):
     addresses: tuple[str, ...] = ()
     source_address: str | None = None
     certificate_issuer: str | None = None
+    broken_at: str = ""
+    broken_how: str = ""
+    resolvers: tuple[str, ...] = ()
+    answers: tuple[tuple[str, str], ...] = ()
+    route: str | None = None
+    tls_version: str | None = None
+    platform: str | None = None
+    mesh: str | None = None
+    proxies: tuple[tuple[str, str], ...] | None = None
+    filters: tuple[str, ...] | None = None
+    path_mtu: int | None = None
+    kernel: tuple[tuple[str, str], ...] = ()
 
 
 # --- what others wrote down --------------------------------------------------------------------

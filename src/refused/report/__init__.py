@@ -95,10 +95,19 @@ class Report:
                 "command": self.command(chosen.check.command),
                 "tells": list(chosen.tells),
             },
-            "notes": list(said.notes),
-            "evidence": self.bundle.to_json(),
+            "notes": [*said.notes, *map(str, said.differences)],
+            "evidence": self._evidence(),
             "took_ms": _rounded(self.bundle.took_ms),
         }
+
+    def _evidence(self) -> dict[str, Any]:
+        """Return the bundle as it was judged: with what each place knew of the others."""
+        told = self.diagnosis.elsewhere
+        if not told:
+            return self.bundle.to_json()
+        named = {(type(each), each.vantage) for each in told}
+        kept = (fact for fact in self.bundle.facts if (type(fact), fact.vantage) not in named)
+        return self.bundle.replace(facts=(*kept, *told)).to_json()
 
     def command(self, template: str) -> str:
         """Fill a check's command in for this target."""

@@ -10,6 +10,7 @@ TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
 
+    from refused.diagnosis.compare import Difference
     from refused.diagnosis.judge import PlaceSeen
     from refused.evidence.path import HopSeen
     from refused.report import FoundCause, Report
@@ -61,6 +62,8 @@ def _blocks(report: Report, width: int, paint: Paint, *, verbose: bool) -> Itera
     places = said.places if verbose or len(said.places) > 1 else said.places[:1]
     for place in places:
         yield list(_path(place, width, paint, named=len(places) > 1))
+    if said.differences:
+        yield list(_side_by_side(said.differences, width, verbose=verbose))
     for number, cause in enumerate(report.causes, 1):
         if number > 3 and not verbose:
             rest = report.causes[3:]
@@ -121,6 +124,9 @@ def _verdict_line(report: Report) -> str:
 
 
 def _path(place: PlaceSeen, width: int, paint: Paint, *, named: bool) -> Iterator[str]:
+    if place.not_reached:
+        yield from _wrap(f"Path from {place.vantage}: not looked at: {place.not_reached}", width)
+        return
     if named:
         yield f"Path from {place.vantage}: {place.verdict}"
     for hop in place.path:
@@ -135,6 +141,28 @@ def _hop(hop: HopSeen, width: int, paint: Paint) -> Iterator[str]:
     yield f"{arrow} {hop.hop:<9} {paint(f'{mark:<6}', mark)} {ms:>7} {said[0] if said else ''}".rstrip()
     for line in said[1:]:
         yield " " * 27 + line
+
+
+def _side_by_side(told: tuple[Difference, ...], width: int, *, verbose: bool) -> Iterator[str]:
+    """Show what differs, a line for each place, its name in front."""
+    yield "What differs"
+    names = [vantage for vantage, _ in told[0].values]
+    # A name that takes half the line stands on its own.
+    column = max(len(name) for name in names) + 2
+    for each in told:
+        yield f"- {each.what}"
+        for vantage, value in each.values:
+            said = value if verbose or len(value) <= _MOST_SHOWN else value[:_MOST_SHOWN] + "…"
+            if column > width // 2:
+                yield f"  {vantage}"
+                yield from _wrap(f"    {said}", width, "    ")
+                continue
+            first, *rest = _wrap(said, width - column - 2)
+            yield f"  {vantage:<{column}}{first}"
+            yield from (" " * (column + 2) + line for line in rest)
+
+
+_MOST_SHOWN = 200
 
 
 def _percent(cause: FoundCause) -> str:

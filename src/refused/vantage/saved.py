@@ -62,17 +62,20 @@ def read(path: str) -> Bundle:
     """
     from json import loads
 
+    shown = path if path.isprintable() else repr(path)
     try:
         with open(path, "rb") as file:
             text = file.read(LARGEST_BYTES + 1)
     except OSError as gone:
-        raise BadBundle(f"{path}: {gone.strerror or gone}") from None
+        raise BadBundle(f"{shown}: {gone.strerror or gone}") from None
+    except ValueError:
+        raise BadBundle(f"{shown} is no name of a file") from None
     if len(text) > LARGEST_BYTES:
         raise BadBundle(
-            f"{path} is larger than {LARGEST_BYTES >> 20} MiB, which no bundle of mine is"
+            f"{shown} is larger than {LARGEST_BYTES >> 20} MiB, which no bundle of mine is"
         )
     try:
         return Bundle.from_json(loads(text))
     except (ValueError, RecursionError) as wrong:
         said = str(wrong) if isinstance(wrong, BadBundle) else "it is not JSON"
-        raise BadBundle(f"{path}: {said}") from None
+        raise BadBundle(f"{shown}: {said}") from None
