@@ -272,6 +272,14 @@ def _finish(
             )
         entry.note("settled")
         entry.note("made", documents=snapshot(change, arm))
+    if change.prepares:
+        entry.note("kept", cured=False)
+        return Outcome(
+            id=entry.id,
+            state="kept",
+            cured=False,
+            learnt=f"ready for the next step: {change.prepares}",
+        )
     seen = _await(entry, look, tell, sleep)
     waited = time.monotonic() - started
     if seen.works:

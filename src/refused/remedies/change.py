@@ -67,6 +67,8 @@ class Change(Record):
         settles_source: Where that figure is from.
         price: Whether the bill goes up or down; ``""`` where it does not move.
         owner_word: Why the owner has to say yes explicitly; ``""`` where nobody has to.
+        prepares: What this makes possible, where it cures nothing by itself; it is kept then without
+            the failing probe having to work.
     """
 
     kind: str
@@ -89,6 +91,7 @@ class Change(Record):
     settles_source: str = ""
     price: str = ""
     owner_word: str = ""
+    prepares: str = ""
 
     def fact(self, name: str) -> str:
         """Return what renderers need by name.

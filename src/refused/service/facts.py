@@ -104,6 +104,10 @@ NAT_GATEWAY = "https://learn.microsoft.com/azure/nat-gateway/nat-gateway-resourc
 PLATFORM_ADDRESS = (
     "https://learn.microsoft.com/azure/virtual-network/what-is-ip-address-168-63-129-16"
 )
+SECURITY_GROUPS = (
+    "https://learn.microsoft.com/azure/virtual-network/network-security-groups-overview"
+)
+USER_ROUTES = "https://learn.microsoft.com/azure/virtual-network/virtual-networks-udr-overview"
 PRIVATE_DNS = "https://learn.microsoft.com/azure/private-link/private-endpoint-dns"
 RESOURCE_HEALTH = (
     "https://learn.microsoft.com/azure/service-health/resource-health-checks-resource-types"

@@ -6,11 +6,13 @@ Durations are in seconds and say so in their names.
 from __future__ import annotations
 
 from refused.service.facts import (
+    ACR_ADMINISTRATION,
     ACR_CONFIGURE,
     ACR_CONNECTION,
     ACR_ENTRA,
     ACR_FAILOVER,
     ACR_LOGS,
+    ACR_PRIVATE_LINK,
     ACR_SCALE,
     AKS_LOAD_BALANCER,
     AMR_CONNECTION,
@@ -24,7 +26,11 @@ from refused.service.facts import (
     LOAD_BALANCER_IDLE,
     LOAD_BALANCER_SNAT,
     NAT_GATEWAY,
+    PRIVATE_DNS,
+    SECURITY_GROUPS,
     SURE,
+    UNSURE,
+    USER_ROUTES,
     WINDOWS_PORTS,
 )
 
@@ -69,6 +75,16 @@ SETTLING: tuple[tuple[str, str, int, int | None, str, Certainty], ...] = (
     ("scale", "amr", 600, None, AMR_SCALE, LIKELY),
     ("logs", "acr", 5400, 5400, ACR_LOGS, SURE),
     ("logs", "amr", 5400, 5400, AMR_LOGS, SURE),
+    # No document names a figure for these. Waiting too long costs minutes, undoing too early costs the
+    # fix, so what stands here is long on purpose.
+    ("public-access", "", 300, None, ACR_CONFIGURE, UNSURE),
+    ("private-endpoint", "", 300, None, ACR_PRIVATE_LINK, UNSURE),
+    ("private-dns", "", 300, None, PRIVATE_DNS, UNSURE),
+    ("nsg-rule", "", 120, None, SECURITY_GROUPS, UNSURE),
+    ("route", "", 120, None, USER_ROUTES, UNSURE),
+    ("entra-grant", "", 300, None, ACR_ENTRA, UNSURE),
+    ("tls", "", 300, None, ACR_CONFIGURE, UNSURE),
+    ("restart", "", 300, None, ACR_ADMINISTRATION, UNSURE),
 )
 
 # Ports per node and outbound address that a load balancer hands out by itself.
@@ -188,6 +204,18 @@ def settling_s(change: str, service: Service) -> int | None:
         if name == change and where in ("", service):
             return usual if most is None else most
     return None
+
+
+def settling_source(change: str, service: Service) -> str:
+    """Return where the figure of :func:`settling_s` is from; ``""`` where there is none."""
+    return next(
+        (
+            source
+            for name, where, _, _, source, _ in SETTLING
+            if name == change and where in ("", service)
+        ),
+        "",
+    )
 
 
 def snat_ports_per_node(nodes: int) -> int | None:

@@ -16,8 +16,9 @@ from refused.evidence.control_plane import AzureCache, ClientAddress, FirewallRu
 from refused.evidence.observations import Unseen
 from refused.remedies.arm_id import take_apart
 from refused.remedies.change import ArmWrite, Change, Missing, Setting
+from refused.remedies.reading import settles
 from refused.remedies.say import az, bicep_resource, powershell, symbol, terraform
-from refused.service.settling import settling
+from refused.service.arm import api_version
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -27,7 +28,7 @@ if TYPE_CHECKING:
 
 ENDS = ("firewall-ip-blocked",)
 RANK = 10
-API = "2024-11-01"
+API = api_version("Microsoft.Cache/redis")
 
 
 def propose(cause: str, evidence: Evidence) -> Iterator[Change | Missing]:
@@ -58,7 +59,6 @@ def propose(cause: str, evidence: Evidence) -> Iterator[Change | Missing]:
     address = client.address
     name = f"refused_{address.replace('.', '_')}"  # letters, digits and underscores alone
     write = f"{cache.id}/firewallRules/{name}"
-    seconds, source = settling("firewall-rule")
     yield Change(
         kind="firewall-rule",
         cause=cause,
@@ -79,8 +79,7 @@ def propose(cause: str, evidence: Evidence) -> Iterator[Change | Missing]:
         interruption="none",
         proof="from this client TLS completes and PING is answered",
         hop="resp",
-        settles_s=seconds,
-        settles_source=source,
+        **settles("firewall-rule", "acr"),
     )
 
 
