@@ -27,9 +27,10 @@ def python_of(version: str) -> str:
     for python in filter(shutil.which, found):
         said = subprocess.run([python, "-V"], capture_output=True, text=True, check=False)
         # pyenv leaves programs on the path that only say that there is none.
-        if said.stdout.startswith(f"Python {version}."):
+        if (said.stdout + said.stderr).startswith(f"Python {version}."):
             return shutil.which(python) or python
-    pytest.skip(f"needs Python {version}")
+    is_old = version in ("2.7", "3.7", "3.8")
+    pytest.skip(f"needs Python 3.8 or older: {version}" if is_old else f"needs Python {version}")
 
 
 class Door:
@@ -92,7 +93,9 @@ class Door:
         for name in ("python3", "python", *(f"python3.{minor}" for minor in range(8, 15))):
             there = self.there / name
             is_it = python is not None and name == "python3"
-            there.write_text(f'#!/bin/sh\nexec {python} "$@"\n' if is_it else "#!/bin/sh\nexit 127\n")
+            there.write_text(
+                f'#!/bin/sh\nexec {python} "$@"\n' if is_it else "#!/bin/sh\nexit 127\n"
+            )
             there.chmod(0o755)
 
     def wrap(self, name: str, line: str) -> None:

@@ -42,6 +42,9 @@ import sys
 if sys.version_info < (3, 8):
     sys.exit("refused: this needs Python 3.8 or newer, and this is " + sys.version.split()[0])
 sys.dont_write_bytecode = True
+if sys.argv[0] != "-c" and sys.path and not sys.flags.isolated:
+    # Whatever else lies in this file's folder is none of its modules.
+    del sys.path[0]
 
 import base64
 import json
@@ -78,9 +81,6 @@ if sys.argv[1:] == ["--sources"]:
         print("# ----- " + _name)
         print(_SOURCES[_name][1])
     sys.exit(0)
-if sys.argv[0] != "-c" and sys.path and not sys.flags.isolated:
-    # Whatever else lies in this file's folder is none of its modules.
-    del sys.path[0]
 sys.meta_path.insert(0, _Parcel())
 
 from {entry} import main
