@@ -21,18 +21,45 @@ Sources
 from __future__ import annotations
 
 from refused.causes.readings import (
+    about_changes,
+    changed_so,
     dialled,
+    endpoint_count,
     fails_elsewhere,
     is_private,
     met_silence,
+    onset,
     privatelink_alias,
+    public_door,
     service_behind,
+    settled,
+    turned_away,
+    unread,
+    what_changed,
     without_a_word,
     works_elsewhere,
 )
 from refused.causes.statements import Cause, Clue, Proof, RuledOut
-from refused.evidence.observations import DnsAnswer, Elsewhere, RedisReply, TcpDial, Unseen
+from refused.evidence.control_plane import (
+    AzureCache,
+    ClientAddress,
+    FirewallRules,
+    Metric,
+    PrivateEndpoint,
+    PrivateEndpointList,
+    ResourceChange,
+)
+from refused.evidence.observations import (
+    DnsAnswer,
+    Elsewhere,
+    RedisReply,
+    TcpDial,
+    TlsHandshake,
+    Unseen,
+)
+from refused.service.addresses import in_range
 from refused.service.features import has
+from refused.service.limits import settling_s
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -40,6 +67,9 @@ if TYPE_CHECKING:
 
     from refused.causes.statements import Statement
     from refused.evidence.bundle import Evidence
+    from refused.evidence.control_plane import FirewallRule
+    from refused.evidence.observations import Observation
+    from refused.evidence.path import Broken
 
 CAUSE = Cause(
     id="firewall-ip-blocked",
@@ -48,7 +78,20 @@ CAUSE = Cause(
     shows_at=("tcp", "tls", "resp"),
     bucket="configuration",
     prior=0.3,
-    needs=(DnsAnswer, Elsewhere, RedisReply, TcpDial),
+    needs=(
+        AzureCache,
+        ClientAddress,
+        DnsAnswer,
+        Elsewhere,
+        FirewallRules,
+        Metric,
+        PrivateEndpoint,
+        PrivateEndpointList,
+        RedisReply,
+        ResourceChange,
+        TcpDial,
+        TlsHandshake,
+    ),
     remedies=(
         "on Azure Cache for Redis, add a firewall rule for exactly this client's outbound address",
         "give the client a private endpoint, so that no address has to be listed",
@@ -65,29 +108,33 @@ CAUSE = Cause(
 )
 
 
+CHANGES = ("firewallRules/delete", "firewallRules/write")
+LISTED = 4
+
+
 def judge(evidence: Evidence) -> Iterator[Statement]:
-    """See whether the service could filter by address, and whether it is this client alone."""
+    """See whether the service could filter by address, and whether its rules hold this client."""
     answers, others, dials = evidence.all(DnsAnswer), evidence.all(Elsewhere), evidence.all(TcpDial)
-    broken = evidence.broken
+    azure, broken, tried = tuple(_azure_says(evidence)), evidence.broken, dialled(dials)
     denied = next((each for each in evidence.all(RedisReply) if each.error_code == "DENIED"), None)
     if denied is not None:
         yield Proof(because=f"the server says: {denied.error_text[:120]}", seen=(denied,))
         return
+    yield from azure
     silent, wordless = met_silence(broken), without_a_word(broken)
-    if not (silent or wordless):
+    if settled(azure) or not (silent or wordless):
         return
     service = service_behind(evidence.target, answers)
     if has(service, "firewall-rules") is False:  # type: ignore[arg-type]
         yield RuledOut(because="this service has no firewall rules", seen=())
         return
-    addresses = [dial.address for dial in dialled(dials)]
     face = (
         "the dial met silence" if silent else "the connection was accepted and ended without a word"
     )
     yield Clue(
         weight=0.6 if silent else 0.3,
         because=f"{face}, as reports of blocked addresses tell",
-        seen=dialled(dials),
+        seen=tried,
     )
     if service == "acr":
         yield Clue(
@@ -105,10 +152,10 @@ def judge(evidence: Evidence) -> Iterator[Statement]:
             because="the cache has a private endpoint, with which firewall rules cannot be used",
             seen=answers,
         )
-    if addresses and all(is_private(address) for address in addresses):
+    if tried and all(is_private(dial.address) for dial in tried):
         yield Clue(
             weight=-2.0,
-            because=f"{addresses[0]} is private; firewall rules are for public clients",
+            because=f"{tried[0].address} is private; firewall rules are for public clients",
             seen=dials,
         )
     well, ill = works_elsewhere(others), fails_elsewhere(others)
@@ -120,9 +167,113 @@ def judge(evidence: Evidence) -> Iterator[Statement]:
         )
     elif ill is not None:
         yield Clue(weight=-1.0, because=f"it fails from {ill.vantage} as well", seen=(ill,))
-    yield Unseen(
-        vantage=evidence.vantage,
-        what="the cache's firewall rules",
-        why="the control plane was not asked",
-        how_to_see="az redis firewall-rules list, against the address the service sees of this client",
+
+
+def _azure_says(evidence: Evidence) -> Iterator[Statement]:
+    """Hold the rules against the address from which the service sees this client."""
+    caches, shakes = evidence.all(AzureCache), evidence.all(TlsHandshake)
+    sets, client = evidence.all(FirewallRules), _client(evidence.all(ClientAddress))
+    changes, metrics = evidence.all(ResourceChange), evidence.all(Metric)
+    endpoints = endpoint_count(evidence.all(PrivateEndpointList), evidence.all(PrivateEndpoint))
+    tried, answers = dialled(evidence.all(TcpDial)), evidence.all(DnsAnswer)
+    broken = evidence.broken
+    if not (turned_away(broken, shakes) or without_a_word(broken)):
+        return
+    cache = caches[-1] if caches else None
+    if cache is not None and has(cache.service, "firewall-rules") is False:  # type: ignore[arg-type]
+        yield RuledOut(because="this service has no firewall rules", seen=caches)
+    elif public_door(cache, endpoints) is False:
+        yield RuledOut(because="public access is off, so that no rule is asked", seen=caches)
+    elif not sets:
+        began = onset([*tried, *shakes[-1:]], metrics)
+        changed = about_changes(changes, CHANGES, began)
+        if changed is not None:
+            yield changed
+        if caches or service_behind(evidence.target, answers) != "redis":
+            yield unread(
+                evidence.gap(FirewallRules),
+                evidence.gap(AzureCache),
+                "the cache's firewall rules",
+                "az redis firewall-rules list, against the address the service sees of this client",
+                asked=bool(caches),
+            )
+    elif not sets[-1].rules:
+        said = "the cache has no firewall rules, and so lets every address in"
+        yield RuledOut(because=said, seen=sets)
+    elif (
+        tried
+        and all(is_private(dial.address) for dial in tried)
+        and (cache is None or not cache.subnet_id)
+    ):
+        said = f"{tried[0].address} is a private endpoint's, where no firewall rule is asked"
+        yield RuledOut(because=said, seen=(*sets, *tried))
+    elif client is None:
+        said = f"only listed addresses are let in: {_listed(sets[-1].rules)}"
+        yield Clue(weight=0.6, because=said, seen=sets)
+        yield Unseen(
+            vantage=evidence.vantage,
+            what="the address from which the service sees this client",
+            why="it was not given, and no service was asked for it",
+            how_to_see="--client-ip ADDRESS: the client's outbound address, behind every NAT",
+        )
+    else:
+        seen = (*tried, *shakes[-1:])
+        began = onset(seen, metrics)
+        yield _held(sets[-1], client, seen, changes=changes, began=began, broken=broken)
+
+
+def _held(
+    rules: FirewallRules,
+    client: ClientAddress,
+    seen: tuple[Observation, ...],
+    *,
+    changes: tuple[ResourceChange, ...],
+    began: float | None,
+    broken: Broken | None,
+) -> Statement:
+    """Say whether *rules* hold *client*, and who changed them last."""
+    holder = next(
+        (rule for rule in rules.rules if in_range(client.address, rule.first, rule.last)), None
     )
+    if client.how not in ("given", "echo"):
+        verb, weight = ("hold", -1.0) if holder is not None else ("do not hold", 1.2)
+        said = f"the firewall rules {verb} {client.address}, which the instance's metadata give and a NAT may hide"
+        return Clue(weight=weight, because=said, seen=(rules, client))
+    if holder is not None:
+        said = f"the rule {holder.name} ({holder.first} to {holder.last}) holds this client's address {client.address}"
+        lately = what_changed(changes, ("firewallRules/write",), None)
+        settling = 2 * (settling_s("firewall-rule", "acr") or 0)
+        if lately is None or not 0 <= client.at - lately.when < settling:
+            return RuledOut(because=said, seen=(rules, client))
+        said = f"{said}, but {changed_so(lately, None)}, and rules need about a minute"
+        return Clue(weight=-0.6, because=said, seen=(rules, client, lately))
+    said = f"the firewall rules ({_listed(rules.rules)}) do not hold this client's address {client.address}"
+    change = what_changed(changes, CHANGES, began)
+    if change is not None:
+        said = f"{said}; {changed_so(change, began)}"
+        seen = (*seen, change)
+    # After TLS was up, the client was let in, whatever the rules say; something else ended it.
+    if broken is not None and broken.hop == "resp" and any(_is_up(each) for each in seen):
+        return Clue(weight=0.8, because=said, seen=(rules, client, *seen))
+    return Proof(because=said, seen=(rules, client, *seen))
+
+
+def _is_up(seen: Observation) -> bool:
+    return isinstance(seen, TlsHandshake) and not seen.failed
+
+
+def _client(addresses: tuple[ClientAddress, ...]) -> ClientAddress | None:
+    """Return the best word on where this client comes from: given, then echoed, then a hint."""
+    order = ("given", "echo", "metadata")
+    known = sorted(addresses, key=lambda each: order.index(each.how) if each.how in order else 3)
+    return known[0] if known else None
+
+
+def _listed(rules: tuple[FirewallRule, ...]) -> str:
+    """Name the rules with their addresses, the first few in full."""
+    told = [
+        f"{rule.name}: {rule.first}" + ("" if rule.first == rule.last else f" to {rule.last}")
+        for rule in rules[:LISTED]
+    ]
+    more = f" and {len(rules) - LISTED} more" if len(rules) > LISTED else ""
+    return "; ".join(told) + more

@@ -20,9 +20,37 @@ Sources
 
 from __future__ import annotations
 
-from refused.causes.readings import is_private, is_public, privatelink_alias
+from refused.causes.readings import (
+    DEAD,
+    NAMELESS,
+    changed_so,
+    endpoint_count,
+    endpoint_said,
+    is_literal,
+    is_private,
+    is_public,
+    last_name,
+    onset,
+    privatelink_alias,
+    public_door,
+    same_id,
+    settled,
+    unread,
+    what_changed,
+    wire_addresses,
+)
 from refused.causes.statements import Cause, Clue, Proof, RuledOut
-from refused.evidence.observations import DnsAnswer, Elsewhere, NameLookup
+from refused.evidence.control_plane import (
+    AzureCache,
+    AzureSubnet,
+    Metric,
+    PrivateDnsZone,
+    PrivateDnsZoneList,
+    PrivateEndpoint,
+    PrivateEndpointList,
+    ResourceChange,
+)
+from refused.evidence.observations import DnsAnswer, Elsewhere, NameLookup, TcpDial
 from refused.evidence.path import resolved
 
 TYPE_CHECKING = False
@@ -31,6 +59,7 @@ if TYPE_CHECKING:
 
     from refused.causes.statements import Statement
     from refused.evidence.bundle import Evidence
+    from refused.evidence.path import Broken
 
 CAUSE = Cause(
     id="private-endpoint-dns",
@@ -38,7 +67,20 @@ CAUSE = Cause(
     hop="address",
     shows_at=("name", "address", "route", "tcp", "tls", "resp"),
     bucket="configuration",
-    needs=(DnsAnswer, Elsewhere, NameLookup),
+    needs=(
+        AzureCache,
+        AzureSubnet,
+        DnsAnswer,
+        Elsewhere,
+        Metric,
+        NameLookup,
+        PrivateDnsZone,
+        PrivateDnsZoneList,
+        PrivateEndpoint,
+        PrivateEndpointList,
+        ResourceChange,
+        TcpDial,
+    ),
     remedies=(
         "link the private DNS zone to this client's virtual network, with registration off",
         "give the endpoint a DNS zone group, so that the record follows it",
@@ -53,9 +95,9 @@ CAUSE = Cause(
 def judge(evidence: Evidence) -> Iterator[Statement]:
     """Read the DNS chain: an alias in a privatelink zone should end at a private address."""
     answers, others = evidence.all(DnsAnswer), evidence.all(Elsewhere)
-    evidence.all(NameLookup)
-    broken = evidence.broken
-    if broken is None:
+    azure, broken = tuple(_azure_says(evidence)), evidence.broken
+    yield from azure
+    if broken is None or settled(azure):
         return
     alias = privatelink_alias(answers)
     if alias is None:
@@ -106,3 +148,165 @@ def judge(evidence: Evidence) -> Iterator[Statement]:
             yield RuledOut(
                 because=f"{same.vantage} is given the same {private[0]} and works", seen=(same,)
             )
+
+
+CHANGES = (
+    "virtualNetworkLinks/delete",
+    "virtualNetworkLinks/write",
+    "privateDnsZones/delete",
+    "privateDnsZones/A/delete",
+    "privateDnsZones/A/write",
+    "privateDnsZoneGroups/delete",
+    "privateDnsZoneGroups/write",
+    "Microsoft.Network/privateEndpoints/write",
+    "Microsoft.Network/virtualNetworks/write",
+)
+
+
+def _azure_says(evidence: Evidence) -> Iterator[Statement]:
+    """Hold what the client's resolver answers against the endpoint's own addresses."""
+    caches, lists = evidence.all(AzureCache), evidence.all(PrivateEndpointList)
+    endpoints, answers = evidence.all(PrivateEndpoint), evidence.all(DnsAnswer)
+    broken, count = evidence.broken, endpoint_count(lists, endpoints)
+    zone, began = _ZoneSaid(evidence), _began(evidence)
+    change = what_changed(evidence.all(ResourceChange), CHANGES, began)
+    if broken is None or broken.how not in DEAD | NAMELESS:
+        return
+    if evidence.target is not None and is_literal(evidence.target.host):
+        return
+    if count is None:
+        if privatelink_alias(answers) is not None:
+            yield unread(
+                evidence.gap(PrivateEndpointList),
+                evidence.gap(AzureCache),
+                "the private endpoint's own addresses",
+                "az network private-endpoint list, and the private DNS zone's links and records",
+                asked=bool(caches),
+            )
+        return
+    approved = [each for each in endpoints if (each.state or "").lower() == "approved"]
+    if count == 0:
+        yield RuledOut(because="the cache has no private endpoint", seen=lists)
+        return
+    if not approved:
+        if endpoints:
+            said = f"{endpoint_said(endpoints[0])}, and no name could lead to it"
+            yield RuledOut(because=said, seen=endpoints)
+        return
+    given = resolved(evidence)
+    if any({*each.addresses} & {*wire_addresses(answers)} - {*given} for each in approved):
+        said = "DNS gives the endpoint's own address, and the client uses another"
+        yield RuledOut(because=said, seen=(*answers, *approved))
+        return
+    is_open = public_door(caches[-1] if caches else None, count)
+    why = zone.fault(approved[0], given)
+    after = (f"; {why}" if why else "") + (f"; {changed_so(change, began)}" if change else "")
+    seen = (*approved, *caches, *answers, *zone.seen, *((change,) if change else ()))
+    for each in _held(approved, given, broken, is_open=is_open, zone=zone):
+        if isinstance(each, Proof):
+            yield each.replace(because=f"{each.because}{after}", seen=seen)
+        else:
+            yield each
+            if why and not isinstance(each, RuledOut):
+                yield Clue(weight=0.8, because=why, seen=zone.seen)
+
+
+def _began(evidence: Evidence) -> float | None:
+    """Return when the failure was first seen."""
+    failed = [each for each in evidence.all(TcpDial) if each.failed]
+    looked = (*evidence.all(NameLookup), *evidence.all(DnsAnswer))
+    return onset([*failed, *looked], evidence.all(Metric))
+
+
+def _held(
+    approved: list[PrivateEndpoint],
+    given: tuple[str, ...],
+    broken: Broken,
+    *,
+    is_open: bool | None,
+    zone: _ZoneSaid,
+) -> Iterator[Statement]:
+    """Hold the addresses that the client was *given* against those of the approved endpoints."""
+    addresses = {address for each in approved for address in each.addresses}
+    best = approved[0]
+    own = ", ".join(best.addresses)
+    if addresses & set(given):
+        said = f"the name leads to {', '.join(sorted(addresses & set(given)))}, the endpoint's own address"
+        yield RuledOut(because=said, seen=tuple(approved))
+        return
+    at = f" at {own}" if own else ""
+    public = next((address for address in given if is_public(address)), None)
+    if not given:
+        said = f"{endpoint_said(best)}{at}, and the name leads to no address here"
+        if broken.hop in ("name", "address") and zone.is_without_record:
+            yield Proof(because=said)
+        elif broken.how in NAMELESS:
+            yield Clue(weight=2.0, because=said, seen=tuple(approved))
+    elif public is not None and is_open is False:
+        said = f"{endpoint_said(best)}{at}, and the name leads past it to the public {public}"
+        yield Proof(because=f"{said}, which is shut")
+    elif public is not None:
+        said = "public access is on beside the private endpoint, so that the public address should answer"
+        yield Clue(weight=-1.2, because=said, seen=tuple(approved))
+    elif all(each.endpoint_seen and each.addresses for each in approved):
+        said = f"{endpoint_said(best)}{at}, and the name leads to {given[0]}, another address"
+        yield Proof(because=said)
+
+
+class _ZoneSaid:
+    """The private DNS zones, as far as they were read, and what is wrong with them."""
+
+    def __init__(self, evidence: Evidence) -> None:
+        self.zones, self.lists = evidence.all(PrivateDnsZone), evidence.all(PrivateDnsZoneList)
+        self.client = next(
+            (each for each in evidence.all(AzureSubnet) if each.role == "client"), None
+        )
+        self.alias = privatelink_alias(evidence.all(DnsAnswer))
+        self.seen = (*self.zones, *self.lists, *((self.client,) if self.client else ()))
+
+    def _linked(self) -> list[PrivateDnsZone]:
+        """Return the zones that the client's network sees."""
+        network = self.client.network_id if self.client is not None else None
+        return [
+            zone
+            for zone in self.zones
+            if any(
+                same_id(link.network_id, network) and (link.state or "Completed") == "Completed"
+                for link in zone.links
+            )
+        ]
+
+    @property
+    def is_without_record(self) -> bool:
+        """Whether the name ends in a private zone without an address, by DNS or by the zone itself."""
+        return self.alias is not None or any(not zone.addresses for zone in self._linked())
+
+    def fault(self, endpoint: PrivateEndpoint, given: tuple[str, ...]) -> str:
+        """Say what in the zones explains that the client was given other addresses; ``""`` if nothing does."""
+        if not self.zones:
+            if not self.lists:
+                return ""
+            return f"no private DNS zone {self.lists[-1].name} is in sight (it may lie in a subscription that is not)"
+        linked = self._linked()
+        zone = (linked or list(self.zones))[0]
+        links = ", ".join(last_name(link.network_id) for link in zone.links[:3]) or "no network"
+        wrong = [each for each in zone.addresses if each not in endpoint.addresses]
+        if not zone.links:
+            return f"the zone {zone.name} is linked to no network"
+        if self.client is not None and not linked:
+            mine = last_name(self.client.network_id)
+            return f"the zone {zone.name} is not linked to this client's network {mine}, but to {links}"
+        if not zone.addresses:
+            return f"the zone {zone.name} has no record {zone.record}".rstrip()
+        if wrong and endpoint.endpoint_seen and endpoint.addresses:
+            said = f"the zone {zone.name} says {wrong[0]} for {zone.record or 'the cache'}"
+            return f"{said}, and the endpoint has {endpoint.addresses[0]}"
+        if set(zone.addresses) & set(given):
+            return ""
+        said = f"the zone {zone.name} says {zone.addresses[0]}"
+        if self.client is not None and self.client.dns_servers:
+            servers = ", ".join(self.client.dns_servers[:3])
+            return f"{said}, but this client's network asks its own DNS servers ({servers})"
+        if self.client is None:
+            return f"{said} to networks that are linked to it ({links}); the resolver asked here does not see it"
+        return f"{said}; the resolver that was asked here does not see it"

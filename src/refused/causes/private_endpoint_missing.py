@@ -17,14 +17,33 @@ Sources
 from __future__ import annotations
 
 from refused.causes.readings import (
+    DEAD,
+    NAMELESS,
+    changed_so,
     dialled,
+    endpoint_count,
+    endpoint_said,
     fails_elsewhere,
     is_private,
+    is_public,
+    onset,
     privatelink_alias,
+    public_door,
+    settled,
+    unread,
+    what_changed,
     works_elsewhere,
 )
-from refused.causes.statements import Cause, Clue, RuledOut
-from refused.evidence.observations import DnsAnswer, Elsewhere, TcpDial, Unseen
+from refused.causes.statements import Cause, Clue, Proof, RuledOut
+from refused.evidence.control_plane import (
+    AzureCache,
+    Metric,
+    PrivateEndpoint,
+    PrivateEndpointList,
+    ResourceChange,
+)
+from refused.evidence.observations import DnsAnswer, Elsewhere, NameLookup, TcpDial
+from refused.evidence.path import resolved
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -39,7 +58,17 @@ CAUSE = Cause(
     hop="tcp",
     shows_at=("tcp", "tls", "resp"),
     bucket="configuration",
-    needs=(DnsAnswer, Elsewhere, TcpDial),
+    needs=(
+        AzureCache,
+        DnsAnswer,
+        Elsewhere,
+        Metric,
+        NameLookup,
+        PrivateEndpoint,
+        PrivateEndpointList,
+        ResourceChange,
+        TcpDial,
+    ),
     remedies=(
         "approve the endpoint's connection on the cache",
         "make the endpoint again, with a DNS zone group that keeps its record in step",
@@ -53,7 +82,11 @@ CAUSE = Cause(
 def judge(evidence: Evidence) -> Iterator[Statement]:
     """See whether a private endpoint's own address is dead for everybody."""
     answers, others, dials = evidence.all(DnsAnswer), evidence.all(Elsewhere), evidence.all(TcpDial)
+    azure = tuple(_azure_says(evidence))
     broken, alias = evidence.broken, privatelink_alias(answers)
+    yield from azure
+    if settled(azure):
+        return
     if broken is None or broken.hop not in CAUSE.shows_at or alias is None:
         return
     if broken.how not in ("silent", "refused", "unreachable", "closed", "reset"):
@@ -75,9 +108,71 @@ def judge(evidence: Evidence) -> Iterator[Statement]:
     ill = fails_elsewhere(others)
     if ill is not None:
         yield Clue(weight=1.0, because=f"it fails from {ill.vantage} as well", seen=(ill,))
-    yield Unseen(
-        vantage=evidence.vantage,
-        what="the state of the private endpoint's connection",
-        why="the control plane was not asked",
-        how_to_see="az redis show (or az redisenterprise show) --query privateEndpointConnections",
-    )
+    if not evidence.look(PrivateEndpointList):
+        yield unread(
+            evidence.gap(PrivateEndpointList),
+            evidence.gap(AzureCache),
+            "the state of the private endpoint's connection",
+            "az redis show (or az redisenterprise show) --query privateEndpointConnections",
+            asked=bool(evidence.look(AzureCache)),
+        )
+
+
+CHANGES = (
+    "privateEndpointConnections/write",
+    "privateEndpointConnections/delete",
+    "privateEndpointConnectionsApproval/action",
+    "Microsoft.Network/privateEndpoints/delete",
+    "Microsoft.Network/privateEndpoints/write",
+)
+
+
+def _azure_says(evidence: Evidence) -> Iterator[Statement]:
+    """Read the states of the cache's endpoints, and hold their addresses against the dialled one."""
+    caches, lists = evidence.all(AzureCache), evidence.all(PrivateEndpointList)
+    endpoints, changes = evidence.all(PrivateEndpoint), evidence.all(ResourceChange)
+    metrics, lookups = evidence.all(Metric), evidence.all(NameLookup)
+    tried, broken = dialled(evidence.all(TcpDial)), evidence.broken
+    count = endpoint_count(lists, endpoints)
+    if broken is None or count is None or broken.how not in DEAD | NAMELESS:
+        return
+    cache = caches[-1] if caches else None
+    if cache is not None and cache.subnet_id:
+        yield RuledOut(because="the cache lives in a virtual network, and needs no endpoint")
+        return
+    used = [dial.address for dial in tried] or list(resolved(evidence))
+    private = next((address for address in used if is_private(address)), None)
+    public = next((address for address in used if is_public(address)), None)
+    mine = next((each for each in endpoints if set(used) & set(each.addresses)), None)
+    approved = [each for each in endpoints if (each.state or "").lower() == "approved"]
+    began = onset([*tried, *lookups], metrics)
+    change = what_changed(changes, CHANGES, began)
+    after = f"; {changed_so(change, began)}" if change is not None else ""
+    seen = (*lists, *endpoints, *tried, *((change,) if change else ()))
+    if mine is not None and mine in approved:
+        said = f"{endpoint_said(mine)}, and {private or used[0]} is its address"
+        yield RuledOut(because=said, seen=(mine,))
+    elif mine is not None:
+        said = f"{endpoint_said(mine)}, and the name leads to its address {private or used[0]}"
+        yield Proof(because=f"{said}: only an approved one carries traffic{after}", seen=seen)
+    elif count == 0 and private is not None:
+        said = f"the cache has no private endpoint, and the name leads to the private {private}"
+        yield Proof(because=f"{said}, where nobody stands for it{after}", seen=seen)
+    elif count == 0:
+        yield RuledOut(because="the cache has no private endpoint, and needs none here", seen=lists)
+    elif approved:
+        if private is not None and all(each.endpoint_seen for each in approved):
+            said = f"{endpoint_said(approved[0])}; {private} is not its address"
+            yield RuledOut(because=said, seen=tuple(approved))
+        else:
+            yield Clue(weight=-1.0, because=endpoint_said(approved[0]), seen=tuple(approved))
+    elif not endpoints:
+        return
+    elif public is not None and public_door(cache, count) is not False:
+        said = f"{endpoint_said(endpoints[0])}, and the client dials the public {public}"
+        yield Clue(weight=-0.5, because=said, seen=seen)
+    else:
+        shut = "" if public is None else ", and public access is off"
+        yield Proof(
+            because=f"{endpoint_said(endpoints[0])}, no other is approved{shut}{after}", seen=seen
+        )

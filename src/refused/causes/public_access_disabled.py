@@ -20,17 +20,33 @@ Sources
 from __future__ import annotations
 
 from refused.causes.readings import (
+    about_changes,
+    changed_so,
     dialled,
+    endpoint_count,
     fails_elsewhere,
     is_public,
     met_silence,
+    onset,
     privatelink_alias,
+    public_door,
     service_behind,
+    settled,
+    turned_away,
+    unread,
+    what_changed,
     without_a_word,
     works_elsewhere,
 )
-from refused.causes.statements import Cause, Clue, RuledOut
-from refused.evidence.observations import DnsAnswer, Elsewhere, TcpDial, Unseen
+from refused.causes.statements import Cause, Clue, Proof, RuledOut
+from refused.evidence.control_plane import (
+    AzureCache,
+    Metric,
+    PrivateEndpoint,
+    PrivateEndpointList,
+    ResourceChange,
+)
+from refused.evidence.observations import DnsAnswer, Elsewhere, TcpDial, TlsHandshake
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -45,7 +61,17 @@ CAUSE = Cause(
     hop="tcp",
     shows_at=("tcp", "tls", "resp"),
     bucket="configuration",
-    needs=(DnsAnswer, Elsewhere, TcpDial),
+    needs=(
+        AzureCache,
+        DnsAnswer,
+        Elsewhere,
+        Metric,
+        PrivateEndpoint,
+        PrivateEndpointList,
+        ResourceChange,
+        TcpDial,
+        TlsHandshake,
+    ),
     remedies=(
         "give the client's network a private endpoint, with its DNS zone linked",
         "have the owner decide whether public access may be on again, with the narrowest filter the service has",
@@ -64,10 +90,11 @@ CAUSE = Cause(
 def judge(evidence: Evidence) -> Iterator[Statement]:
     """See whether an Azure service's public address turns everybody away."""
     answers, others, dials = evidence.all(DnsAnswer), evidence.all(Elsewhere), evidence.all(TcpDial)
-    broken = evidence.broken
+    azure, broken = tuple(_azure_says(evidence)), evidence.broken
+    yield from azure
     silent, wordless = met_silence(broken), without_a_word(broken)
     service = service_behind(evidence.target, answers)
-    if not (silent or wordless) or service == "redis":
+    if settled(azure) or not (silent or wordless) or service == "redis":
         return
     addresses = [dial.address for dial in dialled(dials)]
     if addresses and not any(is_public(address) for address in addresses):
@@ -101,9 +128,63 @@ def judge(evidence: Evidence) -> Iterator[Statement]:
     ill = fails_elsewhere(others)
     if ill is not None:
         yield Clue(weight=1.0, because=f"it fails from {ill.vantage} as well", seen=(ill,))
-    yield Unseen(
-        vantage=evidence.vantage,
-        what="publicNetworkAccess of the cache",
-        why="the control plane was not asked",
-        how_to_see="az redis show (or az redisenterprise show) --query publicNetworkAccess",
-    )
+
+
+# The setting is one of the cache's own (of the cluster, on Managed Redis); policies change it too.
+CHANGES = ("Microsoft.Cache/redis/write", "Microsoft.Cache/redisEnterprise/write")
+SEE = "az redis show (or az redisenterprise show) --query publicNetworkAccess"
+
+
+def _azure_says(evidence: Evidence) -> Iterator[Statement]:
+    """Read whether the public door is open, and whether there is a private one."""
+    caches, shakes = evidence.all(AzureCache), evidence.all(TlsHandshake)
+    lists, endpoints = evidence.all(PrivateEndpointList), evidence.all(PrivateEndpoint)
+    changes, metrics = evidence.all(ResourceChange), evidence.all(Metric)
+    answers, tried = evidence.all(DnsAnswer), dialled(evidence.all(TcpDial))
+    broken = evidence.broken
+    if not (turned_away(broken, shakes) or without_a_word(broken)):
+        return
+    if not caches:
+        if service_behind(evidence.target, answers) != "redis":
+            yield unread(
+                evidence.gap(AzureCache),
+                evidence.gap(AzureCache),
+                "publicNetworkAccess of the cache",
+                SEE,
+                asked=False,
+            )
+        return
+    count = endpoint_count(lists, endpoints)
+    cache, seen = caches[-1], (caches[-1], *lists, *endpoints)
+    is_open = public_door(cache, count)
+    public = next((dial.address for dial in tried if is_public(dial.address)), None)
+    if is_open:
+        yield RuledOut(because="Azure says that public access is enabled", seen=seen)
+    elif cache.subnet_id:
+        said = "the cache lives in a virtual network, which lets in whom its rules let in"
+        yield RuledOut(because=said, seen=seen)
+    elif count:
+        said = "the cache has a private endpoint, whose state or name is the cause then"
+        yield RuledOut(because=said, seen=seen)
+    elif is_open is False and public is not None:
+        began = onset([*tried, *shakes[-1:]], metrics)
+        said = f"public access is {cache.public_access or 'off'}, and the client dials the public {public}"
+        change = what_changed(changes, CHANGES, began)
+        if change is not None:
+            said = f"{said}; {changed_so(change, began)}"
+            seen = (*seen, change)
+        if count == 0 or privatelink_alias(answers) is None:
+            yield Proof(because=said, seen=(*seen, *tried))
+        else:
+            yield Clue(weight=1.5, because=said, seen=(*seen, *tried))
+            yield unread(
+                evidence.gap(PrivateEndpointList),
+                evidence.gap(AzureCache),
+                "whether the cache has a private endpoint",
+                "az redis show (or az redisenterprise show) --query privateEndpointConnections",
+                asked=True,
+            )
+    elif is_open is None:
+        changed = about_changes(changes, CHANGES, onset([*tried, *shakes[-1:]], metrics))
+        if changed is not None:
+            yield changed

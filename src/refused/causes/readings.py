@@ -6,38 +6,81 @@ what it asks for.
 
 from __future__ import annotations
 
+from refused.causes.statements import Clue, Proof, RuledOut
+from refused.evidence.nsg import Surroundings
 from refused.evidence.path import STALLED_RETRANSMITS, is_literal
 from refused.service.addresses import address_class
+from refused.service.features import public_access
+from refused.service.tiers import connection_limit
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
 
-    from refused.evidence.observations import DnsAnswer, Elsewhere, HostsEntry, TcpDial
+    from refused.causes.statements import Statement
+    from refused.evidence.control_plane import (
+        AzureCache,
+        AzureSubnet,
+        Metric,
+        PrivateEndpoint,
+        PrivateEndpointList,
+        ResourceChange,
+        RouteTable,
+    )
+    from refused.evidence.observations import (
+        DnsAnswer,
+        Elsewhere,
+        HostsEntry,
+        Observation,
+        TcpDial,
+        TlsHandshake,
+        Unseen,
+    )
     from refused.evidence.path import Broken
     from refused.evidence.target import Target
 
 __all__ = [
+    "DEAD",
+    "NAMELESS",
     "STALLED_RETRANSMITS",
+    "about_changes",
     "accepted",
     "aliases",
+    "around_the_failure",
+    "changed_so",
+    "client_limit",
     "dialled",
+    "ended",
+    "endpoint_count",
+    "endpoint_said",
     "fails_elsewhere",
     "is_azure",
     "is_here",
     "is_literal",
     "is_private",
     "is_public",
+    "last_name",
     "met_silence",
+    "onset",
     "overruled",
     "privatelink_alias",
+    "public_door",
+    "same_id",
     "service_behind",
+    "settled",
+    "surroundings",
+    "turned_away",
+    "unread",
+    "what_changed",
     "wire_addresses",
     "without_a_word",
     "works_elsewhere",
 ]
 
 PRIVATE = frozenset({"private", "shared", "link-local"})
+# How nobody's address, a closed door, and an endpoint that carries nothing answer.
+DEAD = frozenset({"silent", "refused", "unreachable", "closed", "reset", "no-route"})
+NAMELESS = frozenset({"not-found", "no-address"})
 
 
 def dialled(dials: Iterable[TcpDial], purpose: str = "client") -> tuple[TcpDial, ...]:
@@ -139,3 +182,313 @@ def works_elsewhere(others: Iterable[Elsewhere]) -> Elsewhere | None:
 def fails_elsewhere(others: Sequence[Elsewhere]) -> Elsewhere | None:
     """Return another vantage point, where the path fails from all that were tried."""
     return others[0] if others and not any(other.healthy for other in others) else None
+
+
+# --- what the control plane says ---------------------------------------------------------------
+
+
+def unread(gap: Unseen, resource: Unseen, what: str, how: str, *, asked: bool) -> Unseen:
+    """Say why a fact of the control plane was not seen.
+
+    Args:
+        gap: The evidence's own word on the kind that is missing.
+        resource: Its word on the cache's resource, without which nothing else is read.
+        asked: Whether the control plane was asked and did answer.
+    """
+    if gap.why != "nobody looked":
+        return gap
+    if asked:
+        return gap.replace(
+            what=what, why="the control plane was asked, and this was not read", how_to_see=how
+        )
+    if resource.why != "nobody looked":
+        return gap.replace(what=what, why=resource.why, how_to_see=how)
+    return gap.replace(what=what, why="the control plane was not asked", how_to_see=how)
+
+
+def settled(said: Iterable[Statement]) -> bool:
+    """Whether what was said proves the cause or rules it out, so that no clue adds to it."""
+    return any(isinstance(each, Proof | RuledOut) for each in said)
+
+
+def same_id(one: str | None, other: str | None) -> bool:
+    """Whether two ARM ids are the same; Azure is not steady about their case."""
+    return one is not None and other is not None and one.lower() == other.lower()
+
+
+def last_name(arm_id: str | None) -> str:
+    """Return the name at the end of an ARM id."""
+    return (arm_id or "").rstrip("/").rpartition("/")[2]
+
+
+def endpoint_count(
+    lists: Sequence[PrivateEndpointList], endpoints: Sequence[PrivateEndpoint]
+) -> int | None:
+    """Return how many private endpoint connections the cache has; ``None`` where that was not read."""
+    if lists:
+        return max(lists[-1].count, len(endpoints))
+    return len(endpoints) or None
+
+
+def endpoint_said(endpoint: PrivateEndpoint) -> str:
+    """Name a private endpoint and the state of its connection, with its approver's words."""
+    name = last_name(endpoint.endpoint_id) or last_name(endpoint.connection_id)
+    words = f' ("{endpoint.description[:80]}")' if endpoint.description else ""
+    return f"the private endpoint {name} is {endpoint.state or 'in no known state'}{words}"
+
+
+def public_door(cache: AzureCache | None, endpoints: int | None) -> bool | None:
+    """Whether the cache's public endpoint is open; ``None`` where that was not read."""
+    if cache is None or (cache.public_access is None and endpoints is None):
+        return None
+    return public_access(
+        cache.service,  # type: ignore[arg-type]
+        cache.public_access,
+        has_private_endpoint=bool(endpoints),
+    )
+
+
+def turned_away(broken: Broken | None, shakes: Iterable[TlsHandshake]) -> bool:
+    """Whether the connection failed in a way in which a closed door may: before the server spoke.
+
+    Which face a closed door of Azure's has (silence, or an accepted connection that is ended) is
+    not documented, so that each is allowed.
+    """
+    if broken is None or broken.how not in ("silent", "refused", "reset", "closed", "unreachable"):
+        return False
+    own = [shake for shake in shakes if shake.purpose == "client"]
+    if broken.hop == "tls":
+        return not any(shake.server_spoke for shake in own)
+    return broken.hop == "tcp" or (broken.hop == "resp" and not own)
+
+
+def ended(broken: Broken | None) -> bool:
+    """Whether something that was there stopped in the middle, as servers do that go away."""
+    return broken is not None and broken.how in (
+        "closed",
+        "reset",
+        "refused",
+        "flaky",
+        "READONLY",
+        "MASTERDOWN",
+        "LOADING",
+    )
+
+
+def client_limit(cache: AzureCache | None) -> int | None:
+    """Return how many clients the cache may have: its own word, else its size's in the tables."""
+    if cache is None:
+        return None
+    if cache.max_clients:
+        return cache.max_clients
+    size = f"{cache.family or ''}{cache.capacity}" if cache.capacity is not None else ""
+    return connection_limit(cache.sku or "", size if cache.service == "acr" else "")
+
+
+def surroundings(
+    own: AzureSubnet | None,
+    subnets: Iterable[AzureSubnet],
+    tables: Iterable[RouteTable] = (),
+    *outside: str,
+) -> Surroundings:
+    """Return what is known of the virtual network of a subnet.
+
+    Args:
+        own: The subnet.
+        subnets: All that were read; those of connected peers belong to the network's tag.
+        tables: Route tables that were read.
+        outside: Addresses that are foreign to the network.
+    """
+    if own is None:
+        return Surroundings(outside=outside)
+    inside = dict.fromkeys((*own.network_prefixes, *own.prefixes))
+    connected = [peer for peer, state in own.peers if state.lower() == "connected"]
+    for other in subnets:
+        if same_id(other.network_id, own.network_id) or any(
+            same_id(other.network_id, peer) for peer in connected
+        ):
+            inside.update(dict.fromkeys((*other.network_prefixes, *other.prefixes)))
+    routes = [
+        route
+        for table in tables
+        if same_id(table.id, own.route_table_id) or same_id(table.subnet_id, own.id)
+        for route in table.routes
+    ]
+    return Surroundings(
+        inside=tuple(inside),
+        outside=outside,
+        routed=tuple(route.prefix for route in routes),
+    )
+
+
+# --- time: when it began, and what was done before ----------------------------------------------
+
+MINUTE_S = 60
+HOUR_S = 3600
+DAY_S = 86400
+# Clocks differ, and logs give the end of an operation that took effect earlier.
+SLACK_S = 60
+
+
+def onset(failures: Iterable[Observation], metrics: Iterable[Metric] = ()) -> float | None:
+    """Return when the failure was first seen: by a probe, or in the metrics, where clients vanished."""
+    moments = [each.at for each in failures]
+    first = min(moments, default=None)
+    for metric in metrics:
+        if metric.name.lower() in ("connectedclients", "allconnectedclients"):
+            fell = _fell_at(metric)
+            if fell is not None and (first is None or fell < first):
+                first = fell
+    return first
+
+
+def _fell_at(metric: Metric) -> float | None:
+    """Return when a count fell to less than half of its median and stayed there, if it did."""
+    values = sorted(value for _, value in metric.points)
+    if len(values) < 6:
+        return None
+    half = values[len(values) // 2] / 2
+    fell = None
+    for at, value in metric.points:
+        if value >= half:
+            fell = None
+        elif fell is None:
+            fell = at
+    before = sum(at < fell for at, _ in metric.points) if fell is not None else 0
+    return fell if before >= 3 and half >= 2 else None
+
+
+def around_the_failure(
+    metrics: Iterable[Metric], names: Sequence[str], when: float | None, *, span_s: float = 600
+) -> tuple[Metric, tuple[float, ...]] | None:
+    """Return the values of a metric in the minutes before the failure (else its last ones), and it.
+
+    Args:
+        names: What the metric may be called, the preferred name first.
+        when: The moment of the failure; ``None`` takes the last values there are.
+    """
+    known = tuple(metrics)
+    for name in names:
+        # A series that is a part of the metric only where the whole was not read.
+        for metric in sorted(known, key=lambda each: each.dimension is not None):
+            if metric.name.lower() != name.lower() or not metric.points:
+                continue
+            end = metric.points[-1][0] if when is None else when + SLACK_S
+            values = tuple(value for at, value in metric.points if end - span_s <= at <= end)
+            if values:
+                return metric, values
+    return None
+
+
+def what_changed(
+    changes: Iterable[ResourceChange], operations: Sequence[str], before: float | None
+) -> ResourceChange | None:
+    """Return the last change of one of *operations* that was done before the failure began.
+
+    Args:
+        operations: Ends of operation names in any case, as ``firewallRules/delete``.
+        before: When the failure was first seen; ``None`` takes changes of any time.
+    """
+    wanted = tuple(each.lower() for each in operations)
+    done = [
+        change
+        for change in changes
+        if change.operation.lower().endswith(wanted)
+        and change.status.lower() not in ("failed", "failure", "canceled", "cancelled")
+        and (before is None or change.when <= before + SLACK_S)
+    ]
+    # Azure logs the beginning and the end of one operation; its end is what took effect.
+    return max(
+        done, key=lambda change: (change.when, change.status.lower() == "succeeded"), default=None
+    )
+
+
+_NOUNS = {
+    "firewallrules": "the firewall rule",
+    "privateendpointconnections": "the private endpoint connection",
+    "privateendpointconnectionsapproval": "the private endpoint connection",
+    "privateendpoints": "the private endpoint",
+    "privatednszonegroups": "the DNS zone group",
+    "virtualnetworklinks": "the link",
+    "privatednszones": "the private DNS zone",
+    "a": "the DNS record",
+    "securityrules": "the security rule",
+    "networksecuritygroups": "the security group",
+    "routes": "the route",
+    "routetables": "the route table",
+    "virtualnetworkpeerings": "the peering",
+    "virtualnetworks": "the virtual network",
+    "subnets": "the subnet",
+    "accesspolicyassignments": "the access assignment",
+    "linkedservers": "the geo-replication link",
+    "redis": "the cache",
+    "redisenterprise": "the cache",
+    "databases": "the database",
+    "deployments": "the deployment",
+}
+_VERBS = {
+    "write": "was changed or made",
+    "delete": "was deleted",
+    "regeneratekey": "had a key regenerated",
+    "forcereboot": "was rebooted",
+    "flush": "was flushed",
+    "import": "had data imported",
+    "stop": "was stopped",
+    "approve": "was approved",
+    "reject": "was rejected",
+}
+
+
+def changed_so(change: ResourceChange, before: float | None) -> str:
+    """Say who did what and when, in half a sentence: "the firewall rule office was deleted at …"."""
+    parts = change.operation.lower().split("/")
+    verb = parts[-2] if parts[-1] == "action" and len(parts) > 1 else parts[-1]
+    segments = change.resource_id.strip("/").split("/")
+    kind, name = (segments[-2].lower(), segments[-1]) if len(segments) > 1 else ("", "")
+    if verb in _VERBS and kind:
+        what = f"{_NOUNS.get(kind, kind)} {name} {_VERBS[verb]}"
+        if verb == "write" and change.summary:
+            what += f" ({change.summary[:80]})"
+    else:
+        what = f"{change.summary[:120] or change.operation[:120]} was done"
+    said = f"{what} {_at(change.when, before)}"
+    if change.caller:
+        said += f" by {change.caller}"
+    if before is not None:
+        said += f", {_apart(before - change.when)} the first failure seen"
+    return said
+
+
+def about_changes(
+    changes: Iterable[ResourceChange], operations: Sequence[str], before: float | None
+) -> Clue | None:
+    """Return a clue from what was done shortly before the failure: most failures follow a change."""
+    change = what_changed(changes, operations, before)
+    if change is None or before is None or before - change.when > DAY_S:
+        return None
+    weight = 1.6 if before - change.when <= HOUR_S else 0.7
+    return Clue(weight=weight, because=changed_so(change, before), seen=(change,), fact="changed")
+
+
+def _at(when: float, before: float | None) -> str:
+    from datetime import UTC, datetime
+
+    try:
+        said = datetime.fromtimestamp(when, UTC)
+    except (OverflowError, OSError, ValueError):
+        return "at a time that is none"  # a bundle is read as it comes
+    near = before is not None and abs(before - when) < DAY_S / 2
+    return f"at {said:%H:%M} UTC" if near else f"on {said:%Y-%m-%d} at {said:%H:%M} UTC"
+
+
+def _apart(seconds: float) -> str:
+    """Say how long before (or after) something was."""
+    if seconds < 0:
+        return "at about the time of"
+    if seconds < 2 * MINUTE_S:
+        return f"{seconds:.0f} s before"
+    if seconds < 2 * HOUR_S:
+        return f"{seconds / MINUTE_S:.0f} minutes before"
+    if seconds < 2 * DAY_S:
+        return f"{seconds / HOUR_S:.0f} hours before"
+    return f"{seconds / DAY_S:.0f} days before"
