@@ -10,8 +10,10 @@ from refused.evidence.control_plane import (
     PrivateEndpoint,
     RouteTable,
 )
+from refused.evidence.nsg import Surroundings
 from refused.evidence.observations import Unseen
 from refused.remedies.arm_id import same
+from refused.service.addresses import address_class
 from refused.service.limits import settling_s, settling_source
 
 TYPE_CHECKING = False
@@ -49,6 +51,16 @@ def group_of(evidence: Evidence, role: str) -> NetworkSecurityGroup | None:
 def routes_of(evidence: Evidence, role: str) -> RouteTable | None:
     """Return the route table of the subnet of that role."""
     return next((each for each in evidence.all(RouteTable) if each.role == role), None)
+
+
+def surroundings(evidence: Evidence, role: str, address: str) -> Surroundings:
+    """Return what is known of the network around the subnet of that role, for a way to *address*."""
+    around = subnet(evidence, role)
+    return Surroundings(
+        inside=around.network_prefixes if around else (),
+        outside=(address,) if address_class(address) == "public" else (),
+        complete=around is not None and not around.peers,
+    )
 
 
 def zones(evidence: Evidence) -> tuple[PrivateDnsZone, ...]:

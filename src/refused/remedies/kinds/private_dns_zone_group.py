@@ -111,5 +111,5 @@ def render(change: Change) -> dict[str, str]:
         ),
         # azurerm knows the group as a part of the endpoint alone.
         "terraform": f"# inside azurerm_private_endpoint.{symbol(endpoint.name)}\n"
-         f'private_dns_zone_group {{\n  name                 = "default"\n  private_dns_zone_ids = ["{zone}"]\n}}\n',
+        f'private_dns_zone_group {{\n  name                 = "default"\n  private_dns_zone_ids = ["{zone}"]\n}}\n',
     }
