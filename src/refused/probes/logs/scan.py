@@ -1,0 +1,251 @@
+"""Find the lines that any of many patterns matches, in chunks of many lines.
+
+Two engines give the same answers. Hyperscan, where it is installed, walks a whole chunk once for
+all patterns. The portable one looks for words that the patterns cannot do without, and runs the
+automata of those patterns on the lines that hold one. Either takes time in proportion to the text.
+"""
+
+from __future__ import annotations
+
+from refused.probes.logs.patterns import Automaton, BadPattern, emit, matches_nothing, parse
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    import re
+    from collections.abc import Iterable, Iterator, Sequence
+    from typing import Any, Protocol
+
+    from refused.probes.logs.patterns import Node
+
+    # A line that matched: where it starts and ends in the chunk, and the places of its patterns.
+    Hit = tuple[int, int, tuple[int, ...]]
+    # As handed in: id, pattern, whether it ignores case.
+    Given = tuple[str, str, bool]
+
+    class Engine(Protocol):
+        """What finds lines."""
+
+        name: str
+
+        def hits(self, data: bytes) -> list[Hit]:
+            """Return the lines of *data* that match, in their order."""
+
+
+# Compiling for hyperscan takes half a second, in which the portable engine reads this much.
+PORTABLE_BYTES = 4 << 20
+
+
+class Scanner:
+    """Patterns, ready to be looked for.
+
+    Args:
+        patterns: ``(id, pattern, ignores case)`` each; ids are unique.
+        engine: ``hyperscan``, ``portable``, or ``auto``, which begins with the portable one and
+            turns to hyperscan, where it is installed, once there is more to read than that costs.
+    """
+
+    def __init__(self, patterns: Iterable[Given], engine: str = "auto") -> None:
+        self._given = tuple(patterns)
+        self.ids = tuple(name for name, _, _ in self._given)
+        self._left: float = PORTABLE_BYTES if engine == "auto" else float("inf")
+        make = Hyperscan if engine == "hyperscan" else Portable
+        self._engine: Engine = make(self._given)
+
+    @property
+    def engine(self) -> str:
+        """The name of the engine at work."""
+        return self._engine.name
+
+    def hits(self, data: bytes) -> list[Hit]:
+        r"""Return the lines of *data* that match, in their order; a line ends with ``\n`` or *data*.
+
+        Raises:
+            BadPattern: A pattern is outside the subset; it may take a line to notice.
+        """
+        self._left -= len(data)
+        if self._left < 0:
+            self._left = float("inf")
+            if is_installed():
+                self._engine = Hyperscan(self._given)
+        return self._engine.hits(data)
+
+
+def is_installed() -> bool:
+    """Whether hyperscan can be imported here."""
+    try:
+        import hyperscan  # noqa: F401
+    except ImportError:
+        return False
+    return True
+
+
+def _tree(given: Given) -> Node:
+    _, pattern, ignores_case = given
+    node = parse(pattern, ignores_case=ignores_case)
+    if matches_nothing(node):
+        raise BadPattern(f"pattern {pattern[:80]!r} matches every line")
+    return node
+
+
+class Hyperscan:
+    """All patterns as one hyperscan database, in block mode over chunks cut at line ends.
+
+    No flag is set. MULTILINE is not needed, because anchors are written as line ends, which the
+    chunk has around every line. SINGLEMATCH would tell of the first line of a chunk alone.
+    SOM_LEFTMOST costs more than looking backwards for the line's start. UTF8 would leave undefined
+    what happens on bytes that are none, and logs hold such. DOTALL: no set holds the line end, so
+    that no match crosses lines. CASELESS is written into the sets.
+    """
+
+    name = "hyperscan"
+
+    def __init__(self, patterns: Sequence[Given]) -> None:
+        import hyperscan
+
+        self._database: Any = hyperscan.Database(mode=hyperscan.HS_MODE_BLOCK)
+        self._is_empty = not patterns
+        if patterns:
+            self._database.compile(
+                expressions=[emit(_tree(given)) for given in patterns],
+                ids=list(range(len(patterns))),
+                flags=[0] * len(patterns),
+            )
+
+    def hits(self, data: bytes) -> list[Hit]:
+        """Return the lines of *data* that match, in their order."""
+        if self._is_empty or not data:
+            return []
+        found: dict[int, tuple[int, set[int]]] = {}  # by the line's start: its end, its patterns
+        start, end, which = 0, -1, set[int]()
+
+        def matched(pattern: int, _from: int, to: int, _flags: int, _context: object) -> None:
+            nonlocal start, end, which
+            # One byte stands before the data, so the match's last byte is at to - 2; it may be
+            # the line's end.
+            if not start < to - 1 <= end + 1:
+                start = data.rfind(b"\n", 0, to - 2) + 1
+                if start in found:
+                    end, which = found[start]
+                else:
+                    end = data.find(b"\n", to - 2)
+                    end = len(data) if end < 0 else end
+                    which = set()
+                    found[start] = end, which
+            which.add(pattern)
+
+        self._database.scan(b"\n" + data + b"\n", match_event_handler=matched)
+        return [(at, found[at][0], tuple(sorted(found[at][1]))) for at in sorted(found)]
+
+
+class Portable:
+    """The standard library alone: a search for needed words, then automata on the lines with one.
+
+    What is not needed is not made: a single message is read in the time that a list of words takes.
+    """
+
+    name = "portable"
+
+    def __init__(self, patterns: Sequence[Given]) -> None:
+        from refused.evidence.matching import literals
+
+        self._patterns = patterns
+        self._automata: dict[int, Automaton] = {}
+        self._always: list[int] = []
+        self._needing: dict[bytes, list[int]] = {}
+        self._needing_or_shorter: dict[bytes, frozenset[int]] = {}
+        self._any_word: re.Pattern[bytes] | None = None
+        self._words: re.Pattern[bytes]
+        for at, (_, pattern, _) in enumerate(patterns):
+            words = () if "(?" in pattern.replace("(?:", "") else literals(pattern)
+            if not words or not all(word.isascii() for word in words):
+                self._always.append(at)
+                continue
+            for word in words:
+                self._needing.setdefault(word.encode(), []).append(at)
+
+    def hits(self, data: bytes) -> list[Hit]:
+        """Return the lines of *data* that match, in their order."""
+        found = []
+        for start, end, maybe in self._candidates(data):
+            line = data[start:end]
+            which = tuple(at for at in sorted(maybe) if self._automaton(at).matches(line))
+            if which:
+                found.append((start, end, which))
+        return found
+
+    def _candidates(self, data: bytes) -> Iterator[tuple[int, int, set[int]]]:
+        """Give the lines that may match, and the patterns of which they hold a needed word."""
+        lowered = data.lower()
+        if self._always or len(data) < 1 << 16:
+            yield from self._every_line(lowered)
+            return
+        if self._any_word is None:
+            self._any_word, self._words = _any_of(self._needing)
+        end = -1
+        while (found := self._any_word.search(lowered, end + 1)) is not None:
+            start = lowered.rfind(b"\n", 0, found.start()) + 1
+            end = lowered.find(b"\n", found.start())
+            end = len(data) if end < 0 else end
+            maybe = set[int]()
+            for place in self._words.finditer(lowered, start, end):
+                word = place[1]
+                if word not in self._needing_or_shorter:
+                    shorter = (self._needing.get(word[:size], ()) for size in range(len(word) + 1))
+                    self._needing_or_shorter[word] = frozenset().union(*shorter)
+                maybe |= self._needing_or_shorter[word]
+            yield start, end, maybe
+
+    def _every_line(self, lowered: bytes) -> Iterator[tuple[int, int, set[int]]]:
+        """Give every line: to look for each word in turn costs less than to prepare for all."""
+        start = 0
+        while start < len(lowered):
+            end = lowered.find(b"\n", start)
+            end = len(lowered) if end < 0 else end
+            line = lowered[start:end]
+            maybe = set(self._always)
+            for word, needing in self._needing.items():
+                if word in line:
+                    maybe.update(needing)
+            yield start, end, maybe
+            start = end + 1
+
+    def _automaton(self, at: int) -> Automaton:
+        found = self._automata.get(at)
+        if found is None:
+            found = self._automata[at] = Automaton(_tree(self._patterns[at]))
+        return found
+
+
+def _any_of(words: Iterable[bytes]) -> tuple[re.Pattern[bytes], re.Pattern[bytes]]:
+    """Return a pattern that finds the next word fast, and one that finds all words, inside each other.
+
+    Both are trees of letters, which never go back far. The second looks ahead, which takes no
+    letter, and its group is the longest of the words that begin there.
+    """
+    import re
+
+    tree: dict[int, Any] = {}
+    for word in words:
+        branch = tree
+        for byte in word:
+            branch = branch.setdefault(byte, {})
+        branch[_ENDS] = {}
+    longest = _branches(tree, is_longest=True)
+    return re.compile(_branches(tree, is_longest=False)), re.compile(b"(?=(" + longest + b"))")
+
+
+_ENDS = -1
+
+
+def _branches(tree: dict[int, Any], *, is_longest: bool) -> bytes:
+    from re import escape
+
+    rest = sorted(each for each in tree.items() if each[0] != _ENDS)
+    if not rest or (_ENDS in tree and not is_longest):
+        return b""
+    parts = [
+        escape(bytes((byte,))) + _branches(below, is_longest=is_longest) for byte, below in rest
+    ]
+    if _ENDS in tree:
+        return b"(?:" + b"|".join(parts) + b")?"
+    return parts[0] if len(parts) == 1 else b"(?:" + b"|".join(parts) + b")"
