@@ -39,7 +39,7 @@ from refused.causes.readings import (
     what_changed,
     wire_addresses,
 )
-from refused.causes.statements import Cause, Clue, Proof, RuledOut
+from refused.causes.statements import Cause, Clue, Proof, RuledOut, Signature
 from refused.evidence.control_plane import (
     AzureCache,
     AzureSubnet,
@@ -59,6 +59,7 @@ if TYPE_CHECKING:
 
     from refused.causes.statements import Statement
     from refused.evidence.bundle import Evidence
+    from refused.evidence.told import Told
     from refused.evidence.path import Broken
 
 CAUSE = Cause(
@@ -310,3 +311,42 @@ class _ZoneSaid:
         if self.client is None:
             return f"{said} to networks that are linked to it ({links}); the resolver asked here does not see it"
         return f"{said}; the resolver that was asked here does not see it"
+
+
+# What is printed when it strikes.
+SIGNATURES = (
+    Signature(
+        id="private-endpoint-dns-privatelink-name",
+        pattern="(?:ENOTFOUND|EAI_AGAIN|lookup|UnknownHostException:|connecting to|resolve:|could not resolve) ?['\\\"]?[a-z0-9.-]{1,120}privatelink\\.redis",
+        family="azure",
+        weight=4.0,
+        says="a name in the privatelink zone is dialled and has no address",
+        example="getaddrinfo ENOTFOUND one.privatelink.redis.cache.windows.net",
+        ignores_case=True,
+    ),
+)
+# Log-odds that a symptom lends it where nothing more is told.
+SYMPTOMS = {
+    "name-unknown": 1.1,
+    "connect-timeout": 0.7,
+    "still-connecting": 0.7,
+    "cannot-connect": 0.7,
+    "not-connected": 0.5,
+    "gave-up": 0.2,
+}
+
+
+def read(told: Told) -> Iterator[Statement]:
+    """Weigh what the errors of a text tell beside their words."""
+    if told.saw("name-unknown") and told.is_azure:
+        yield Clue(
+            weight=0.8,
+            because="the name is the service's own; behind a private zone that lacks it, it has no address",
+            seen=told.errors,
+        )
+    if told.saw("name-unknown") and not told.is_azure and bool(told.host):
+        yield Clue(weight=-2.0, because="the name is not one of Azure's", seen=told.errors)
+    if told.saw("connect-timeout", "cannot-connect", "still-connecting") and told.is_private:
+        yield Clue(weight=-1.5, because="a private address was dialled", seen=told.errors)
+    if told.saw("connect-timeout", "cannot-connect") and bool(told.host) and not told.is_azure:
+        yield Clue(weight=-1.0, because="the name is not one of Azure's", seen=told.errors)

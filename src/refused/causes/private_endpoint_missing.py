@@ -34,7 +34,7 @@ from refused.causes.readings import (
     what_changed,
     works_elsewhere,
 )
-from refused.causes.statements import Cause, Clue, Proof, RuledOut
+from refused.causes.statements import Cause, Clue, Proof, RuledOut, Signature
 from refused.evidence.control_plane import (
     AzureCache,
     Metric,
@@ -51,6 +51,7 @@ if TYPE_CHECKING:
 
     from refused.causes.statements import Statement
     from refused.evidence.bundle import Evidence
+    from refused.evidence.told import Told
 
 CAUSE = Cause(
     id="private-endpoint-missing",
@@ -176,3 +177,25 @@ def _azure_says(evidence: Evidence) -> Iterator[Statement]:
         yield Proof(
             because=f"{endpoint_said(endpoints[0])}, no other is approved{shut}{after}", seen=seen
         )
+
+
+# What is printed when it strikes.
+SIGNATURES = (
+    Signature(
+        id="private-endpoint-missing-said-so",
+        pattern=r"private ?endpoint ?connection[^\n]{0,60}(?:Rejected|Disconnected|Pending)|privateLinkServiceConnectionState\W{1,6}[^\n]{0,60}(?:Rejected|Disconnected|Pending)",
+        family="azure",
+        weight=4.5,
+        says="the private endpoint is not approved",
+        example="privateEndpointConnections: status Rejected for the private endpoint connection Rejected",
+        ignores_case=True,
+    ),
+)
+
+
+def read(told: Told) -> Iterator[Statement]:
+    """Weigh what the errors of a text tell beside their words."""
+    if told.saw("connect-timeout") and told.is_private:
+        yield Clue(weight=-0.5, because="a private address was dialled", seen=told.errors)
+    if told.marked("resolves-public", "resolves-documentation") and told.is_azure:
+        yield Clue(weight=0.9, because="the name resolves to a public address", seen=told.errors)

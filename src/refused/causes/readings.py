@@ -9,7 +9,7 @@ from __future__ import annotations
 from refused.causes.statements import Clue, Proof, RuledOut
 from refused.evidence.nsg import Surroundings
 from refused.evidence.path import STALLED_RETRANSMITS, is_literal
-from refused.service.addresses import address_class
+from refused.service.addresses import address_class, in_network
 from refused.service.features import public_access
 from refused.service.tiers import connection_limit
 
@@ -54,6 +54,7 @@ __all__ = [
     "endpoint_count",
     "endpoint_said",
     "fails_elsewhere",
+    "in_subnet",
     "is_azure",
     "is_here",
     "is_literal",
@@ -319,6 +320,20 @@ def surroundings(
         outside=outside,
         routed=tuple(route.prefix for route in routes),
     )
+
+
+def in_subnet(client: AzureSubnet | None, addresses: Iterable[str | None]) -> tuple[str, ...]:
+    """Return from where in a virtual network the client speaks: an address, else its subnet's prefixes.
+
+    Args:
+        client: The client's subnet, where it was read.
+        addresses: What is known of the client's own address, the best word first.
+    """
+    known = [each for each in addresses if each is not None and is_private(each)]
+    if client is None:
+        return tuple(known[:1])
+    mine = [each for each in known if any(in_network(each, prefix) for prefix in client.prefixes)]
+    return tuple(mine[:1]) or client.prefixes
 
 
 # --- time: when it began, and what was done before ----------------------------------------------

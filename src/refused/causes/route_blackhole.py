@@ -17,14 +17,33 @@ Sources
 from __future__ import annotations
 
 from refused.causes.readings import (
+    changed_so,
     dialled,
+    in_subnet,
     is_here,
     is_private,
+    last_name,
     met_silence,
+    onset,
     privatelink_alias,
+    same_id,
+    settled,
+    surroundings,
+    what_changed,
     works_elsewhere,
 )
-from refused.causes.statements import Cause, Clue, Proof, RuledOut
+from refused.causes.statements import Cause, Clue, Proof, RuledOut, Signature
+from refused.evidence.control_plane import (
+    AzureSubnet,
+    ClientAddress,
+    Metric,
+    PrivateEndpoint,
+    ResourceChange,
+    RouteTable,
+)
+from refused.evidence.nsg import (
+    way_to,
+)
 from refused.evidence.observations import DnsAnswer, Elsewhere, RouteLookup, TcpDial
 
 TYPE_CHECKING = False
@@ -33,6 +52,8 @@ if TYPE_CHECKING:
 
     from refused.causes.statements import Statement
     from refused.evidence.bundle import Evidence
+    from refused.evidence.nsg import Way
+    from refused.evidence.told import Told
 
 CAUSE = Cause(
     id="route-blackhole",
@@ -40,7 +61,18 @@ CAUSE = Cause(
     hop="route",
     shows_at=("route", "tcp"),
     bucket="configuration",
-    needs=(DnsAnswer, Elsewhere, RouteLookup, TcpDial),
+    needs=(
+        AzureSubnet,
+        ClientAddress,
+        DnsAnswer,
+        Elsewhere,
+        Metric,
+        PrivateEndpoint,
+        ResourceChange,
+        RouteLookup,
+        RouteTable,
+        TcpDial,
+    ),
     remedies=(
         "correct the route for the server's prefix, and the one back",
         "restore the peering, VPN or gateway that the two networks are joined by",
@@ -63,6 +95,7 @@ def judge(evidence: Evidence) -> Iterator[Statement]:
     """Ask the kernel, listen to routers, and see whether anything at the address answers."""
     answers, others = evidence.all(DnsAnswer), evidence.all(Elsewhere)
     routes, dials = evidence.all(RouteLookup), evidence.all(TcpDial)
+    azure = tuple(_azure_says(evidence))
     broken, tried = evidence.broken, dialled(dials)
     if broken is None or broken.hop not in ("route", "tcp"):
         return
@@ -90,6 +123,9 @@ def judge(evidence: Evidence) -> Iterator[Statement]:
             because=f"{answered.address} answers on port {answered.port}, so packets do get there and back",
             seen=(answered,),
         )
+        return
+    yield from azure
+    if settled(azure):
         return
     lost = next((dial for dial in tried if dial.icmp in LOST and dial.icmp_from), None)
     own = {route.local_address for route in routes}
@@ -126,3 +162,118 @@ def judge(evidence: Evidence) -> Iterator[Statement]:
         well = works_elsewhere(others)
         if well is not None:
             yield Clue(weight=0.8, because=f"it works from {well.vantage}", seen=(well,))
+
+
+# What is printed when it strikes.
+
+CHANGES = (
+    "routes/write",
+    "routes/delete",
+    "routeTables/write",
+    "virtualNetworkPeerings/write",
+    "virtualNetworkPeerings/delete",
+    "subnets/write",
+)
+
+
+def _azure_says(evidence: Evidence) -> Iterator[Statement]:
+    """Follow the route tables there and back, and see whether the peering stands."""
+    tables, subnets = evidence.all(RouteTable), evidence.all(AzureSubnet)
+    endpoints, changes = evidence.all(PrivateEndpoint), evidence.all(ResourceChange)
+    metrics, addresses = evidence.all(Metric), evidence.all(ClientAddress)
+    routes, tried = evidence.all(RouteLookup), dialled(evidence.all(TcpDial))
+    broken = evidence.broken
+    if broken is None or broken.hop != "tcp" or broken.how not in ("silent", "unreachable"):
+        return
+    if not tried:
+        return
+    began = onset(tried, metrics)
+    change = what_changed(changes, CHANGES, began)
+    after = f"; {changed_so(change, began)}" if change is not None else ""
+    dial = tried[0]
+    client = next((each for each in subnets if each.role == "client"), None)
+    server = next((each for each in subnets if each.role in ("cache", "endpoint")), None)
+    parted = _parted(client, server) if is_private(dial.address) else ""
+    if parted:
+        yield Proof(because=f"{parted}{after}", seen=(*subnets, *tried))
+        return
+    known = [
+        *(each.address for each in addresses),
+        *(r.local_address for r in routes),
+        dial.local_address,
+    ]
+    mine = in_subnet(client, known)
+    stands = any(dial.address in each.addresses for each in endpoints)
+    fine: list[str] = []
+    for table in tables:
+        back = table.role == "cache"
+        ends = [each.partition("/")[0] for each in mine] if back else [dial.address]
+        subnet = next((each for each in subnets if same_id(each.id, table.subnet_id)), None)
+        around = surroundings(subnet, subnets)
+        if table.role not in ("client", "cache"):
+            continue
+        for end in ends:
+            is_private_end = is_private(end)
+            peered = subnet is None or bool(subnet.peers)
+            learnt = table.gateway_routes is not False and _has_gateway(table)
+            around = around.replace(complete=not learnt and not (peered and is_private_end))
+            way = way_to(end, table.routes, around, is_private_endpoint=stands and not back)
+            if way is None:
+                continue
+            said = _way_said(way, table, end, back=back)
+            if way.next_hop == "None" and (way.route is not None or way.certain):
+                if way.certain:
+                    yield Proof(because=f"{said}{after}", seen=(table, *tried))
+                    return
+                yield Clue(weight=2.5, because=f"{said}{after}", seen=(table, *tried))
+            elif way.next_hop in ("VirtualAppliance", "VirtualNetworkGateway") and way.route:
+                # Forced tunnelling: what stands there may drop it, or send the reply another way.
+                yield Clue(weight=1.4 if back else 1.0, because=f"{said}{after}", seen=(table,))
+            elif way.certain:
+                fine.append(said)
+    if fine and not tables[0].routes:
+        return
+    if fine:
+        yield Clue(weight=-1.2, because=fine[0], seen=tables)
+
+
+def _parted(client: AzureSubnet | None, server: AzureSubnet | None) -> str:
+    """Say that the two networks were joined and are no longer, where that is so."""
+    if client is None or server is None or same_id(client.network_id, server.network_id):
+        return ""
+    for one, other in ((client, server), (server, client)):
+        for peer, state in one.peers:
+            if same_id(peer, other.network_id) and state.lower() != "connected":
+                return (
+                    f"the peering of {last_name(one.network_id)} with {last_name(peer)} is {state}"
+                )
+    return ""
+
+
+def _has_gateway(table: RouteTable) -> bool:
+    return any(route.next_hop == "VirtualNetworkGateway" for route in table.routes)
+
+
+def _way_said(way: Way, table: RouteTable, end: str, *, back: bool) -> str:
+    """Say where a subnet sends what goes to *end*."""
+    whose = (
+        "the cache's subnet sends its answers" if back else "this client's subnet sends what goes"
+    )
+    hop = {"None": "nowhere (it is dropped)"}.get(way.next_hop, way.next_hop)
+    if way.route is None:
+        return f"{whose} to {end} by Azure's own route {way.prefix}, to {hop}"
+    at = f" {way.route.next_hop_address}" if way.route.next_hop_address else ""
+    return f"{whose} to {end} by the route {way.route.name} ({way.prefix}) of {last_name(table.id)} to {hop}{at}"
+
+
+SIGNATURES: tuple[Signature, ...] = ()
+# Log-odds that a symptom lends it where nothing more is told.
+SYMPTOMS = {
+    "unreachable": 1.7,
+}
+
+
+def read(told: Told) -> Iterator[Statement]:
+    """Weigh what the errors of a text tell beside their words."""
+    if told.saw("connect-timeout") and told.is_private:
+        yield Clue(weight=0.7, because="a private address does not answer", seen=told.errors)

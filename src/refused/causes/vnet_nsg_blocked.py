@@ -18,16 +18,40 @@ Sources
 from __future__ import annotations
 
 from refused.causes.readings import (
+    about_changes,
     accepted,
+    changed_so,
     dialled,
+    in_subnet,
     is_here,
     is_private,
     is_public,
+    last_name,
     met_silence,
+    onset,
     privatelink_alias,
+    same_id,
+    settled,
+    surroundings,
+    unread,
+    what_changed,
     works_elsewhere,
 )
-from refused.causes.statements import Cause, Clue, Proof, RuledOut
+from refused.causes.statements import Cause, Clue, Proof, RuledOut, Signature
+from refused.evidence.control_plane import (
+    AzureCache,
+    AzureSubnet,
+    ClientAddress,
+    Metric,
+    NetworkSecurityGroup,
+    ResourceChange,
+    RouteTable,
+)
+from refused.evidence.nsg import (
+    Flow,
+    blocked_requirements,
+    decide,
+)
 from refused.evidence.observations import DnsAnswer, Elsewhere, RouteLookup, TcpDial
 
 TYPE_CHECKING = False
@@ -36,6 +60,8 @@ if TYPE_CHECKING:
 
     from refused.causes.statements import Statement
     from refused.evidence.bundle import Evidence
+    from refused.evidence.nsg import Blocked, Decision, Surroundings
+    from refused.evidence.told import Told
 
 CAUSE = Cause(
     id="vnet-nsg-blocked",
@@ -44,7 +70,19 @@ CAUSE = Cause(
     shows_at=("tcp",),
     bucket="configuration",
     prior=0.2,
-    needs=(DnsAnswer, Elsewhere, RouteLookup, TcpDial),
+    needs=(
+        AzureCache,
+        AzureSubnet,
+        ClientAddress,
+        DnsAnswer,
+        Elsewhere,
+        Metric,
+        NetworkSecurityGroup,
+        ResourceChange,
+        RouteLookup,
+        RouteTable,
+        TcpDial,
+    ),
     remedies=(
         "allow exactly this port, over TCP, from this client's subnet, above the rule that denies it",
         "on an injected Azure cache, add every rule that the service needs, and reboot it afterwards",
@@ -67,6 +105,7 @@ def judge(evidence: Evidence) -> Iterator[Statement]:
     """See whether it is this port alone, and who says no."""
     answers, others, dials = evidence.all(DnsAnswer), evidence.all(Elsewhere), evidence.all(TcpDial)
     own = {route.local_address for route in evidence.all(RouteLookup)}
+    azure = tuple(_azure_says(evidence))
     broken, tried = evidence.broken, dialled(dials)
     if broken is None or broken.hop != "tcp" or not tried:
         return
@@ -86,7 +125,8 @@ def judge(evidence: Evidence) -> Iterator[Statement]:
             because=f"{rejected.icmp_from} on the way prohibits it (ICMP {rejected.icmp})",
             seen=(rejected,),
         )
-    if not met_silence(broken):
+    yield from azure
+    if settled(azure) or not met_silence(broken):
         return
     yield Clue(
         weight=0.6,
@@ -135,3 +175,192 @@ def judge(evidence: Evidence) -> Iterator[Statement]:
     well = works_elsewhere(others)
     if well is not None:
         yield Clue(weight=1.0, because=f"it works from {well.vantage}", seen=(well,))
+
+
+# What is printed when it strikes.
+
+CHANGES = (
+    "securityRules/write",
+    "securityRules/delete",
+    "networkSecurityGroups/write",
+    "subnets/write",
+)
+# Values of privateEndpointNetworkPolicies under which rules hold for private endpoints.
+# Source: https://learn.microsoft.com/azure/private-link/disable-private-endpoint-network-policy
+ENFORCED = ("enabled", "networksecuritygroupenabled")
+NAMED = 3
+
+
+def _azure_says(evidence: Evidence) -> Iterator[Statement]:
+    """Put the client's own packet to every group of rules that it crosses."""
+    groups, subnets = evidence.all(NetworkSecurityGroup), evidence.all(AzureSubnet)
+    tables, changes = evidence.all(RouteTable), evidence.all(ResourceChange)
+    metrics, caches = evidence.all(Metric), evidence.all(AzureCache)
+    addresses, routes = evidence.all(ClientAddress), evidence.all(RouteLookup)
+    tried, broken = dialled(evidence.all(TcpDial)), evidence.broken
+    if broken is None or not met_silence(broken) or not tried:
+        return
+    began = onset(tried, metrics)
+    if not groups:
+        if caches or is_private(tried[0].address):
+            changed = about_changes(changes, CHANGES, began)
+            if changed is not None:
+                yield changed
+            unguarded = [each for each in subnets if each.nsg_id is None]
+            if not unguarded and caches:
+                yield unread(
+                    evidence.gap(NetworkSecurityGroup),
+                    evidence.gap(AzureCache),
+                    "the security rules on the way",
+                    "az network nsg rule list --include-default, for the subnets of client and cache",
+                    asked=True,
+                )
+        return
+    client = next((each for each in subnets if each.role == "client"), None)
+    dial = tried[0]
+    sources = in_subnet(
+        client,
+        [
+            *(each.address for each in addresses),
+            *(r.local_address for r in routes),
+            dial.local_address,
+        ],
+    )
+    let_through = []
+    for group in groups:
+        subnet = next((each for each in subnets if same_id(each.id, group.subnet_id)), None)
+        outside = (dial.address,) if is_public(dial.address) else ()
+        around = surroundings(subnet, subnets, tables, *outside)
+        if not around.inside:
+            around = around.replace(inside=group.subnet_prefixes)
+        if group.role == "endpoint" and not _enforces(subnet):
+            continue
+        decision = _packet(group, sources, dial, around)
+        if decision is None:
+            continue
+        said = f"{_rule_said(decision, group)} decides on port {dial.port} from {sources[0]}"
+        if decision.access == "Deny":
+            change = what_changed(changes, CHANGES, began)
+            after = f"; {changed_so(change, began)}" if change is not None else ""
+            seen = (group, *tried, *((change,) if change else ()))
+            yield Proof(because=f"{said}{after}", seen=seen)
+            return
+        if decision.access == "unknown":
+            names = ", ".join(each.name for each in decision.perhaps[:NAMED])
+            said = f"whether {names} of the group {last_name(group.id)} holds for port {dial.port} cannot be told"
+            yield Clue(weight=0.5, because=said, seen=(group,))
+        else:
+            let_through.append(said)
+    yield from _needs_said(groups, subnets, tables)
+    if let_through:
+        yield Clue(weight=-2.0, because=let_through[0], seen=groups)
+
+
+def _enforces(subnet: AzureSubnet | None) -> bool:
+    """Whether security rules hold for private endpoints in *subnet*; they do not by default."""
+    return subnet is not None and (subnet.endpoint_policies or "").lower() in ENFORCED
+
+
+def _packet(
+    group: NetworkSecurityGroup, sources: tuple[str, ...], dial: TcpDial, around: Surroundings
+) -> Decision | None:
+    """Return what *group* does with the dial; ``None`` where the client's address is not known."""
+    decisions = [
+        decide(
+            group.rules,
+            Flow(
+                direction="Outbound" if group.role == "client" else "Inbound",
+                protocol="tcp",
+                source=source,
+                destination=dial.address,
+                port=dial.port,
+            ),
+            around,
+        )
+        for source in sources
+    ]
+    # A client that may stand in several prefixes is decided on only where all fare alike.
+    if not decisions or len({each.access for each in decisions}) > 1:
+        return None
+    return decisions[0]
+
+
+def _rule_said(decision: Decision, group: NetworkSecurityGroup) -> str:
+    rule = decision.rule
+    verb = "denies" if rule.access.lower() == "deny" else "allows"
+    ports = ", ".join(rule.destination_ports[:NAMED])
+    what = f"{rule.direction.lower()} {rule.protocol} to port {ports.replace('*', 'any')}"
+    return f"the rule {rule.name} (priority {rule.priority}, {verb} {what}) of the group {last_name(group.id)}"
+
+
+def _needs_said(
+    groups: tuple[NetworkSecurityGroup, ...],
+    subnets: tuple[AzureSubnet, ...],
+    tables: tuple[RouteTable, ...],
+) -> Iterator[Statement]:
+    """Hold the group of an injected cache's subnet against everything that the service needs."""
+    for group in groups:
+        if group.role != "cache":
+            continue
+        subnet = next((each for each in subnets if same_id(each.id, group.subnet_id)), None)
+        prefixes = group.subnet_prefixes or (subnet.prefixes if subnet is not None else ())
+        around = surroundings(subnet, subnets, tables)
+        missing = blocked_requirements(
+            group.rules,
+            subnet=prefixes,
+            around=around if around.inside else around.replace(inside=prefixes),
+            dns_servers=subnet.dns_servers if subnet is not None else (),
+        )
+        sure = [each for each in missing if each.certain]
+        if sure:
+            # Without the balancer's probes and the nodes' own traffic the cache is taken for dead.
+            vital = [each for each in sure if each.peer in ("AzureLoadBalancer", "redis-subnet")]
+            said = f"the group {last_name(group.id)} blocks what an injected cache needs: "
+            said += "; ".join(dict.fromkeys(_need_said(each) for each in (vital or sure)[:NAMED]))
+            yield Clue(weight=2.5 if vital else 1.2, because=said, seen=(group,))
+
+
+def _need_said(blocked: Blocked) -> str:
+    ports = (
+        f"{blocked.first}" if blocked.first == blocked.last else f"{blocked.first}-{blocked.last}"
+    )
+    way = "from" if blocked.direction == "Inbound" else "to"
+    return f"{ports}/{blocked.protocol} {way} {blocked.peer} ({blocked.purpose}), by the rule {blocked.rule.name}"
+
+
+SIGNATURES: tuple[Signature, ...] = ()
+# Log-odds that a symptom lends it where nothing more is told.
+SYMPTOMS = {
+    "connect-timeout": 1.0,
+    "unreachable": 0.9,
+    "still-connecting": 0.8,
+    "cannot-connect": 0.7,
+    "gave-up": 0.5,
+    "pool-failed": 0.5,
+}
+
+
+def read(told: Told) -> Iterator[Statement]:
+    """Weigh what the errors of a text tell beside their words."""
+    if told.saw("connect-timeout", "cannot-connect", "still-connecting") and told.is_private:
+        yield Clue(weight=0.9, because="a private address does not answer", seen=told.errors)
+    if told.saw("connect-timeout") and told.is_public:
+        yield Clue(weight=-0.3, because="a public address was dialled", seen=told.errors)
+    if told.saw("no-answer") and told.marked("rs=NotStarted"):
+        yield Clue(
+            weight=0.9,
+            because="the reader never started: the connection never came about",
+            seen=told.errors,
+        )
+    if (
+        told.saw("no-answer")
+        and "connects" in told.counters
+        and told.count("conn-sec") == 0
+        and told.is_private
+        and told.count("version") >= 2.006
+    ):
+        yield Clue(
+            weight=2.0,
+            because="the connection to a private address never came about",
+            seen=told.errors,
+        )
