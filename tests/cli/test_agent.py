@@ -8,7 +8,6 @@ import os
 import re
 import subprocess
 import sys
-from argparse import Namespace
 from typing import TYPE_CHECKING, Any
 
 import pytest
@@ -26,6 +25,7 @@ from tests.cli.running import apart
 from tests.vantage.doors import python_of
 
 if TYPE_CHECKING:
+    from argparse import Namespace
     from collections.abc import Iterator
     from pathlib import Path
 

@@ -39,7 +39,7 @@ class Door:
     Attributes:
         port: Where it listens on 127.0.0.1.
         programs: A folder for PATH with the ``ssh`` in it.
-        home: The home of whoever logs in.
+        home: The home of whoever logs in, and in *temporary* the place for temporary files.
         there: A folder on that one's PATH: its ``python3`` is the one to be found.
     """
 
@@ -58,7 +58,11 @@ class Door:
         self.home = folder / "home"
         self.home.mkdir()
         # Root's own profile must not decide which Python is found.
-        clean = f"exec env -i HOME={self.home} PATH={self.there}:/usr/bin:/bin"
+        self.temporary = folder / "tmp"
+        self.temporary.mkdir()
+        clean = (
+            f"exec env -i HOME={self.home} TMPDIR={self.temporary} PATH={self.there}:/usr/bin:/bin"
+        )
         (folder / "enter").write_text(f'#!/bin/sh\n{clean} sh -c "$SSH_ORIGINAL_COMMAND"\n')
         (folder / "enter").chmod(0o755)
         (folder / "authorized").write_text(
@@ -106,18 +110,19 @@ class Door:
     def start(self) -> subprocess.Popen[bytes]:
         """Start sshd; the caller ends it."""
         Path("/run/sshd").mkdir(exist_ok=True)
+        log = self.folder / "sshd.log"
         started = subprocess.Popen(
-            [SSHD, "-D", "-e", "-f", str(self.folder / "sshd_config")],
+            [SSHD, "-D", "-E", str(log), "-f", str(self.folder / "sshd_config")],
             stdin=subprocess.DEVNULL,
             stdout=subprocess.DEVNULL,
-            stderr=(self.folder / "sshd.log").open("wb"),
+            stderr=subprocess.DEVNULL,
         )
         until = time.monotonic() + 10
         while True:
             with socket.socket() as probe:
                 if probe.connect_ex(("127.0.0.1", self.port)) == 0:
                     return started
-            assert started.poll() is None, (self.folder / "sshd.log").read_text()
+            assert started.poll() is None, log.read_text()
             assert time.monotonic() < until
             time.sleep(0.02)
 

@@ -9,6 +9,7 @@ from refused.evidence.observations import (
     DnsAnswer,
     Elsewhere,
     KernelSettings,
+    Observation,
     PathMtu,
     PeerCertificates,
     Platform,
@@ -74,6 +75,7 @@ def summary(view: Evidence, *, healthy: bool) -> Elsewhere:
     """Sum up what one place saw, for those that judge another."""
     path = walk(view)
     broken = view.broken
+    own = (fact for fact in view.look(Observation) if fact.vantage == view.vantage)
     dial = next((each for each in view.look(TcpDial) if each.local_address), None)
     shown = next((each.chain[0].issuer for each in view.look(PeerCertificates) if each.chain), None)
     shake = next((each for each in view.look(TlsHandshake) if each.purpose == "client"), None)
@@ -85,7 +87,7 @@ def summary(view: Evidence, *, healthy: bool) -> Elsewhere:
     mtu = next(iter(view.look(PathMtu)), None)
     return Elsewhere(
         vantage=view.vantage,
-        at=max((fact.at for fact in view.facts if not isinstance(fact, Unseen)), default=0.0),
+        at=max((fact.at for fact in own), default=0.0),
         took_ms=0.0,
         source=f"the walk from {view.vantage}",
         healthy=healthy,
