@@ -1,0 +1,318 @@
+"""A setting of the client that does not fit what it connects to: a diff of the connection string.
+
+Nothing is written anywhere: the string is the application's. What would weaken the connection (TLS
+off, checks off) is never the correction, even where it would make the error go away.
+"""
+
+from __future__ import annotations
+
+from refused.evidence.observations import (
+    ClientSettings,
+    ClusterTopology,
+    Login,
+    PeerCertificates,
+    RedisReply,
+    TcpDial,
+    TlsHandshake,
+    Unseen,
+)
+from refused.evidence.path import is_literal
+from refused.remedies.change import Change, Missing, Setting
+from refused.remedies.reading import the_cache
+from refused.service.clouds import service_of
+from refused.service.ports import default_port, tls_expected
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from refused.evidence.bundle import Evidence
+
+RANK = 5
+# What is quiet for longer than the shortest limit on the way (four minutes) may be cut off.
+KEEPALIVE_S = 30
+# The least that Microsoft's guide gives a connection, and a command.
+TIMEOUT_MS = 5000
+
+
+def propose(cause: str, evidence: Evidence) -> Iterator[Change | Missing]:
+    """Propose the corrected settings, where the evidence says which they are."""
+    if evidence.target is None:
+        return
+    found = _SETTINGS[cause](evidence)
+    if isinstance(found, Missing):
+        yield found.replace(cause=cause)
+        return
+    settings = tuple(each for each in found[0] if each.before != each.after)
+    if not settings:
+        return
+    yield Change(
+        kind="client-setting",
+        cause=cause,
+        title="; ".join(f"set {each.name} to {each.after}" for each in settings),
+        where="client",
+        settings=settings,
+        why=found[1],
+        affects="this application, from its next deployment or restart on",
+        interruption="a restart of the application, where it reads its settings at the start",
+        proof="diagnosing the corrected target is healthy",
+        hop="resp",
+        undo_says="put the old string back",
+    )
+
+
+def render(change: Change) -> dict[str, str]:
+    """Say the settings as a diff."""
+    lines = []
+    for each in change.settings:
+        lines += [f"- {each.name} = {each.before}"] if each.before is not None else []
+        lines += [f"+ {each.name} = {each.after}"] if each.after is not None else []
+    return {"diff": "\n".join(lines)}
+
+
+# --- what to set, cause by cause ------------------------------------------------------------------
+
+
+def _wrong_port(evidence: Evidence) -> tuple[tuple[Setting, ...], str] | Missing:
+    target = evidence.target
+    assert target is not None  # noqa: S101 - propose() has looked
+    open_ = next(
+        (
+            dial
+            for dial in evidence.all(TcpDial)
+            if dial.purpose == "sibling-port" and not dial.failed
+        ),
+        None,
+    )
+    usual = default_port(target.service, target.tls)  # type: ignore[arg-type]
+    if target.service != "redis" and target.service in ("acr", "acre", "amr"):
+        usual = default_port(target.service, True)  # type: ignore[arg-type]  # noqa: FBT003
+    port = open_.port if open_ is not None else usual
+    if port is None or port == target.port:
+        return _missing("the right port", "on which port the server listens", "ask whoever runs it")
+    settings = [_set("port", str(target.port), str(port))]
+    wants_tls = tls_expected(port, target.service)  # type: ignore[arg-type]
+    if wants_tls and not target.tls:
+        settings.append(_set("tls", "false", "true"))
+    return tuple(settings), f"the service listens on {port}"
+
+
+def _mixup(evidence: Evidence) -> tuple[tuple[Setting, ...], str] | Missing:
+    target = evidence.target
+    assert target is not None  # noqa: S101 - propose() has looked
+    speaks = any(each.server_spoke for each in evidence.all(TlsHandshake))
+    speaks = speaks or any(each.protocol == "tls" for each in evidence.all(RedisReply))
+    if not target.tls and speaks:
+        return (_set("tls", "false", "true"),), f"port {target.port} speaks TLS"
+    port = default_port(target.service, True)  # type: ignore[arg-type]  # noqa: FBT003
+    if target.service != "redis" and port is not None and port != target.port:
+        return (
+            (_set("port", str(target.port), str(port)), _set("tls", _truth(target.tls), "true")),
+            f"port {port} of this service speaks TLS, and {target.port} does not",
+        )
+    return _missing(
+        "TLS at both ends",
+        "a port of this server that speaks TLS",
+        "switch TLS on at the server (tls-port); switching it off at the client would send key and data in clear",
+    )
+
+
+def _tls_port(evidence: Evidence) -> tuple[tuple[Setting, ...], str] | Missing:
+    target = evidence.target
+    assert target is not None  # noqa: S101 - propose() has looked
+    cache = the_cache(evidence)
+    port = cache.tls_port if cache is not None else default_port(target.service, True)  # type: ignore[arg-type]  # noqa: FBT003
+    if port is None:
+        return _missing("the TLS port", "which port speaks TLS", "ask whoever runs the server")
+    return (
+        (_set("port", str(target.port), str(port)), _set("tls", _truth(target.tls), "true")),
+        "the plain port is shut, as it should be",
+    )
+
+
+def _tls_version(evidence: Evidence) -> tuple[tuple[Setting, ...], str] | Missing:
+    settings = evidence.one(ClientSettings)
+    if isinstance(settings, Unseen) or settings.max_tls is None:
+        return _missing(
+            "a client that speaks TLS 1.2",
+            "where its version is set",
+            "refused client-config shows the setting for each client",
+        )
+    return (_set("max_tls", settings.max_tls, "1.2"),), "the server takes TLS 1.2 and newer alone"
+
+
+def _host(evidence: Evidence) -> tuple[tuple[Setting, ...], str] | Missing:
+    target, cache = evidence.target, the_cache(evidence)
+    assert target is not None  # noqa: S101 - propose() has looked
+    if cache is not None and cache.redirected_to:
+        return (_set("host", target.host, cache.redirected_to),), "the cache has moved there"
+    if cache is not None and cache.host.lower() != target.host:
+        return (_set("host", target.host, cache.host.lower()),), "that is the cache's name"
+    better = service_of(target.host).suggestion
+    if better and better != target.host:
+        return (_set("host", target.host, better),), f"{target.host} is misspelt"
+    return _missing(
+        "the right host name", "the name of the cache", "az redis list --query [].hostName"
+    )
+
+
+def _name(evidence: Evidence) -> tuple[tuple[Setting, ...], str] | Missing:
+    target, cache = evidence.target, the_cache(evidence)
+    assert target is not None  # noqa: S101 - propose() has looked
+    if cache is not None and cache.host and cache.host.lower() != target.host:
+        return (_set("host", target.host, cache.host.lower()),), "the certificate is for the name"
+    shown = [each.chain[0] for each in evidence.all(PeerCertificates) if each.chain]
+    names = [
+        name for each in shown for name in each.names if "*" not in name and not is_literal(name)
+    ]
+    if names and is_literal(target.host):
+        return (_set("host", target.host, names[0]),), f"the certificate is for {names[0]}"
+    alias = target.host.replace(".privatelink.", ".")
+    if alias != target.host:
+        return (_set("host", target.host, alias),), "the certificate is for the public name"
+    return _missing(
+        "the name that the certificate is for",
+        "a name of this server that its certificate holds",
+        f"the certificate holds {', '.join(name for each in shown for name in each.names) or 'none that was seen'}",
+    )
+
+
+def _database(evidence: Evidence) -> tuple[tuple[Setting, ...], str] | Missing:
+    target = evidence.target
+    assert target is not None  # noqa: S101 - propose() has looked
+    bad = next(
+        (each for each in evidence.all(RedisReply) if each.command == "SELECT" and each.error_text),
+        None,
+    )
+    if target.db and bad is not None:
+        return (_set("db", str(target.db), "0"),), f"the server says: {bad.error_text[:100]}"
+    hello = next(
+        (each for each in evidence.all(RedisReply) if each.command == "HELLO" and each.error_text),
+        None,
+    )
+    if hello is not None:
+        return (_set("protocol", "3", "2"),), f"the server says: {hello.error_text[:100]}"
+    return _missing("a command that this server knows", "which command fails", "the reply names it")
+
+
+def _cluster(evidence: Evidence) -> tuple[tuple[Setting, ...], str] | Missing:
+    topology = evidence.one(ClusterTopology)
+    enabled = None if isinstance(topology, Unseen) else topology.enabled
+    if enabled is None:
+        return _missing(
+            "the kind of client that fits", "whether the server is a cluster", "CLUSTER INFO"
+        )
+    word = "true" if enabled else "false"
+    return (_set("cluster", _truth(not enabled), word),), (
+        "the server is a cluster, and answers MOVED to a client that is not aware of it"
+        if enabled
+        else "the server is no cluster, and a cluster client finds no slots"
+    )
+
+
+def _password(_evidence: Evidence) -> tuple[tuple[Setting, ...], str] | Missing:
+    return (
+        _set("password", None, "*** (an access key, or an Entra token)"),
+    ), "the server asks for one"
+
+
+def _key(evidence: Evidence) -> tuple[tuple[Setting, ...], str] | Missing:
+    cache = the_cache(evidence)
+    where = "the current key"
+    if cache is not None and cache.access_keys is False:
+        return (_set("auth", "key", "entra"),), "access keys are switched off on this cache"
+    return (
+        _set("password", "*** (the old one)", f"*** ({where})"),
+    ), "the key in use opens nothing"
+
+
+def _user(evidence: Evidence) -> tuple[tuple[Setting, ...], str] | Missing:
+    login = evidence.one(Login)
+    target = evidence.target
+    assert target is not None  # noqa: S101 - propose() has looked
+    if isinstance(login, Unseen) or login.token_user is None or login.token_user == login.user:
+        return _missing(
+            "the right identity", "the object id in the token", "give the token with --auth entra"
+        )
+    return (
+        (_set("user", login.user, login.token_user),),
+        "the user name has to be the object id in the token",
+    )
+
+
+def _token(_evidence: Evidence) -> tuple[tuple[Setting, ...], str] | Missing:
+    return (
+        (_set("token renewal", "none", "before it expires, with AUTH on the open connection"),),
+        "the token has expired",
+    )
+
+
+def _keepalive(evidence: Evidence) -> tuple[tuple[Setting, ...], str] | Missing:
+    settings = evidence.one(ClientSettings)
+    before = None if isinstance(settings, Unseen) else settings.keepalive_s
+    return (
+        (_set("keepalive_s", None if before is None else f"{before:g}", str(KEEPALIVE_S)),),
+        "the shortest idle limit on the way to Azure is four minutes",
+    )
+
+
+def _timeout(evidence: Evidence) -> tuple[tuple[Setting, ...], str] | Missing:
+    settings = evidence.one(ClientSettings)
+    if isinstance(settings, Unseen):
+        return _missing(
+            "a longer time-out", "what it is set to", "give the client's connection string"
+        )
+    found = []
+    for name in ("connect_timeout_ms", "command_timeout_ms"):
+        value = getattr(settings, name)
+        if value is not None and value < TIMEOUT_MS:
+            found.append(_set(name, f"{value:g}", str(TIMEOUT_MS)))
+    if not found:
+        return _missing("a longer time-out", "which one is too short", "the exception names it")
+    return tuple(found), "the client gives up before a healthy answer can have come"
+
+
+def _primary(evidence: Evidence) -> tuple[tuple[Setting, ...], str] | Missing:
+    target, cache = evidence.target, the_cache(evidence)
+    assert target is not None  # noqa: S101 - propose() has looked
+    links = () if cache is None else cache.linked_servers
+    name = next((each.geo_primary_host for each in links if each.geo_primary_host), None)
+    if name is None:
+        return _missing(
+            "the primary's name", "geoReplicatedPrimaryHostName", "az redis server-link list"
+        )
+    return (_set("host", target.host, name),), "that name follows whichever cache is primary"
+
+
+_SETTINGS = {
+    "wrong-port": _wrong_port,
+    "tls-plaintext-mixup": _mixup,
+    "non-ssl-port-disabled": _tls_port,
+    "tls-version-mismatch": _tls_version,
+    "wrong-hostname": _host,
+    "ip-address-changed": _host,
+    "resource-retired-or-migrated": _host,
+    "tls-hostname-mismatch": _name,
+    "unsupported-command-or-db": _database,
+    "cluster-mode-mismatch": _cluster,
+    "auth-missing": _password,
+    "auth-wrong-key": _key,
+    "auth-entra-misconfigured": _user,
+    "auth-entra-token-expired": _token,
+    "idle-timeout": _keepalive,
+    "client-timeout-too-short": _timeout,
+    "geo-secondary-readonly": _primary,
+}
+ENDS = tuple(_SETTINGS)
+
+
+def _set(name: str, before: str | None, after: str) -> Setting:
+    return Setting(name=name, before=before, after=after)
+
+
+def _truth(value: bool) -> str:  # noqa: FBT001 - it is the one thing that is turned into a word
+    return "true" if value else "false"
+
+
+def _missing(what: str, needs: str, how: str) -> Missing:
+    return Missing(kind="client-setting", cause="", what=what, needs=needs, how=how)
