@@ -12,16 +12,18 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, Literal
 from urllib.parse import quote
 
+from refused.lab.arm import documents
 from refused.lab.cluster import Cluster, Node
+from refused.lab.fronts import AllowFrom, Front, Instead, Redis, Silent, Tls
 from refused.lab.fronts import Answers as _Answers
-from refused.lab.fronts import Front, Instead, Redis, Silent, Tls
 from refused.lab.resp import ServerError
 from refused.lab.world import HERE, World
 from refused.service.features import BLOCKED_COMMANDS
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Mapping, Sequence
 
+    from refused.lab.arm.state import State
     from refused.lab.certificates import Certificate
     from refused.lab.servers import Server
     from refused.service.facts import Service
@@ -30,6 +32,15 @@ ACR_ADDRESS = "20.42.65.90"
 AMR_ADDRESS = "20.105.11.14"
 PRIVATE_ADDRESS = "10.1.0.4"
 VNET_CLIENT = "10.1.1.20"
+
+# Where everything lies, in the control plane.
+SUBSCRIPTION = "00000000-0000-4000-8000-0000000000aa"
+TENANT = "00000000-0000-4000-8000-0000000000bb"
+GROUP = "prod"
+LOCATION = "westeurope"
+GROUP_ID = f"/subscriptions/{SUBSCRIPTION}/resourceGroups/{GROUP}"
+NETWORK = "prod-vnet"
+ENDPOINT_GUID = "5b0e7d4c-9a41-4c38-8d1e-6f2a7c90b3e1"
 
 Policy = Literal["OSSCluster", "EnterpriseCluster", "NoCluster"]
 
@@ -42,6 +53,10 @@ class Cache:
         front: What stands at the cache's address and port.
         plain: The same without TLS.
         server: Its server, where it has one; the first node's where it is a cluster.
+        id: That of its document; ``""`` where the world has no control plane.
+        database: That of its database's document, of a Managed Redis.
+        aliases: Where its public name leads, on the way to its address.
+        turned_away: What callers meet whom its documents do not let in.
     """
 
     service: Service
@@ -57,6 +72,22 @@ class Cache:
     certificate: Certificate | None = None
     cluster: Cluster | None = None
     node_fronts: list[Front] = field(default_factory=list)
+    id: str = ""
+    database: str = ""
+    aliases: tuple[str, ...] = ()
+    turned_away: Front = field(default_factory=Silent)
+    lowest_tls: str = "1.2"
+    takes_keys: bool = True
+
+    @property
+    def servers(self) -> Sequence[Server]:
+        """All its servers."""
+        return (self.server,) if self.cluster is None else self.cluster.servers
+
+    @property
+    def keys_id(self) -> str:
+        """Whose keys open it, for the control plane."""
+        return self.database or self.id
 
     def target(
         self,
@@ -95,6 +126,10 @@ def acr(
     shards: int = 0,
     certificate: Certificate | None = None,
     min_version: str = "1.2",
+    sku: tuple[str, str, int] | None = None,
+    rules: Mapping[str, str] | None = None,
+    is_public: bool = True,
+    turned_away: Front | None = None,
     **server: Any,
 ) -> Cache:
     """Add an Azure Cache for Redis: TLS on 6380, the plain port closed, an access key.
@@ -102,6 +137,11 @@ def acr(
     Args:
         plain_port: Whether 6379 is open as well.
         shards: Nodes of a clustered Premium cache, at 15000+N with TLS; 0 is not clustered.
+        sku: Name, family and capacity; Standard C1, or Premium P1 where it is clustered.
+        rules: Firewall rules, by name: an address, or two with a hyphen between. None lets
+            everybody in.
+        is_public: Whether public access is on.
+        turned_away: What callers meet whom rules or settings do not let in; silence.
         server: For the real server or servers, as ``maxclients=4``.
     """
     host = f"{name}.redis.cache.windows.net"
@@ -124,7 +164,8 @@ def acr(
     if plain_port:
         world.at(address, 6379, plain)
     world.closed(address, Silent())
-    world.zone.chain(host, f"{name}-redis.westeurope.cloudapp.azure.com", to=[address], ttl_s=10)
+    alias = f"{name}-redis.westeurope.cloudapp.azure.com"
+    world.zone.chain(host, alias, to=[address], ttl_s=10)
     cache = Cache(
         "acr",
         name,
@@ -138,9 +179,58 @@ def acr(
         certificate=shown,
         cluster=cluster,
         node_fronts=fronts,
+        aliases=(alias,),
+        turned_away=turned_away if turned_away is not None else Silent(),
+        lowest_tls=min_version,
     )
     world.target = world.target or cache.target()
+    if not world.control_plane:
+        _shut_without(world, cache, rules, is_public=is_public)
+        return cache
+    document = documents.redis(
+        f"{GROUP_ID}/providers/{documents.REDIS}/{name}",
+        location=LOCATION,
+        sku=sku or (("Premium", "P", 1) if shards else ("Standard", "C", 1)),
+        shards=shards,
+        minimumTlsVersion=min_version,
+        enableNonSslPort=plain_port,
+        publicNetworkAccess="Enabled" if is_public else "Disabled",
+    )
+    if "maxclients" in server:
+        document["properties"]["redisConfiguration"]["maxclients"] = str(server["maxclients"])
+    _declare(world, cache, document)
+    for rule, addresses in (rules or {}).items():
+        first, _, last = addresses.partition("-")
+        _put(world, documents.firewall_rule(cache.id, rule, first, last or first))
+    _put(
+        world,
+        documents.patch_schedule(document, [{"dayOfWeek": "Sunday", "startHourUtc": 2}]),
+    )
     return cache
+
+
+def _declare(world: World, cache: Cache, document: dict[str, Any]) -> None:
+    """Give a cache its document, and let the documents decide who is let in."""
+    _put(world, documents.subscription(SUBSCRIPTION, TENANT))
+    _put(world, documents.group(SUBSCRIPTION, GROUP, LOCATION))
+    _put(world, document)
+    cache.id = document["id"]
+    world.resource = world.resource or cache.id
+    world.doors.caches.append(cache)
+
+
+def _put(world: World, document: dict[str, Any]) -> None:
+    world.documents[document["id"].lower()] = document
+
+
+def _shut_without(
+    world: World, cache: Cache, rules: Mapping[str, str] | None, *, is_public: bool
+) -> None:
+    """Shut a cache's door where no documents could say that it is shut."""
+    front = world.network.front(cache.address, cache.port)
+    if rules:
+        front = AllowFrom(front, rules.values(), cache.turned_away)
+    world.at(cache.address, cache.port, front if is_public else cache.turned_away)
 
 
 def amr(
@@ -153,6 +243,9 @@ def amr(
     nodes: int = 3,
     access_keys: bool = True,
     certificate: Certificate | None = None,
+    sku: str = "Balanced_B10",
+    is_public: bool = True,
+    turned_away: Front | None = None,
     **server: Any,
 ) -> Cache:
     """Add an Azure Managed Redis: port 10000, and node ports 85xx under the OSS cluster policy.
@@ -160,6 +253,8 @@ def amr(
     Args:
         access_keys: Whether keys are on, which they are not on a new instance; Entra stays.
         nodes: Primaries under the OSS cluster policy.
+        is_public: Whether public access is on.
+        turned_away: What callers meet whom its settings do not let in; silence.
     """
     host = f"{name}.{region}.redis.azure.net"
     key = world.secret()
@@ -196,8 +291,27 @@ def amr(
         certificate=shown,
         cluster=cluster,
         node_fronts=fronts,
+        turned_away=turned_away if turned_away is not None else Silent(),
+        takes_keys=access_keys,
     )
     world.target = world.target or cache.target()
+    if not world.control_plane:
+        _shut_without(world, cache, None, is_public=is_public)
+        return cache
+    document = documents.cluster(
+        f"{GROUP_ID}/providers/{documents.ENTERPRISE}/{name}",
+        location=region,
+        sku=sku,
+        publicNetworkAccess="Enabled" if is_public else "Disabled",
+    )
+    _declare(world, cache, document)
+    database = documents.database(
+        cache.id,
+        clusteringPolicy=policy,
+        accessKeysAuthentication="Enabled" if access_keys else "Disabled",
+    )
+    _put(world, database)
+    cache.database = database["id"]
     return cache
 
 
@@ -219,6 +333,9 @@ def private_endpoint(
     linked: bool = True,
     public: Front | None = None,
     vantage: str | None = HERE,
+    status: str = "Approved",
+    network: str = NETWORK,
+    in_zone: bool = True,
 ) -> None:
     """Give a cache a private endpoint: its name becomes an alias in the privatelink zone.
 
@@ -227,9 +344,12 @@ def private_endpoint(
             leads on to the public address.
         public: What the public address answers now; silence if nothing is said.
         vantage: A place inside the virtual network to look from; ``None`` adds none.
+        status: How the connection stands: ``Approved``, ``Pending`` or ``Rejected``.
+        network: The name of the endpoint's virtual network.
+        in_zone: Whether the endpoint has written its record into the zone.
     """
-    alias = _privatelink(cache.host)
-    answer = [address] if linked else [cache.address]
+    alias = privatelink(cache.host)
+    answer = [address] if linked and in_zone else [cache.address]
     world.zone.chain(cache.host, alias, to=answer, ttl_s=10)
     ports = {cache.port}
     if cache.cluster is not None:
@@ -237,13 +357,62 @@ def private_endpoint(
         cache.cluster.announce(address)
     for port in sorted(ports):
         world.at(address, port, world.network.front(cache.address, port))
-        world.at(cache.address, port, public if public is not None else Silent())
+        if public is not None or not world.control_plane:
+            world.at(cache.address, port, public if public is not None else Silent())
     world.closed(address, Silent())
     if vantage is not None:
         world.vantage(vantage, VNET_CLIENT)
+    if world.control_plane:
+        if public is None:
+            world.documents[cache.id.lower()]["properties"]["publicNetworkAccess"] = "Disabled"
+        _declare_endpoint(
+            world,
+            cache,
+            address,
+            status=status,
+            network=network,
+            is_linked=linked,
+            in_zone=in_zone,
+        )
 
 
-def _privatelink(host: str) -> str:
+def _declare_endpoint(
+    world: World,
+    cache: Cache,
+    address: str,
+    *,
+    status: str,
+    network: str,
+    is_linked: bool,
+    in_zone: bool,
+) -> None:
+    """Declare the connection at once, and the rest of what belongs to it once somebody asks."""
+    name = f"{cache.name}-pe"
+    endpoint = f"{GROUP_ID}/providers/Microsoft.Network/privateEndpoints/{name}"
+    connection = documents.connection(
+        cache.id, f"{name}.{ENDPOINT_GUID}", endpoint, status=status, description="Auto-Approved"
+    )
+    _put(world, connection)
+    world.doors.endpoints[address] = connection["id"].lower()
+
+    def order(state: State) -> None:
+        from refused.lab.arm import worlds
+
+        worlds.make_endpoint(
+            state,
+            cache,
+            name,
+            address,
+            guid=ENDPOINT_GUID,
+            network=network,
+            is_linked=is_linked,
+            in_zone=in_zone,
+        )
+
+    world.order(order)
+
+
+def privatelink(host: str) -> str:
     """Return the alias in the privatelink zone: the label goes before the service's suffix."""
     for suffix in ("redis.cache.windows.net", "redis.azure.net"):
         if host.endswith(f".{suffix}"):

@@ -163,6 +163,11 @@ class Tls(Front):
 
         return Served(serve)
 
+    def require(self, min_version: str) -> None:
+        """Take nothing older than *min_version* from now on."""
+        self.versions = (min_version, self.versions[1])
+        self.context = self._make()
+
     def _make(self) -> ssl.SSLContext:
         lowest, highest = (_VERSIONS[version] for version in self.versions)
         context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)

@@ -40,11 +40,14 @@ class Network:
         fronts: By address and port.
         rest: By address, what stands at its other ports; refusal where nothing is said.
         elsewhere: What stands at every unknown address.
+        gates: What decides of each dial, in order, whether it meets the front at all: given the
+            call and the front, each returns the one that the call meets.
     """
 
     fronts: dict[tuple[str, int], Front] = field(default_factory=dict)
     rest: dict[str, Front] = field(default_factory=dict)
     elsewhere: Front = field(default_factory=Silent)
+    gates: list[Callable[[Call, Front], Front]] = field(default_factory=list)
 
     def at(self, address: str, port: int, front: Front) -> None:
         """Put *front* at *address* and *port*, instead of what may stand there."""
@@ -132,6 +135,8 @@ class Vantage:
         """Return what a dial from here meets, and the call."""
         call = Call(self.client_ip, _canonical(address), port, self._over)
         front = self.network.front(address, port)
+        for gate in self.network.gates:
+            front = gate(call, front)
         return (front if self.way is None else self.way(front, call)), call
 
     def _listen(self, listener: socket.socket) -> None:

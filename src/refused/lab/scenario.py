@@ -39,6 +39,7 @@ class Scenario:
         options: With what the diagnosing program is asked, as in ``{"deep": True}``.
         needs: What the machine must have, as in ``("kernel",)``.
         unknown: What is not known of the real service's behaviour here.
+        control_plane: Whether there is one to ask; without it the data plane is all there is.
     """
 
     id: str
@@ -50,10 +51,11 @@ class Scenario:
     options: Mapping[str, Any] = field(default_factory=dict)
     needs: tuple[str, ...] = ()
     unknown: str = ""
+    control_plane: bool = True
 
     def up(self) -> World:
         """Return the world of this scenario, declared and not yet started; use it in a ``with``."""
-        world = World()
+        world = World(control_plane=self.control_plane)
         try:
             self.build(world)
         except BaseException:
@@ -70,6 +72,7 @@ def scenario(  # what there is to say of one
     options: Mapping[str, Any] | None = None,
     needs: tuple[str, ...] = (),
     unknown: str = "",
+    control_plane: bool = True,
 ) -> Callable[[Build], Scenario]:
     """Make a scenario of a function that declares a world; its docstring is the story.
 
@@ -88,6 +91,7 @@ def scenario(  # what there is to say of one
             options=dict(options or {}),
             needs=needs,
             unknown=unknown,
+            control_plane=control_plane,
         )
 
     return made

@@ -15,6 +15,7 @@ import base64
 import contextlib
 import secrets
 import shutil
+import threading
 import time
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Self
@@ -29,6 +30,9 @@ from refused.lab.servers import NoServer, Server, in_parallel, temporary_folder
 if TYPE_CHECKING:
     from collections.abc import Callable
 
+    from refused.lab.arm.coupling import Doors
+    from refused.lab.arm.server import ArmServer
+    from refused.lab.arm.state import State
     from refused.lab.certificates import Authority
     from refused.lab.fronts import Call, Front
 
@@ -47,9 +51,14 @@ class World:
         client_environ: The environment variables that the diagnosing client has.
         trusts: The CA file of the client; the Azure twin's root if nothing is set.
         program: The server program, where a scenario cannot do with any.
+        documents: What the control plane would say, by id in lower case; see :attr:`arm`.
+        resource: The id of the cache that the target is; ``""`` where there is no control plane.
+
+    Args:
+        control_plane: Whether caches have documents, and the world a control plane.
     """
 
-    def __init__(self) -> None:
+    def __init__(self, *, control_plane: bool = True) -> None:
         self.target = ""
         self.zone = Zone()
         self.network = Network()
@@ -65,6 +74,16 @@ class World:
         self._deeds: list[Callable[[], object]] = []
         self._undo: list[Callable[[], object]] = []
         self._dns = DnsServer(self.zone)
+        self.control_plane = control_plane
+        self.documents: dict[str, dict[str, Any]] = {}
+        self.resource = ""
+        self._doors: Doors | None = None
+        self._arm: State | None = None
+        self._arm_server: ArmServer | None = None
+        self._arm_token = ""
+        self._orders: list[Callable[[State], object]] = []
+        self._making_arm = threading.RLock()
+        self._is_up = False
 
     # --- declaring ------------------------------------------------------------------------------
 
@@ -122,7 +141,10 @@ class World:
 
     def once_up(self, deed: Callable[[], object], *, before_others: bool = False) -> None:
         """Do something as soon as everything runs, as filling a server."""
-        self._deeds.insert(0 if before_others else len(self._deeds), deed)
+        if self._is_up:
+            deed()
+        else:
+            self._deeds.insert(0 if before_others else len(self._deeds), deed)
 
     def at_end(self, deed: Callable[[], object]) -> None:
         """Do something when the world goes, whether or not all of it came up."""
@@ -145,6 +167,73 @@ class World:
 
         self.once_up(take)
 
+    # --- the control plane ----------------------------------------------------------------------
+
+    @property
+    def doors(self) -> Doors:
+        """What lets callers in by the documents."""
+        if self._doors is None:
+            from refused.lab.arm.coupling import Doors
+
+            self._doors = Doors(self)
+            self.network.gates.append(self._doors)
+        return self._doors
+
+    def order(self, order: Callable[[State], object]) -> None:
+        """Have something done to the control plane's state before anybody asks it.
+
+        It is done as if it were a month ago; that, and nothing else, tells it from what is done to
+        :attr:`arm` later.
+        """
+        self._orders.append(order)
+
+    @property
+    def arm(self) -> State:
+        """The control plane's state, made when it is first asked for, up or not.
+
+        Raises:
+            RuntimeError: This world has no control plane.
+        """
+        with self._making_arm:
+            if self._arm is None:
+                if not self.control_plane:
+                    raise RuntimeError("this world has no control plane")
+                from refused.lab.arm.worlds import state_of
+
+                self._arm = state_of(self, self._orders)
+            return self._arm
+
+    @property
+    def arm_server(self) -> ArmServer:
+        """The control plane's server, started when it is first asked for."""
+        with self._making_arm:
+            if self._arm_server is None:
+                from refused.lab.arm.server import ArmServer
+
+                own = self.authority().issue("localhost", "127.0.0.1")
+                self._arm_server = ArmServer(self.arm, own)
+                self.at_end(self._arm_server.stop)
+                self._arm_server.start()
+            return self._arm_server
+
+    @property
+    def arm_endpoint(self) -> str:
+        """Where the control plane answers, as ``https://127.0.0.1:PORT``; it is started."""
+        return self.arm_server.url
+
+    @property
+    def arm_token(self) -> str:
+        """A bearer token that the control plane accepts."""
+        if not self._arm_token:
+            issued = self.arm_server.identity.issue("https://management.azure.com/")
+            self._arm_token = self.secret(issued)
+        return self._arm_token
+
+    @property
+    def arm_ca_file(self) -> str:
+        """Who vouches for the control plane; clients of the cache may trust somebody else."""
+        return self.authority().ca_file
+
     # --- what the diagnosing program is given ---------------------------------------------------
 
     @property
@@ -158,6 +247,16 @@ class World:
     def resolver(self) -> str:
         """The one resolver to ask, as ``address:port``."""
         return self._dns.address
+
+    @property
+    def client_ip(self) -> str:
+        """The address from which the service sees the first place to look from."""
+        return next(iter(self._places.values())).client_ip if self._places else CLIENT_IP
+
+    @property
+    def has_vantages(self) -> bool:
+        """Whether a place to look from was declared."""
+        return bool(self._places)
 
     @property
     def vantages(self) -> dict[str, str]:
@@ -178,17 +277,20 @@ class World:
 
     def environment(self) -> dict[str, str]:
         """Return the variables that make a plain ``refused diagnose`` look at this world."""
-        place = next(iter(self._places.values()))
         told = {
             "REFUSED_LAB_TARGET": self.target,
-            "REFUSED_LAB_CLIENT_IP": place.client_ip,
+            "REFUSED_LAB_CLIENT_IP": self.client_ip,
             "REFUSED_RESOLVER": self.resolver,
             "REFUSED_FROM": " ".join(self.vantages.values()),
             "REFUSED_HOST_ROOT": self.host_root,
-            "REFUSED_CLIENT_IP": place.client_ip,
+            "REFUSED_CLIENT_IP": self.client_ip,
         }
         if self.ca_file is not None:
             told |= {"REFUSED_CA_FILE": self.ca_file, "SSL_CERT_FILE": self.ca_file}
+        if self.control_plane and self.resource:
+            from refused.lab.arm.az import environment
+
+            told |= environment(self)
         return {**self.client_environ, **told}
 
     # --- up and down ----------------------------------------------------------------------------
@@ -211,6 +313,7 @@ class World:
                 part.start()
             for deed in self._deeds:
                 deed()
+            self._is_up = True
         except BaseException:
             self.stop()
             raise

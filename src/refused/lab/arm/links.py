@@ -13,6 +13,7 @@ from __future__ import annotations
 import uuid
 from typing import TYPE_CHECKING, Any
 
+from refused.lab.arm import documents
 from refused.lab.arm.state import FOLLOWERS, key, type_of
 
 if TYPE_CHECKING:
@@ -20,10 +21,7 @@ if TYPE_CHECKING:
 
     from refused.lab.arm.state import Document, State
 
-CACHES = {
-    "microsoft.cache/redis": "Microsoft.Cache/Redis",
-    "microsoft.cache/redisenterprise": "Microsoft.Cache/redisEnterprise",
-}
+CACHES = {each.lower(): each for each in (documents.REDIS, documents.ENTERPRISE)}
 _ENDPOINT = "microsoft.network/privateendpoints"
 _LISTS = ("privateLinkServiceConnections", "manualPrivateLinkServiceConnections")
 
@@ -80,7 +78,7 @@ def _endpoint_written(state: State, id: str) -> None:  # noqa: A002
             continue
         # The GUID is the endpoint's own, as in the recording.
         guid = endpoint["properties"].get("resourceGuid") or str(uuid.uuid4())
-        document = connection(
+        document = documents.connection(
             state.documents[key(cache)]["id"],
             f"{endpoint['name']}.{guid}",
             endpoint["id"],
@@ -88,26 +86,6 @@ def _endpoint_written(state: State, id: str) -> None:  # noqa: A002
             description=wanted.get("description", "Auto-Approved"),
         )
         state.put(document["id"], document, quiet=True)
-
-
-def connection(
-    cache: str, name: str, endpoint: str, *, status: str = "Approved", description: str = ""
-) -> Document:
-    """Return the document of a connection below *cache*."""
-    return {
-        "id": f"{cache}/privateEndpointConnections/{name}",
-        "name": name,
-        "type": f"{CACHES[type_of(cache)]}/privateEndpointConnections",
-        "properties": {
-            "provisioningState": "Succeeded",
-            "privateEndpoint": {"id": endpoint},
-            "privateLinkServiceConnectionState": {
-                "status": status,
-                "description": description,
-                "actionsRequired": "None",
-            },
-        },
-    }
 
 
 def _connection_written(state: State, id: str) -> None:  # noqa: A002

@@ -26,6 +26,9 @@ if TYPE_CHECKING:
 SOON = {"retry-after": "1", "x-ms-retry-after-ms": "50"}
 
 
+HERE = "{operation}"  # stands for the operation's id in an address of a caller's own
+
+
 def start(
     call: Call,
     answer: Answer,
@@ -72,7 +75,8 @@ def start(
         answer.headers["azure-asyncoperation"] = f"{stem}/{asynchronous}/{tail}"
     if results is not None:
         is_address = "://" in results
-        answer.headers["location"] = results if is_address else f"{stem}/{results}/{tail}"
+        own = results.replace(HERE, operation.id)
+        answer.headers["location"] = own if is_address else f"{stem}/{results}/{tail}"
     answer.headers.update(SOON)
     return answer
 
@@ -128,3 +132,20 @@ def _result(call: Call) -> Answer:
 for _name in ("asyncOperations", "operationsStatus", "operations"):
     route("GET", f"{_STEM}/{_name}/{{operation}}")(_status)
 route("GET", f"{_STEM}/operationResults/{{operation}}")(_result)
+
+_ENTERPRISE = (
+    "/subscriptions/{sub}/resourceGroups/{group}/providers/Microsoft.Cache/redisEnterprise/{name}"
+)
+for _stem in ("", "/databases/{database}", "/privateEndpointConnections/{connection}"):
+    route("GET", f"{_ENTERPRISE}{_stem}/operationResults/{{operation}}")(_result)
+for _deed in (
+    "import",
+    "export",
+    "flush",
+    "forceUnlink",
+    "forceLinkToReplicationGroup",
+    "upgradeDBRedisVersion",
+    "accessPolicyAssignments/{assignment}",
+):
+    _below = f"{_ENTERPRISE}/databases/{{database}}/{_deed}"
+    route("GET", f"{_below}/operationResults/{{operation}}")(_result)

@@ -92,6 +92,7 @@ class State:
         faults: What the control plane does wrong.
         lag_s: How long the data plane takes to follow.
         takes_s: How long a long-running operation takes.
+        ago_s: How long ago it is, for what is told of the past.
     """
 
     documents: dict[str, Document] = field(default_factory=dict)
@@ -104,6 +105,7 @@ class State:
     operations: dict[str, Operation] = field(default_factory=dict)
     lag_s: float = 0.0
     takes_s: float = 0.0
+    ago_s: float = 0.0
     subscription: str = SUBSCRIPTION
     tenant: str = TENANT
     lock: threading.RLock = field(default_factory=threading.RLock, repr=False)
@@ -113,7 +115,7 @@ class State:
 
     def now(self) -> float:
         """Return the time in seconds since the epoch."""
-        return time.time()
+        return time.time() - self.ago_s
 
     def get(self, id: str) -> Document | None:
         """Return a copy of one document, or ``None``."""
