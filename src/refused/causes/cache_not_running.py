@@ -18,15 +18,37 @@ Sources
 from __future__ import annotations
 
 from refused.causes.readings import (
+    DEAD,
+    NAMELESS,
     accepted,
+    changed_so,
     dialled,
     fails_elsewhere,
+    of_cache,
+    onset,
     privatelink_alias,
     service_behind,
+    settled,
+    unread,
+    what_changed,
     works_elsewhere,
 )
-from refused.causes.statements import Cause, Clue, RuledOut
-from refused.evidence.observations import DnsAnswer, Elsewhere, NameLookup, TcpDial, Unseen
+from refused.causes.statements import (
+    Cause,
+    Clue,
+    Proof,
+    RuledOut,
+    Signature,
+)
+from refused.evidence.control_plane import (
+    AzureCache,
+    AzureSubscription,
+    Metric,
+    ResourceChange,
+    ResourceHealth,
+    ResourceSearch,
+)
+from refused.evidence.observations import DnsAnswer, Elsewhere, NameLookup, TcpDial
 from refused.service.clouds import service_of
 
 TYPE_CHECKING = False
@@ -43,7 +65,18 @@ CAUSE = Cause(
     shows_at=("name", "address", "tcp"),
     bucket="dependency",
     prior=0.4,
-    needs=(DnsAnswer, Elsewhere, NameLookup, TcpDial),
+    needs=(
+        AzureCache,
+        AzureSubscription,
+        DnsAnswer,
+        Elsewhere,
+        Metric,
+        NameLookup,
+        ResourceChange,
+        ResourceHealth,
+        ResourceSearch,
+        TcpDial,
+    ),
     remedies=(
         "see in the activity log who deleted or stopped it, and bring it back",
         "point the client at the cache that took its place",
@@ -64,6 +97,7 @@ def judge(evidence: Evidence) -> Iterator[Statement]:
     """See whether a name of the right form is unknown, or answers nobody."""
     answers, others = evidence.all(DnsAnswer), evidence.all(Elsewhere)
     lookups, dials = evidence.all(NameLookup), evidence.all(TcpDial)
+    azure = tuple(_azure_says(evidence))
     broken, target = evidence.broken, evidence.target
     if broken is None or target is None:
         return
@@ -71,7 +105,10 @@ def judge(evidence: Evidence) -> Iterator[Statement]:
     if well is not None:
         yield RuledOut(because=f"it works from {well.vantage}", seen=(well,))
         return
-    if service_behind(target, answers) == "redis":
+    if service_behind(target, answers) == "redis" and not azure:
+        return
+    if settled(azure):
+        yield from azure
         return
     if broken.how == "not-found":
         if service_of(target.host).looks_misspelt:
@@ -99,9 +136,125 @@ def judge(evidence: Evidence) -> Iterator[Statement]:
             )
     else:
         return
-    yield Unseen(
-        vantage=evidence.vantage,
-        what="the state of the cache",
-        why="the control plane was not asked",
-        how_to_see="az redis show --query provisioningState (az redisenterprise show --query resourceState)",
-    )
+    yield from azure
+
+
+# States in which a cache serves nobody, and those in which it does or may.
+# Source: the enumerations of azure-mgmt-redis 15.0.0b1 and azure-mgmt-redisenterprise 4.0.0b3
+OUT = frozenset(
+    {
+        "creating",
+        "createfailed",
+        "deleting",
+        "deletefailed",
+        "disabled",
+        "disabling",
+        "disablefailed",
+        "enabling",
+        "enablefailed",
+        "provisioning",
+        "unprovisioning",
+    }
+)
+HALF = frozenset(
+    {"scaling", "updating", "moving", "recoveringscalefailure", "failed", "updatefailed"}
+)
+WELL = frozenset({"succeeded", "running"})
+SEE = "az redis show --query provisioningState (az redisenterprise show --query resourceState)"
+CHANGES = (
+    "Microsoft.Cache/redis/delete",
+    "Microsoft.Cache/redisEnterprise/delete",
+    "redis/stop/action",
+    "databases/delete",
+)
+
+
+def _azure_says(evidence: Evidence) -> Iterator[Statement]:
+    """Read the states of the cache, its subscription and its health, and who deleted what."""
+    caches, subscriptions = evidence.all(AzureCache), evidence.all(AzureSubscription)
+    searches, healths = evidence.all(ResourceSearch), evidence.all(ResourceHealth)
+    changes = of_cache(evidence.all(ResourceChange), caches, evidence.target)
+    metrics = evidence.all(Metric)
+    answers, broken = evidence.all(DnsAnswer), evidence.broken
+    if broken is None or broken.how not in DEAD | NAMELESS:
+        return
+    began = onset([*evidence.look(TcpDial), *evidence.look(NameLookup)], metrics)
+    for subscription in subscriptions:
+        if (subscription.state or "").lower() in ("disabled", "deleted"):
+            said = f"the subscription {subscription.name or subscription.id} is {subscription.state}, which stops what is in it"
+            yield Proof(because=said, seen=(subscription,))
+            return
+    deleted = what_changed(changes, CHANGES, began)
+    for cache in caches[-1:]:
+        states = (cache.provisioning_state, cache.resource_state)
+        out = next((each for each in states if each and each.lower() in OUT), None)
+        half = next((each for each in states if each and each.lower() in HALF), None)
+        # One node alone is offline while it is scaled or patched.
+        alone = cache.sku == "Basic" or cache.high_availability is False
+        if out is not None or (half is not None and alone):
+            nodes = " with a single node" if out is None else ""
+            said = f"Azure says that the state of the cache{nodes} is {out or half}"
+            yield Proof(because=said, seen=(cache,))
+            return
+        if half is not None:
+            said = f"Azure says that the state of the cache is {half}"
+            yield Clue(weight=1.5 if "fail" in half.lower() else 0.4, because=said, seen=(cache,))
+        elif states[0] and all(each is None or each.lower() in WELL for each in states):
+            said = f"Azure says that the cache is in service ({states[1] or states[0]})"
+            yield RuledOut(because=said, seen=(cache,))
+            return
+    if not caches and deleted is not None:
+        said = f"{changed_so(deleted, began)}, and its name leads nowhere"
+        if broken.how in NAMELESS:
+            yield Proof(because=said, seen=(deleted,))
+            return
+        yield Clue(weight=2.2, because=changed_so(deleted, began), seen=(deleted,))
+    for search in searches[-1:]:
+        if not caches and not search.found and search.complete:
+            said = f"no cache named {search.name} is in the {len(search.subscriptions)} subscription(s) looked through"
+            yield Clue(
+                weight=0.6, because=f"{said}, of those that this credential sees", seen=(search,)
+            )
+    for health in healths[-1:]:
+        by_us = health.cause.lower() in ("customerinitiated", "userinitiated", "user initiated")
+        if health.state.lower() == "unavailable" and by_us:
+            said = f"Azure calls the cache unavailable by its owner's own doing: {health.title or health.summary[:120]}"
+            yield Clue(weight=2.0, because=said, seen=(health,))
+    if not caches and service_behind(evidence.target, answers) != "redis":
+        gap = evidence.gap(AzureCache)
+        yield unread(gap, gap, "the state of the cache", SEE, asked=bool(searches))
+
+
+# What is printed when it strikes.
+SIGNATURES = (
+    Signature(
+        id="cache-not-running-arm-state",
+        pattern=r"provisioningState\W{1,6}(?:Creating|Updating|Scaling|Failed|Deleting|Disabled|Linking|Unlinking|RecoveringScaleFailure)|unexpected state '(?:Scaling|Creating|Updating|Failed|Deleting|Linking)|waiting for (?:the )?(?:create|creation|update|deletion)[^\n]{0,40}Redis|Redis Cache[^\n]{0,80}(?:is busy|operation is in progress|ConflictingOperation)|(?:is busy|in progress)[^\n]{0,40}Microsoft\.Cache",
+        family="arm",
+        weight=4.8,
+        says="the control plane says that the cache is not in the state to be used",
+        example="unexpected state 'Scaling', wanted target 'Succeeded' for azurerm_redis_cache",
+    ),
+    Signature(
+        id="cache-not-running-arm-gone",
+        pattern=r"ResourceNotFound[^\n]{0,160}Microsoft\.Cache|Microsoft\.Cache/[^\n]{0,160}(?:was not found|NotFound)|SubscriptionDisabled|ReadOnlyDisabledSubscription",
+        family="arm",
+        weight=4.8,
+        says="the control plane does not know the cache, or its subscription is disabled",
+        example="ResourceNotFound: The Resource 'Microsoft.Cache/Redis/one' was not found",
+    ),
+    Signature(
+        id="cache-not-running-shutting-down",
+        pattern=r"\bSHUTDOWN\b in progress|User requested shutdown|Received SIGTERM scheduling shutdown|Redis is now ready to exit, bye",
+        family="server",
+        weight=3.2,
+        says="the server was shut down",
+        example="# User requested shutdown...",
+    ),
+)
+# Log-odds that a symptom lends it where nothing more is told.
+SYMPTOMS = {
+    "name-unknown": 0.3,
+    "refused": 0.2,
+    "cannot-connect": 0.2,
+}

@@ -16,7 +16,17 @@ Sources
 
 from __future__ import annotations
 
-from refused.causes.statements import Cause, Clue, Proof
+from itertools import pairwise
+
+from refused.causes.readings import (
+    around_the_failure,
+    client_limit,
+)
+from refused.causes.statements import Cause, Clue, Proof, Signature
+from refused.evidence.control_plane import (
+    AzureCache,
+    Metric,
+)
 from refused.evidence.observations import ClientList, PortUse, ServerInfo, SocketsToTarget
 
 TYPE_CHECKING = False
@@ -25,6 +35,7 @@ if TYPE_CHECKING:
 
     from refused.causes.statements import Statement
     from refused.evidence.bundle import Evidence
+    from refused.evidence.told import Told
 
 CAUSE = Cause(
     id="connection-leak-client",
@@ -33,7 +44,14 @@ CAUSE = Cause(
     shows_at=("tcp", "tls", "resp", "command"),
     bucket="code",
     prior=-0.3,
-    needs=(ClientList, PortUse, ServerInfo, SocketsToTarget),
+    needs=(
+        AzureCache,
+        ClientList,
+        Metric,
+        PortUse,
+        ServerInfo,
+        SocketsToTarget,
+    ),
     remedies=(
         "make one client per process, at start, and share it",
         "restart the application that leaks, which frees its connections for now",
@@ -58,6 +76,7 @@ def judge(evidence: Evidence) -> Iterator[Statement]:
     """Count who holds the connections, at the server and on this host."""
     lists, ports = evidence.all(ClientList), evidence.all(PortUse)
     infos, sockets = evidence.all(ServerInfo), evidence.all(SocketsToTarget)
+    caches, metrics = evidence.all(AzureCache), evidence.all(Metric)
     broken = evidence.broken
     if broken is None or broken.hop not in CAUSE.shows_at or broken.how not in SHORTAGE:
         return
@@ -87,3 +106,71 @@ def judge(evidence: Evidence) -> Iterator[Statement]:
     if mine >= MANY:
         said = f"this host alone holds {mine} connections to the server"
         yield Clue(weight=2.5, because=said, seen=(*ports, *sockets))
+    yield from _by_the_metrics(metrics, client_limit(caches[-1] if caches else None))
+
+
+# As many opened as closed, this many a second, is one connection for each request.
+# A guess of ours; Azure names no figure. Source of the advice against it:
+# https://learn.microsoft.com/azure/azure-cache-for-redis/cache-best-practices-connection
+CHURN_PER_S = 50
+# Growth that a leak shows and a busy hour does not: on and on, to twice as many or more.
+STEADY = 0.8
+GROWN = 2.0
+LEAST_POINTS = 8
+
+
+def _by_the_metrics(metrics: tuple[Metric, ...], limit: int | None) -> Iterator[Statement]:
+    """Look for connections that only grow in number, or that are opened and closed all the time."""
+    counted = around_the_failure(
+        metrics, ("connectedclients", "allconnectedclients"), None, span_s=6 * 3600
+    )
+    if counted is not None and limit and len(counted[1]) >= LEAST_POINTS:
+        metric, values = counted
+        steps = [later - earlier for earlier, later in pairwise(values)]
+        rising = sum(step >= 0 for step in steps) >= STEADY * len(steps)
+        if rising and values[-1] >= max(GROWN * values[0], NEAR * limit):
+            said = f"connections only grew, from {values[0]:.0f} to {values[-1]:.0f} of {limit}"
+            yield Clue(weight=2.0, because=said, seen=(metric,))
+    opened = around_the_failure(metrics, ("allConnectionsCreatedPerSecond",), None)
+    closed = around_the_failure(metrics, ("allConnectionsClosedPerSecond",), None)
+    if opened is not None and closed is not None:
+        born, gone = max(opened[1]), max(closed[1])
+        if born >= CHURN_PER_S and gone >= CHURN_PER_S:
+            said = f"up to {born:.0f} connections a second are opened and {gone:.0f} closed"
+            yield Clue(weight=1.2, because=said, seen=(opened[0], closed[0]))
+
+
+# What is printed when it strikes.
+SIGNATURES = (
+    Signature(
+        id="connection-leak-client-not-returned",
+        pattern=r"Could not return the (?:broken )?resource to the pool|has already been returned to (?:this|the) pool|Returned object not currently part of this pool|connection leak detected|[Ll]eak(?:ed)? (?:detected|connection)|MaxListenersExceededWarning",
+        family="jedis",
+        weight=3.0,
+        says="connections are not given back as they should be",
+        example="Could not return the resource to the pool",
+    ),
+)
+# Log-odds that a symptom lends it where nothing more is told.
+SYMPTOMS = {
+    "pool-empty": 1.6,
+    "pool-failed": 1.1,
+    "descriptors": 1.6,
+    "local-ports": 0.7,
+}
+
+
+def read(told: Told) -> Iterator[Statement]:
+    """Weigh what the errors of a text tell beside their words."""
+    if told.saw("descriptors") and not told.signatures & {
+        "ephemeral-port-or-fd-exhaustion-no-descriptor"
+    }:
+        yield Clue(
+            weight=0.9, because="files of all kinds cannot be opened any more", seen=told.errors
+        )
+    if (
+        told.count("worker-busy") > 100
+        and told.count("worker-min") >= 1000
+        and told.marked("rs=DequeueResult")
+    ):
+        yield Clue(weight=2.2, because="very many threads wait, each for its own", seen=told.errors)

@@ -28,6 +28,7 @@ from refused.causes.readings import (
     fails_elsewhere,
     is_private,
     met_silence,
+    of_cache,
     onset,
     privatelink_alias,
     public_door,
@@ -39,7 +40,7 @@ from refused.causes.readings import (
     without_a_word,
     works_elsewhere,
 )
-from refused.causes.statements import Cause, Clue, Proof, RuledOut
+from refused.causes.statements import Cause, Clue, Proof, RuledOut, Signature
 from refused.evidence.control_plane import (
     AzureCache,
     ClientAddress,
@@ -70,6 +71,7 @@ if TYPE_CHECKING:
     from refused.evidence.control_plane import FirewallRule
     from refused.evidence.observations import Observation
     from refused.evidence.path import Broken
+    from refused.evidence.told import Told
 
 CAUSE = Cause(
     id="firewall-ip-blocked",
@@ -173,7 +175,8 @@ def _azure_says(evidence: Evidence) -> Iterator[Statement]:
     """Hold the rules against the address from which the service sees this client."""
     caches, shakes = evidence.all(AzureCache), evidence.all(TlsHandshake)
     sets, client = evidence.all(FirewallRules), _client(evidence.all(ClientAddress))
-    changes, metrics = evidence.all(ResourceChange), evidence.all(Metric)
+    changes = of_cache(evidence.all(ResourceChange), caches, evidence.target)
+    metrics = evidence.all(Metric)
     endpoints = endpoint_count(evidence.all(PrivateEndpointList), evidence.all(PrivateEndpoint))
     tried, answers = dialled(evidence.all(TcpDial)), evidence.all(DnsAnswer)
     broken = evidence.broken
@@ -277,3 +280,56 @@ def _listed(rules: tuple[FirewallRule, ...]) -> str:
     ]
     more = f" and {len(rules) - LISTED} more" if len(rules) > LISTED else ""
     return "; ".join(told) + more
+
+
+# What is printed when it strikes.
+SIGNATURES = (
+    Signature(
+        id="firewall-ip-blocked-not-on-list",
+        pattern=r"(?:client|your) (?:ip|address)[^\n]{0,60}(?:not (?:in|on) (?:the )?(?:allow|white)|not allowed|is blocked|denied)|ERR [^\n]{0,40}(?:ip|address) [^\n]{0,40}not (?:allowed|whitelisted|permitted)|not in (?:the )?allowlist",
+        family="server",
+        weight=4.8,
+        says="the service says that the client's address is not on its list",
+        example="ERR Client IP address is not in the allowlist.",
+        ignores_case=True,
+    ),
+)
+# Log-odds that a symptom lends it where nothing more is told.
+SYMPTOMS = {
+    "connect-timeout": 0.8,
+    "still-connecting": 1.0,
+    "cannot-connect": 0.8,
+    "not-connected": 0.8,
+    "gave-up": 0.5,
+    "pool-failed": 0.5,
+}
+
+
+def read(told: Told) -> Iterator[Statement]:
+    """Weigh what the errors of a text tell beside their words."""
+    if told.saw("connect-timeout", "cannot-connect", "still-connecting") and told.is_private:
+        yield Clue(
+            weight=-2.0, because="a private address was dialled", seen=told.errors, fact="dialled"
+        )
+    if (
+        told.saw("connect-timeout", "cannot-connect", "still-connecting")
+        and (told.is_public or told.is_azure)
+        and not told.is_private
+    ):
+        yield Clue(
+            weight=0.5,
+            because="the public side of a hosted service was dialled",
+            seen=told.errors,
+            fact="dialled",
+        )
+    if (
+        told.marked("rs=NotStarted")
+        and told.count("conn-sec") == 0
+        and told.is_azure
+        and not told.is_private
+    ):
+        yield Clue(
+            weight=1.4,
+            because="the reader never started: the connection never came about",
+            seen=told.errors,
+        )

@@ -16,7 +16,16 @@ Sources
 
 from __future__ import annotations
 
-from refused.causes.statements import Cause, Clue, Proof
+from refused.causes.statements import (
+    Cause,
+    Clue,
+    Proof,
+    RuledOut,
+    Signature,
+)
+from refused.evidence.control_plane import (
+    AzureCache,
+)
 from refused.evidence.observations import RedisReply, ServerInfo
 
 TYPE_CHECKING = False
@@ -25,6 +34,7 @@ if TYPE_CHECKING:
 
     from refused.causes.statements import Statement
     from refused.evidence.bundle import Evidence
+    from refused.evidence.told import Told
 
 CAUSE = Cause(
     id="geo-secondary-readonly",
@@ -32,7 +42,11 @@ CAUSE = Cause(
     hop="command",
     shows_at=("command",),
     bucket="configuration",
-    needs=(RedisReply, ServerInfo),
+    needs=(
+        AzureCache,
+        RedisReply,
+        ServerInfo,
+    ),
     remedies=(
         "point the client at the primary; on Azure Cache for Redis at geoReplicatedPrimaryHostName, which follows it",
         "promote this server, where it was meant to be the primary",
@@ -46,9 +60,25 @@ CAUSE = Cause(
 def judge(evidence: Evidence) -> Iterator[Statement]:
     """See whether the server calls itself a replica, and turned a write away."""
     replies, infos = evidence.all(RedisReply), evidence.all(ServerInfo)
+    caches = evidence.all(AzureCache)
     refused = next((reply for reply in replies if reply.error_code == "READONLY"), None)
     if refused is None:
         return
+    for cache in caches[-1:]:
+        partner = next((each for each in cache.linked_servers if _is(each.role, "primary")), None)
+        if partner is not None:
+            where = partner.geo_primary_host or partner.id.rpartition("/")[2]
+            said = f"Azure says that this cache is the secondary of a geo-replicated pair; writes belong to {where}"
+            yield Proof(
+                because=f"{said}, and one was refused: {refused.error_text}", seen=(cache, refused)
+            )
+            return
+        if cache.service == "acr" and not cache.linked_servers:
+            said = "Azure says that the cache has no geo-replication partner, so that it is nobody's secondary"
+            yield RuledOut(because=said, seen=(cache,))
+        elif cache.linked_servers:
+            said = "Azure says that this cache is the primary of its geo-replicated pair"
+            yield RuledOut(because=said, seen=(cache,))
     yield Clue(
         weight=1.6,
         because=f"a write that changes nothing was refused: {refused.error_text}",
@@ -68,3 +98,35 @@ def judge(evidence: Evidence) -> Iterator[Statement]:
                 because=f"the server is a replica, and its link to {primary} is down",
                 seen=(info,),
             )
+
+
+def _is(role: str | None, word: str) -> bool:
+    return (role or "").lower() == word
+
+
+# What is printed when it strikes.
+SIGNATURES = (
+    Signature(
+        id="geo-secondary-readonly-geo",
+        pattern=r"geo-?(?:replicat|second|primary)[^\n]{0,60}(?:read-?only|READONLY)|(?:read-?only|READONLY)[^\n]{0,60}geo-?(?:replicat|second)",
+        family="azure",
+        weight=4.5,
+        says="the text says that this is the read-only half of a geo-replicated pair",
+        example="the geo-secondary is read-only",
+        ignores_case=True,
+    ),
+)
+# Log-odds that a symptom lends it where nothing more is told.
+SYMPTOMS = {
+    "read-only": 1.5,
+}
+
+
+def read(told: Told) -> Iterator[Statement]:
+    """Weigh what the errors of a text tell beside their words."""
+    if told.saw("read-only") and told.is_azure:
+        yield Clue(
+            weight=1.5,
+            because="a cache of Azure's answers as a replica: its read-only half of a geo-replicated pair does",
+            seen=told.errors,
+        )

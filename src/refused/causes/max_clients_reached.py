@@ -17,8 +17,23 @@ Sources
 
 from __future__ import annotations
 
-from refused.causes.readings import fails_elsewhere, service_behind, without_a_word, works_elsewhere
-from refused.causes.statements import Cause, Clue, Proof, RuledOut
+from refused.causes.readings import (
+    around_the_failure,
+    client_limit,
+    fails_elsewhere,
+    onset,
+    service_behind,
+    settled,
+    turned_away,
+    unread,
+    without_a_word,
+    works_elsewhere,
+)
+from refused.causes.statements import Cause, Clue, Proof, RuledOut, Signature
+from refused.evidence.control_plane import (
+    AzureCache,
+    Metric,
+)
 from refused.evidence.observations import (
     DnsAnswer,
     Elsewhere,
@@ -26,7 +41,6 @@ from refused.evidence.observations import (
     RedisReply,
     ServerInfo,
     TlsHandshake,
-    Unseen,
 )
 
 TYPE_CHECKING = False
@@ -43,7 +57,16 @@ CAUSE = Cause(
     shows_at=("tls", "resp", "topology"),
     bucket="capacity",
     prior=0.3,
-    needs=(DnsAnswer, Elsewhere, NodeVisit, RedisReply, ServerInfo, TlsHandshake),
+    needs=(
+        AzureCache,
+        DnsAnswer,
+        Elsewhere,
+        Metric,
+        NodeVisit,
+        RedisReply,
+        ServerInfo,
+        TlsHandshake,
+    ),
     remedies=(
         "share one client per process, and make the pools smaller",
         "close connections that nobody uses; a restart of the leaking application frees them",
@@ -71,6 +94,7 @@ def judge(evidence: Evidence) -> Iterator[Statement]:
     )
     infos, shakes = evidence.all(ServerInfo), evidence.all(TlsHandshake)
     visits, broken = evidence.all(NodeVisit), evidence.broken
+    azure = tuple(_azure_says(evidence))
     for reply in replies:
         if WORDS in reply.error_text:
             yield Proof(because=f"the server says: {reply.error_text}", seen=(reply,))
@@ -99,6 +123,9 @@ def judge(evidence: Evidence) -> Iterator[Statement]:
         yield RuledOut(
             because="the server had begun TLS, and it counts connections before that", seen=(shake,)
         )
+        return
+    if settled(azure):
+        yield from azure
         return
     if broken.hop == "tls":
         yield Clue(
@@ -131,14 +158,81 @@ def judge(evidence: Evidence) -> Iterator[Statement]:
         yield Clue(weight=-2.0, because=f"{well.vantage} is let in", seen=(well,))
     elif ill is not None:
         yield Clue(weight=0.8, because=f"{ill.vantage} is turned away as well", seen=(ill,))
-    yield Unseen(
-        vantage=evidence.vantage,
-        what="connected clients",
-        why="no connection was let in that could have asked",
-        how_to_see="the metric connectedclients (Maximum), or INFO clients from a connection that is open",
-    )
+    yield from azure
+
+
+NAMES = ("connectedclients", "allconnectedclients")
+# A count is sampled twice a minute (A-cache-how-to-monitor), so that the last seats are missed.
+# Source: https://learn.microsoft.com/azure/azure-cache-for-redis/cache-how-to-monitor
+FULL = 0.98
+NEAR = 0.8
+SEE = "the metric connectedclients (Maximum), or INFO clients from a connection that is open"
+
+
+def _azure_says(evidence: Evidence) -> Iterator[Statement]:
+    """Hold the clients that Azure Monitor counted against the limit of the cache."""
+    caches, metrics = evidence.all(AzureCache), evidence.all(Metric)
+    shakes, broken = evidence.all(TlsHandshake), evidence.broken
+    if not without_a_word(broken) or not turned_away(broken, shakes):
+        return
+    began = onset(shakes[-1:])
+    counted = around_the_failure(metrics, NAMES, began)
+    limit = client_limit(caches[-1] if caches else None)
+    if counted is None or limit is None:
+        gap = evidence.gap(Metric)
+        if not caches and gap.why == "nobody looked":
+            gap = gap.replace(
+                what="connected clients",
+                why="no connection was let in that could have asked",
+                how_to_see=SEE,
+            )
+            yield gap
+        else:
+            resource = evidence.gap(AzureCache)
+            yield unread(
+                gap, resource, "connected clients against the limit", SEE, asked=bool(caches)
+            )
+        return
+    metric, values = counted
+    most, seen = max(values), (metric, *caches[-1:], *shakes)
+    said = f"up to {most:.0f} clients were connected around the failure, of {limit} that the cache may have"
+    if most >= FULL * limit:
+        yield Proof(because=f"{said}, and the next was turned away without a word", seen=seen)
+    elif most >= NEAR * limit:
+        yield Clue(weight=1.6, because=said, seen=seen)
+    elif began is not None and began - metric.points[-1][0] <= 2 * metric.interval_s:
+        yield RuledOut(because=said, seen=seen)
+    else:
+        yield Clue(weight=-1.6, because=f"{said}, a while before", seen=seen)
 
 
 def _is_full(info: ServerInfo) -> bool:
     """Whether the server itself counts as many connections as it may have."""
     return bool(info.max_clients) and (info.connected_clients or 0) >= (info.max_clients or 0)
+
+
+# What is printed when it strikes.
+SIGNATURES = (
+    Signature(
+        id="max-clients-reached-said-so",
+        pattern=r"max number of clients (?:\+ cluster connections )?reached|max number of clients|maxclients (?:limit )?(?:reached|exceeded)|connection limit (?:reached|exceeded)|ERR too many (?:clients|connections)",
+        family="server",
+        weight=5.2,
+        says="the server has as many clients as it may have",
+        example="ERR max number of clients reached",
+        ignores_case=True,
+    ),
+    Signature(
+        id="max-clients-reached-queue-state",
+        pattern=r"Command queue state error",
+        family="ioredis",
+        weight=2.0,
+        says="an answer came before a command was sent, as a greeting at the limit does",
+        example="Command queue state error. If you can reproduce this, please report it.",
+    ),
+)
+# Log-odds that a symptom lends it where nothing more is told.
+SYMPTOMS = {
+    "tls-cut": 0.2,
+    "closed": 0.1,
+}

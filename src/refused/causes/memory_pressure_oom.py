@@ -16,7 +16,14 @@ Sources
 
 from __future__ import annotations
 
-from refused.causes.statements import Cause, Clue, Proof
+from refused.causes.readings import (
+    around_the_failure,
+)
+from refused.causes.statements import Cause, Clue, Proof, Signature
+from refused.evidence.control_plane import (
+    AzureCache,
+    Metric,
+)
 from refused.evidence.observations import RedisReply, ServerInfo
 
 TYPE_CHECKING = False
@@ -32,7 +39,12 @@ CAUSE = Cause(
     hop="command",
     shows_at=("command",),
     bucket="capacity",
-    needs=(RedisReply, ServerInfo),
+    needs=(
+        AzureCache,
+        Metric,
+        RedisReply,
+        ServerInfo,
+    ),
     remedies=(
         "give cached keys a time to live, and choose an eviction policy such as allkeys-lru for a cache",
         "remove data that nobody reads",
@@ -51,6 +63,7 @@ SIGNS = frozenset({"OOM", "slow", "silent"})
 def judge(evidence: Evidence) -> Iterator[Statement]:
     """Believe a refused write; hold the memory in use against its limit."""
     replies, infos = evidence.all(RedisReply), evidence.all(ServerInfo)
+    caches, metrics = evidence.all(AzureCache), evidence.all(Metric)
     broken = evidence.broken
     if broken is None or broken.hop != "command" or broken.how not in SIGNS:
         return
@@ -63,9 +76,48 @@ def judge(evidence: Evidence) -> Iterator[Statement]:
             said = f"{used:.0f} % of the memory limit is in use, under the policy {policy}"
             weight = 2.0 if broken.how == "OOM" else 0.8
             yield Clue(weight=weight, because=said, seen=(info,))
+    yield from _by_the_metrics(caches, metrics, broken.how)
     refused = next((reply for reply in replies if reply.error_code == "OOM"), None)
     if refused is not None:
         yield Proof(
             because=f"a write that changes nothing was refused: {refused.error_text}",
             seen=(refused, *infos),
         )
+
+
+NAMES = ("usedmemorypercentage", "allusedmemorypercentage")
+CALM_PERCENT = 80
+
+
+def _by_the_metrics(
+    caches: tuple[AzureCache, ...], metrics: tuple[Metric, ...], how: str
+) -> Iterator[Statement]:
+    """Read how full Azure Monitor saw the memory."""
+    used = around_the_failure(metrics, NAMES, None)
+    if used is None:
+        return
+    metric, values = used
+    policy = (caches[-1].eviction_policy if caches else None) or "unknown"
+    said = f"up to {max(values):.0f} % of the memory is in use, under the policy {policy}"
+    if max(values) >= 100 * NEAR and not policy.lower().startswith("allkeys"):
+        weight = 1.6 if how == "OOM" else 0.8
+        yield Clue(weight=weight, because=said, seen=(metric,), fact="memory in use")
+    elif max(values) < CALM_PERCENT:
+        yield Clue(weight=-1.6, because=said, seen=(metric,), fact="memory in use")
+
+
+# What is printed when it strikes.
+SIGNATURES = (
+    Signature(
+        id="memory-pressure-oom-oom",
+        pattern=r"\bOOM command not allowed|used memory > 'maxmemory'|OutOfMemoryException[^\n]{0,80}redis|RedisOutOfMemory|Can't save in background: fork: Cannot allocate memory|overcommit_memory is set to 0",
+        family="server",
+        weight=5.2,
+        says="the server's memory limit is reached",
+        example="OOM command not allowed when used memory > 'maxmemory'.",
+    ),
+)
+# Log-odds that a symptom lends it where nothing more is told.
+SYMPTOMS = {
+    "aborted": 1.4,
+}

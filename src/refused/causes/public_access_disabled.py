@@ -27,6 +27,7 @@ from refused.causes.readings import (
     fails_elsewhere,
     is_public,
     met_silence,
+    of_cache,
     onset,
     privatelink_alias,
     public_door,
@@ -38,7 +39,7 @@ from refused.causes.readings import (
     without_a_word,
     works_elsewhere,
 )
-from refused.causes.statements import Cause, Clue, Proof, RuledOut
+from refused.causes.statements import Cause, Clue, Proof, RuledOut, Signature
 from refused.evidence.control_plane import (
     AzureCache,
     Metric,
@@ -54,6 +55,7 @@ if TYPE_CHECKING:
 
     from refused.causes.statements import Statement
     from refused.evidence.bundle import Evidence
+    from refused.evidence.told import Told
 
 CAUSE = Cause(
     id="public-access-disabled",
@@ -139,7 +141,8 @@ def _azure_says(evidence: Evidence) -> Iterator[Statement]:
     """Read whether the public door is open, and whether there is a private one."""
     caches, shakes = evidence.all(AzureCache), evidence.all(TlsHandshake)
     lists, endpoints = evidence.all(PrivateEndpointList), evidence.all(PrivateEndpoint)
-    changes, metrics = evidence.all(ResourceChange), evidence.all(Metric)
+    changes = of_cache(evidence.all(ResourceChange), caches, evidence.target)
+    metrics = evidence.all(Metric)
     answers, tried = evidence.all(DnsAnswer), dialled(evidence.all(TcpDial))
     broken = evidence.broken
     if not (turned_away(broken, shakes) or without_a_word(broken)):
@@ -188,3 +191,40 @@ def _azure_says(evidence: Evidence) -> Iterator[Statement]:
         changed = about_changes(changes, CHANGES, onset([*tried, *shakes[-1:]], metrics))
         if changed is not None:
             yield changed
+
+
+# What is printed when it strikes.
+SIGNATURES = (
+    Signature(
+        id="public-access-disabled-said-so",
+        pattern=r"public network access[^\n]{0,40}disabled|publicNetworkAccess\W{1,6}Disabled|PublicNetworkAccessDisabled",
+        family="azure",
+        weight=4.0,
+        says="the text says that public network access is disabled",
+        example='"publicNetworkAccess": "Disabled"',
+        ignores_case=True,
+    ),
+)
+# Log-odds that a symptom lends it where nothing more is told.
+SYMPTOMS = {
+    "connect-timeout": 0.6,
+    "still-connecting": 0.5,
+    "cannot-connect": 0.8,
+    "not-connected": 0.8,
+}
+
+
+def read(told: Told) -> Iterator[Statement]:
+    """Weigh what the errors of a text tell beside their words."""
+    if (
+        told.saw("connect-timeout", "not-connected")
+        and told.speaks("stackexchange")
+        and not told.address
+    ):
+        yield Clue(
+            weight=0.3,
+            because="a client of .NET, mostly met on Azure, dials by name",
+            seen=told.errors,
+        )
+    if told.saw("connect-timeout", "cannot-connect", "not-connected") and told.is_private:
+        yield Clue(weight=-1.5, because="a private address was dialled", seen=told.errors)

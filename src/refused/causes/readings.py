@@ -62,6 +62,7 @@ __all__ = [
     "is_public",
     "last_name",
     "met_silence",
+    "of_cache",
     "onset",
     "overruled",
     "privatelink_alias",
@@ -393,6 +394,24 @@ def around_the_failure(
             if values:
                 return metric, values
     return None
+
+
+def of_cache(
+    changes: Iterable[ResourceChange], caches: Sequence[AzureCache], target: Target | None
+) -> tuple[ResourceChange, ...]:
+    """Return the changes of this cache and what is its own, leaving its neighbours' out.
+
+    Without the resource its name is the first part of the host name.
+    """
+    if caches:
+        name = caches[-1].name or last_name(caches[-1].id)
+    else:
+        name = target.host.partition(".")[0] if target is not None else ""
+    return tuple(
+        change
+        for change in changes
+        if name.lower() in change.resource_id.lower().split("/") or change.found_in == "own"
+    )
 
 
 def what_changed(

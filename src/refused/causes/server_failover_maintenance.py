@@ -18,8 +18,32 @@ Sources
 
 from __future__ import annotations
 
-from refused.causes.readings import dialled, is_azure, is_here
-from refused.causes.statements import Cause, Clue, RuledOut
+from refused.causes.readings import (
+    changed_so,
+    dialled,
+    ended,
+    is_azure,
+    is_here,
+    of_cache,
+    onset,
+    what_changed,
+)
+from refused.causes.statements import (
+    Cause,
+    Clue,
+    Proof,
+    RuledOut,
+    Signature,
+)
+from refused.evidence.control_plane import (
+    AzureCache,
+    Metric,
+    PatchWindows,
+    ResourceChange,
+    ResourceHealth,
+    ScheduledMaintenance,
+    ServiceEvent,
+)
 from refused.evidence.observations import RedisReply, ServerInfo, TcpDial
 from refused.service.ports import expected_ports
 
@@ -29,6 +53,10 @@ if TYPE_CHECKING:
 
     from refused.causes.statements import Statement
     from refused.evidence.bundle import Evidence
+    from refused.evidence.observations import (
+        Observation,
+    )
+    from refused.evidence.told import Told
 
 CAUSE = Cause(
     id="server-failover-maintenance",
@@ -36,7 +64,18 @@ CAUSE = Cause(
     hop="resp",
     shows_at=("tcp", "tls", "resp", "auth", "topology", "command"),
     bucket="dependency",
-    needs=(RedisReply, ServerInfo, TcpDial),
+    needs=(
+        AzureCache,
+        Metric,
+        PatchWindows,
+        RedisReply,
+        ResourceChange,
+        ResourceHealth,
+        ScheduledMaintenance,
+        ServerInfo,
+        ServiceEvent,
+        TcpDial,
+    ),
     remedies=(
         "wait: a planned failover takes under a second, an unplanned one ten to fifteen",
         "let the client reconnect with back-off and jitter, and retry for at least 30 s",
@@ -61,9 +100,14 @@ def judge(evidence: Evidence) -> Iterator[Statement]:
         evidence.all(ServerInfo),
         evidence.all(TcpDial),
     )
+    azure = tuple(_azure_says(evidence))
     broken, target = evidence.broken, evidence.target
     if broken is None or target is None:
         return
+    if not (broken.hop == "tcp" and any(is_here(dial.address) for dial in dials)):
+        yield from azure
+        if any(isinstance(each, Proof) for each in azure):
+            return
     tried = (*dialled(dials), *dialled(dials, "repeat"))
     for reply in replies:
         if reply.error_code in PASSING:
@@ -112,3 +156,184 @@ def judge(evidence: Evidence) -> Iterator[Statement]:
             because=f"TLS was up, and then the connection was {broken.how}",
             seen=replies,
         )
+
+
+# What takes a server's connections with it, as the activity log calls it; scaling is a plain write.
+RESTARTS = ("forceReboot/action", "stop/action", "databases/flush/action", "healthevent/action")
+WRITES = (
+    "Microsoft.Cache/redis/write",
+    "Microsoft.Cache/redisEnterprise/write",
+    "redisEnterprise/databases/write",
+)
+MOVING = frozenset({"scaling", "updating", "configuringaad", "recoveringscalefailure", "moving"})
+# An unplanned failover takes ten to fifteen seconds; metrics come by the minute, and lag.
+# Source: https://learn.microsoft.com/azure/azure-cache-for-redis/cache-failover
+NEAR_S = 300.0
+DAYS = ("monday", "tuesday", "wednesday", "thursday", "friday", "saturday", "sunday")
+
+
+def _azure_says(evidence: Evidence) -> Iterator[Statement]:
+    """Look for a failover, a reboot, a scaling or a window at the moment of the failure."""
+    caches, metrics = evidence.all(AzureCache), evidence.all(Metric)
+    changes = of_cache(evidence.all(ResourceChange), caches, evidence.target)
+    healths = evidence.all(ResourceHealth)
+    windows, announced = evidence.all(PatchWindows), evidence.all(ScheduledMaintenance)
+    events, broken = evidence.all(ServiceEvent), evidence.broken
+    if (
+        broken is None
+        or broken.hop not in CAUSE.shows_at
+        or not (ended(broken) or broken.how == "silent")
+    ):
+        return
+    seen: list[Observation] = [*evidence.look(RedisReply), *evidence.look(TcpDial)]
+    began = onset(seen)
+    if began is None:
+        return
+    face = f"the connection was {broken.how}" if broken.how != "READONLY" else "a write was refused"
+    for metric in metrics:
+        if metric.name.lower() == "errors" and metric.dimension == ("ErrorType", "Failover"):
+            near = [at for at, value in metric.points if value > 0 and abs(began - at) <= NEAR_S]
+            if near and ended(broken):
+                said = f"Azure counted a failover {_ago(began - near[-1])}, and {face}"
+                yield Proof(because=said, seen=(metric,))
+                return
+    reboot = what_changed(changes, RESTARTS, began)
+    if reboot is not None and began - reboot.when <= NEAR_S and ended(broken):
+        said = f"{changed_so(reboot, began)}, and {face}"
+        yield Proof(because=said, seen=(reboot,))
+        return
+    yield from _states(caches)
+    scaled = what_changed(changes, WRITES, began)
+    if scaled is not None and began - scaled.when <= 3600:
+        yield Clue(weight=0.8, because=changed_so(scaled, began), seen=(scaled,), fact="changing")
+    for health in healths[-1:]:
+        planned = "planned" in health.cause.lower() and "unplanned" not in health.cause.lower()
+        if health.state.lower() in ("unavailable", "degraded") and planned:
+            said = f"Azure calls the cache {health.state} for planned work: {health.title or health.summary[:120]}"
+            yield Clue(weight=2.2, because=said, seen=(health,))
+    for event in events:
+        if event.kind == "PlannedMaintenance" and event.status == "Active":
+            said = f"Azure announces planned maintenance: {event.title[:120]}"
+            yield Clue(weight=1.0, because=said, seen=(event,), fact="window")
+    for each in announced:
+        if each.when is not None and abs(each.when - began) <= 3600:
+            said = f"maintenance ({each.name}) was announced for this hour"
+            yield Clue(weight=1.6, because=said, seen=(each,), fact="window")
+    for each_set in windows[-1:]:
+        if _is_within(each_set, began):
+            said = "the moment lies in the cache's patch window"
+            yield Clue(weight=0.5, because=said, seen=(each_set,), fact="window")
+
+
+def _states(caches: tuple[AzureCache, ...]) -> Iterator[Statement]:
+    """Read whether something is being done to the cache just now."""
+    for cache in caches[-1:]:
+        for state in (cache.provisioning_state, cache.resource_state):
+            if (state or "").lower() in MOVING:
+                said = f"Azure is at work on the cache: its state is {state}"
+                yield Clue(weight=1.8, because=said, seen=(cache,), fact="changing")
+
+
+def _is_within(windows: PatchWindows, moment: float) -> bool:
+    """Whether *moment* lies in a patch window; windows are in UTC, and may run past midnight."""
+    hour_of_week = (moment / 3600 + 3 * 24) % 168  # 1970 began on a Thursday
+    for day, first, hours in windows.windows:
+        name = day.lower()
+        starts = (
+            range(7)
+            if name in ("everyday", "weekend")
+            else (DAYS.index(name),)
+            if name in DAYS
+            else ()
+        )
+        for number in starts:
+            if name == "weekend" and number < 5:
+                continue
+            if (hour_of_week - (24 * number + first)) % 168 < hours:
+                return True
+    return False
+
+
+def _ago(seconds: float) -> str:
+    return f"{seconds:.0f} s before" if seconds >= 0 else "in the same minute"
+
+
+# What is printed when it strikes.
+SIGNATURES = (
+    Signature(
+        id="server-failover-maintenance-maintenance-event",
+        pattern=r"NodeMaintenance(?:Scheduled|Starting|Start|FailoverComplete|Ended|ScaleComplete)|AzureRedisEvents|MOVING [0-9]|MIGRATING [0-9]|FAILING_OVER|FAILED_OVER",
+        family="azure",
+        weight=5.0,
+        says="the service announced maintenance",
+        example="NotificationType|NodeMaintenanceStarting|StartTimeInUTC|2024-01-01T00:00:00",
+    ),
+    Signature(
+        id="server-failover-maintenance-masterdown",
+        pattern=r"\bMASTERDOWN\b|master_link_status:down|\bNOREPLICAS\b|\bUNBLOCKED\b force|Connection with master lost|MASTER aborted replication|-ERR (?:master|primary) (?:is )?down",
+        family="server",
+        weight=4.8,
+        says="a replica has lost its primary",
+        example="MASTERDOWN Link with MASTER is down and replica-serve-stale-data is set to 'no'.",
+    ),
+    Signature(
+        id="server-failover-maintenance-sentinel-switch",
+        pattern=r"\+(?:sdown|odown|switch-master|failover-(?:state|end)|try-failover)\b|failover in progress|Failover election won|Manual failover",
+        family="server",
+        weight=4.0,
+        says="a failover is under way",
+        example="+switch-master mymaster 10.1.2.3 6379 10.1.2.4 6379",
+    ),
+    Signature(
+        id="server-failover-maintenance-no-primary",
+        pattern=r"requires writable - not eligible for replica|No master is available|no primary (?:is )?available|NoMasterException|Master is currently unknown",
+        family="stackexchange",
+        weight=3.2,
+        says="the client knows no primary",
+        example="No connection (requires writable - not eligible for replica) is active/available to service this operation: SET k",
+        ignores_case=True,
+    ),
+)
+# Log-odds that a symptom lends it where nothing more is told.
+SYMPTOMS = {
+    "refused": 0.2,
+    "tls-cut": 0.6,
+    "auth-or-tls": 0.2,
+    "reset": 1.2,
+    "closed": 1.3,
+    "broken-pipe": 1.2,
+    "read-error": 0.8,
+    "socket-failure": 1.9,
+    "no-answer": 0.5,
+    "still-connecting": 1.0,
+    "not-connected": 1.6,
+    "gave-up": 0.7,
+    "reconnecting": 1.4,
+    "read-only": 2.0,
+    "redirects": 0.7,
+    "slot-missing": 1.9,
+    "no-primary-link": 2.7,
+}
+
+
+def read(told: Told) -> Iterator[Statement]:
+    """Weigh what the errors of a text tell beside their words."""
+    if told.saw("closed", "reset", "socket-failure") and told.marked("lived"):
+        yield Clue(
+            weight=1.1,
+            because="a connection that had lived was ended",
+            seen=told.errors,
+            fact="lived",
+        )
+    if told.saw("slot-missing") and told.speaks("redisson"):
+        yield Clue(
+            weight=0.3, because="a node of the cluster left the client's map", seen=told.errors
+        )
+    if (
+        told.saw("no-answer")
+        and told.count("qs") >= 20
+        and told.port is not None
+        and told.port >= 13000
+        and told.count("worker-busy") <= max(8.0, told.count("worker-min"))
+    ):
+        yield Clue(weight=1.6, because="one node's replies stay away", seen=told.errors)

@@ -17,15 +17,25 @@ Sources
 
 from __future__ import annotations
 
-from refused.causes.readings import fails_elsewhere, works_elsewhere
-from refused.causes.statements import Cause, Clue, Proof, RuledOut
+from refused.causes.readings import (
+    around_the_failure,
+    fails_elsewhere,
+    onset,
+    settled,
+    unread,
+    works_elsewhere,
+)
+from refused.causes.statements import Cause, Clue, Proof, RuledOut, Signature
+from refused.evidence.control_plane import (
+    AzureCache,
+    Metric,
+)
 from refused.evidence.observations import (
     Elsewhere,
     PlainTalk,
     RedisReply,
     ServerPace,
     TlsHandshake,
-    Unseen,
 )
 
 TYPE_CHECKING = False
@@ -34,6 +44,10 @@ if TYPE_CHECKING:
 
     from refused.causes.statements import Statement
     from refused.evidence.bundle import Evidence
+    from refused.evidence.observations import (
+        Observation,
+    )
+    from refused.evidence.told import Told
 
 CAUSE = Cause(
     id="server-overloaded",
@@ -41,7 +55,15 @@ CAUSE = Cause(
     hop="resp",
     shows_at=("tls", "resp", "auth", "command"),
     bucket="capacity",
-    needs=(Elsewhere, PlainTalk, RedisReply, ServerPace, TlsHandshake),
+    needs=(
+        AzureCache,
+        Elsewhere,
+        Metric,
+        PlainTalk,
+        RedisReply,
+        ServerPace,
+        TlsHandshake,
+    ),
     remedies=(
         "find the slow command in SLOWLOG, and replace it (KEYS by SCAN, long scripts by short ones)",
         "spread the load: fewer new connections, more shards",
@@ -68,7 +90,7 @@ def judge(evidence: Evidence) -> Iterator[Statement]:
         evidence.all(RedisReply),
     )
     paces, shakes = evidence.all(ServerPace), evidence.all(TlsHandshake)
-    broken = evidence.broken
+    azure, broken = tuple(_azure_says(evidence)), evidence.broken
     busy = next((reply for reply in replies if reply.error_code == "BUSY"), None)
     if busy is not None:
         yield Proof(because=f"the server says: {busy.error_text}", seen=(busy,))
@@ -91,6 +113,9 @@ def judge(evidence: Evidence) -> Iterator[Statement]:
     )
     if other is not None:
         yield RuledOut(because="the port speaks TLS at once", seen=(other,))
+        return
+    if settled(azure):
+        yield from azure
         return
     if broken.how == "slow":
         yield Clue(weight=2.0, because="the answer came, and came too late", seen=replies)
@@ -117,9 +142,94 @@ def judge(evidence: Evidence) -> Iterator[Statement]:
         yield Clue(weight=0.8, because=f"it fails from {others[0].vantage} as well", seen=others)
     elif works_elsewhere(others) is not None:
         yield Clue(weight=-2.0, because="another vantage point is answered", seen=others)
-    yield Unseen(
-        vantage=evidence.vantage,
-        what="server load",
-        why="the server did not answer",
-        how_to_see="the metric serverLoad (Maximum), or top and SLOWLOG on the server",
+    yield from azure
+
+
+# Source: https://learn.microsoft.com/azure/azure-cache-for-redis/cache-best-practices-server-load
+BUSY_PERCENT = 80
+FULL_PERCENT = 95
+CALM_PERCENT = 50
+SEE = "the metric serverLoad (Maximum), or top and SLOWLOG on the server"
+
+
+def _azure_says(evidence: Evidence) -> Iterator[Statement]:
+    """Read how busy Azure Monitor saw the server in the minutes before the failure."""
+    caches, metrics = evidence.all(AzureCache), evidence.all(Metric)
+    broken = evidence.broken
+    if broken is None or broken.hop not in CAUSE.shows_at or broken.how not in ("silent", "slow"):
+        return
+    # The Enterprise tiers are known to report loads above 100; the processor's word counts there.
+    # Source: https://learn.microsoft.com/azure/azure-cache-for-redis/monitor-cache-reference
+    names = (
+        ("percentProcessorTime",)
+        if caches and caches[-1].service == "acre"
+        else ("serverLoad", "allserverLoad")
     )
+    began = _moment(evidence)
+    loads = around_the_failure(metrics, names, began, span_s=300)
+    if loads is None:
+        gap = evidence.gap(Metric)
+        if caches or gap.why != "nobody looked":
+            resource = evidence.gap(AzureCache)
+            yield unread(gap, resource, "server load", SEE, asked=bool(caches))
+        else:
+            yield gap.replace(what="server load", why="the server did not answer", how_to_see=SEE)
+        return
+    metric, values = loads
+    said = f"the server's load was up to {max(values):.0f} % in the minutes before"
+    full = sum(value >= FULL_PERCENT for value in values)
+    fresh = began is None or began - metric.points[-1][0] <= 2 * metric.interval_s
+    if full >= 2 and 2 * full >= len(values):
+        said = f"the server's load was {max(values):.0f} %, and an answer was {'late' if broken.how == 'slow' else 'not given'}"
+        yield Proof(because=said, seen=(metric,))
+    elif max(values) >= BUSY_PERCENT:
+        yield Clue(weight=1.6, because=said, seen=(metric,))
+    elif max(values) < CALM_PERCENT:
+        yield Clue(weight=-2.5 if fresh else -1.2, because=said, seen=(metric,))
+    else:
+        yield Clue(weight=-0.6, because=said, seen=(metric,))
+
+
+def _moment(evidence: Evidence) -> float | None:
+    """Return when the answer was missed."""
+    late: list[Observation] = [*evidence.look(TlsHandshake), *evidence.look(RedisReply)]
+    return onset(late)
+
+
+# What is printed when it strikes.
+SIGNATURES = (
+    Signature(
+        id="server-overloaded-slow",
+        pattern=r"\bslow ?log\b|latency spike|event loop blocked|server load|serverLoad|CPU (?:usage|load)[^\n]{0,20}(?:100|9[0-9]) ?%",
+        family="server",
+        weight=2.0,
+        says="the text speaks of load on the server",
+        example="serverLoad at 100 for ten minutes",
+        ignores_case=True,
+    ),
+    Signature(
+        id="server-overloaded-persistence-slow",
+        pattern=r"Asynchronous AOF fsync is taking too long",
+        family="server",
+        weight=3.6,
+        says="the server's disk keeps it waiting",
+        example="Asynchronous AOF fsync is taking too long (disk is busy?).",
+    ),
+)
+# Log-odds that a symptom lends it where nothing more is told.
+SYMPTOMS = {
+    "tls-silent": 0.7,
+    "read-error": 0.5,
+    "no-answer": 1.4,
+    "busy-script": 1.7,
+}
+
+
+def read(told: Told) -> Iterator[Statement]:
+    """Weigh what the errors of a text tell beside their words."""
+    if told.saw("no-answer") and told.marked("script-command"):
+        yield Clue(weight=0.7, because="a script was waited for", seen=told.errors)
+    if told.saw("no-answer") and told.marked("worker"):
+        yield Clue(weight=0.4, because="a worker's plain fetch is not answered", seen=told.errors)
+    if told.saw("busy-script") and told.marked("worker"):
+        yield Clue(weight=0.4, because="a queue's own scripts wait", seen=told.errors)
