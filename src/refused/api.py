@@ -18,6 +18,8 @@ if TYPE_CHECKING:
     from typing import Any
 
     from refused.evidence.bundle import Fact
+    from refused.evidence.observations import LoggedError
+    from refused.evidence.target import Parsed
     from refused.lab.scenario import Scenario
     from refused.lab.world import World
 
@@ -41,6 +43,44 @@ def diagnose(target: str, **options: Any) -> Report:
     return judge(probe(target, **options))
 
 
+def explain(text: str, *, scope: str | None = None) -> Report:
+    """Name the causes that an error message, a stack trace or some lines of a log speak for.
+
+    Nothing is dialled, and nothing but *text* is read. Secrets in it are removed before anything
+    is kept.
+
+    Args:
+        text: What a client printed, of any length; for files of many megabytes use
+            ``refused explain``.
+        scope: Who is affected: ``all``, ``some`` or ``one``.
+    """
+    started = time.monotonic()
+    errors = read_text(text)
+    return judge(bundle_of(errors, scope=scope, took_ms=(time.monotonic() - started) * 1000))
+
+
+def read_text(text: str, file: str = "") -> tuple[LoggedError, ...]:
+    """Return the errors of Redis connections that *text* tells of, as evidence."""
+    from refused.diagnosis.signatures import matcher, own_ids
+    from refused.evidence.error_text import read_errors
+
+    return read_errors(text, matcher(), own_ids(), file=file)
+
+
+def bundle_of(facts: Sequence[Fact], *, scope: str | None = None, took_ms: float = 0.0) -> Bundle:
+    """Return evidence that a text alone gave; its target is what the text names, if anything."""
+    from refused.evidence.text_target import target_of
+
+    return Bundle(
+        target=target_of(facts),
+        taken_at=time.time(),
+        tool=f"refused {__version__}",
+        facts=tuple(facts),
+        took_ms=took_ms,
+        scope=scope,
+    )
+
+
 def judge(bundle: Bundle) -> Report:
     """Judge evidence that was gathered before."""
     from refused.diagnosis.judge import diagnose as conclude
@@ -62,6 +102,14 @@ def probe(
     hold_s: float = 0.0,
     scope: str | None = None,
     pid: int | None = None,
+    azure: bool | None = None,
+    resource: str | None = None,
+    client_ip: str | None = None,
+    client_subnet: str | None = None,
+    subscription: str | None = None,
+    changes: str | None = None,
+    echo: str | None = None,
+    keeps_raw: bool = False,
     root: str = "/",
     environ: Mapping[str, str] | None = None,
 ) -> Bundle:
@@ -80,6 +128,15 @@ def probe(
         hold_s: Hold a connection idle for so long and see whether it lives.
         scope: Who is affected: ``all``, ``some`` or ``one``.
         pid: The process whose descriptors are counted.
+        azure: Whether to ask the control plane; ``None`` asks it where the host name is Azure's or
+            *resource* is given, and a credential is at hand.
+        resource: The ARM id of the cache, where its host name does not lead to it.
+        client_ip: The address from which the service sees the client.
+        client_subnet: The ARM id of the subnet that the client stands in.
+        subscription: Look for the cache in this subscription alone.
+        changes: A file or a command with your own history of changes.
+        echo: The https URL of a service that says from which address it was asked.
+        keeps_raw: Keep the control plane's raw answers as well, secrets removed.
         root: The folder that plays ``/`` for files of the host.
         environ: The environment variables that count; none by default.
 
@@ -95,21 +152,45 @@ def probe(
         return _probe_lab(
             target.strip()[len("lab:") :], timeout_s=timeout_s, deep=deep, scope=scope
         )
-    if kind == "resource":
-        raise BadTarget(
-            "an ARM resource id needs the control plane, which this version cannot ask; give the host name"
-        )
     from refused.probes.gather import Wishes
     from refused.probes.names import parse_resolver
     from refused.vantage import open_vantage
     from refused.vantage.look import look
 
     surroundings = environ if environ is not None else {}
-    parsed = parse_target(
-        target, user=user, auth=auth, cluster=True if cluster else None, environ=surroundings
+
+    def read(text: str) -> Parsed:
+        return parse_target(
+            text, user=user, auth=auth, cluster=True if cluster else None, environ=surroundings
+        )
+
+    from refused.probes.azure.beside import Wanted, start
+    from refused.probes.stopwatch import Deadline
+
+    taken_at, started, deadline = time.time(), time.monotonic(), Deadline(timeout_s)
+    begun = start(
+        target,
+        read,
+        Wanted(
+            azure=azure,
+            resource=resource,
+            client_ip=client_ip,
+            client_subnet=client_subnet,
+            subscription=subscription,
+            changes=changes,
+            echo=echo,
+            keeps_raw=keeps_raw,
+            deep=deep,
+            local="here" if "here" in (vantages or ("here",)) else None,
+            asks_system=resolver is None,
+        ),
+        deadline=deadline,
+        environ=surroundings,
+        root=root,
     )
+    parsed = begun.parsed
     wishes = Wishes(
-        limit_s=timeout_s,
+        limit_s=max(0.5, deadline.left()) if begun.is_delayed else timeout_s,
         resolver=parse_resolver(resolver) if resolver else None,
         ca_file=ca_file,
         deep=deep,
@@ -119,9 +200,12 @@ def probe(
         pid=pid,
     )
     places = [open_vantage(text) for text in (vantages or ("here",))]
-    taken_at, started = time.time(), time.monotonic()
+    if begun.look is not None:
+        begun.look.begin(parsed.target, parsed.settings)
     facts: list[Fact] = [] if parsed.settings is None else [parsed.settings]
-    facts += look(parsed, places, wishes)
+    facts += [*look(parsed, places, wishes), *begun.facts]
+    if begun.look is not None:
+        facts += begun.look.end(parsed.credentials, facts)
     return Bundle(
         target=parsed.target,
         taken_at=taken_at,

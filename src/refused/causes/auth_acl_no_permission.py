@@ -18,7 +18,7 @@ Sources
 
 from __future__ import annotations
 
-from refused.causes.statements import Cause, Proof
+from refused.causes.statements import Cause, Proof, Signature
 from refused.evidence.observations import Login, RedisReply
 
 TYPE_CHECKING = False
@@ -71,3 +71,24 @@ def judge(evidence: Evidence) -> Iterator[Statement]:
             said = f"user {user} may not run {each.command}: {each.error_text}"
             yield Proof(because=said, seen=(*logins, each))
             return
+
+
+# What is printed when it strikes.
+SIGNATURES = (
+    Signature(
+        id="auth-acl-no-permission-noperm",
+        pattern=r"\bNOPERM\b|has no permissions to (?:run|access)|no permissions to access one of the",
+        family="server",
+        weight=5.5,
+        says="the server says that this user may not do that",
+        example="NOPERM this user has no permissions to run the 'config|get' command",
+    ),
+    Signature(
+        id="auth-acl-no-permission-arm",
+        pattern=r"AuthorizationFailed|does not have authorization to perform action '?Microsoft\.Cache|LinkedAuthorizationFailed",
+        family="arm",
+        weight=4.8,
+        says="the control plane says that this identity may not do that",
+        example="The client does not have authorization to perform action 'Microsoft.Cache/redis/read'",
+    ),
+)

@@ -17,8 +17,21 @@ Sources
 
 from __future__ import annotations
 
-from refused.causes.readings import service_behind
-from refused.causes.statements import Cause, Clue, Proof
+from refused.causes.readings import (
+    changed_so,
+    of_cache,
+    onset,
+    service_behind,
+    settled,
+    unread,
+    what_changed,
+)
+from refused.causes.statements import Cause, Clue, Proof, Signature
+from refused.evidence.control_plane import (
+    AccessAssignments,
+    AzureCache,
+    ResourceChange,
+)
 from refused.evidence.observations import DnsAnswer, Login, RedisReply
 from refused.service.features import has, is_redis_audience
 
@@ -28,6 +41,7 @@ if TYPE_CHECKING:
 
     from refused.causes.statements import Statement
     from refused.evidence.bundle import Evidence
+    from refused.evidence.told import Told
 
 CAUSE = Cause(
     id="auth-entra-misconfigured",
@@ -35,7 +49,14 @@ CAUSE = Cause(
     hop="auth",
     shows_at=("auth",),
     bucket="configuration",
-    needs=(DnsAnswer, Login, RedisReply),
+    needs=(
+        AccessAssignments,
+        AzureCache,
+        DnsAnswer,
+        Login,
+        RedisReply,
+        ResourceChange,
+    ),
     remedies=(
         (
             "send the identity's object id as user name (of the service principal or managed "
@@ -56,7 +77,7 @@ CAUSE = Cause(
 def judge(evidence: Evidence) -> Iterator[Statement]:
     """Hold user name, audience and service against what a login with a token needs."""
     answers, logins = evidence.all(DnsAnswer), evidence.all(Login)
-    replies = evidence.all(RedisReply)
+    replies, azure = evidence.all(RedisReply), tuple(_azure_says(evidence))
     broken, target = evidence.broken, evidence.target
     if broken is None or target is None or broken.hop != "auth" or not logins:
         return
@@ -76,6 +97,9 @@ def judge(evidence: Evidence) -> Iterator[Statement]:
         said = f"what was sent as a token is none; it looks like {login.looks_like}"
         yield Clue(weight=2.5, because=said, seen=(login,))
         return
+    yield from azure
+    if settled(azure):
+        return
     fine = True
     if service in ("acr", "amr") and not _same(login.user, login.token_user):
         fine = False
@@ -91,7 +115,7 @@ def judge(evidence: Evidence) -> Iterator[Statement]:
         yield Clue(weight=-2.0, because="the token has expired", seen=(login,))
     elif fine and service == "redis":
         yield Clue(weight=0.6, because="a Redis of one's own seldom knows Entra tokens", seen=seen)
-    elif fine:
+    elif fine and not any(isinstance(each, Clue) and each.weight < 0 for each in azure):
         said = "token, user name and audience fit, so the identity lacks an access policy here"
         yield Clue(weight=2.5, because=said, seen=seen)
 
@@ -99,3 +123,92 @@ def judge(evidence: Evidence) -> Iterator[Statement]:
 def _same(user: str | None, token_user: str | None) -> bool:
     """Whether the user name is the token's object id, where that could be read."""
     return token_user is None or (user or "").lower() == token_user.lower()
+
+
+CHANGES = ("accessPolicyAssignments/delete", "accessPolicyAssignments/write", "redis/write")
+
+
+def _azure_says(evidence: Evidence) -> Iterator[Statement]:
+    """Look for the identity among those that the cache lets in."""
+    caches, logins = evidence.all(AzureCache), evidence.all(Login)
+    lists, replies = evidence.all(AccessAssignments), evidence.all(RedisReply)
+    changes = of_cache(evidence.all(ResourceChange), caches, evidence.target)
+    login = logins[-1] if logins else None
+    if login is None or (login.token_expires_at or login.at) < login.at:
+        return
+    began = onset(each for each in replies if each.outcome == "error")
+    change = what_changed(changes, CHANGES, began)
+    after = f"; {changed_so(change, began)}" if change is not None else ""
+    if caches and caches[-1].entra is False:
+        said = f"Microsoft Entra ID is switched off on this cache{after}"
+        yield Proof(because=said, seen=(caches[-1], login))
+        return
+    # The user name is what the service looks up; a token of another identity is told elsewhere.
+    mine = (login.token_user or login.user or "").lower()
+    if lists and mine and (login.user or mine).lower() == mine:
+        held = {each[0].lower() for each in lists[-1].assignments}
+        if mine in held:
+            said = f"the cache has an access assignment for {mine}"
+            yield Clue(weight=-1.6, because=said, seen=(*lists, login))
+        else:
+            said = f"none of the cache's {len(held)} access assignments is for {mine}{after}"
+            yield Proof(because=said, seen=(*lists, login))
+    elif caches and not lists:
+        yield unread(
+            evidence.gap(AccessAssignments),
+            evidence.gap(AzureCache),
+            "who may log in with Microsoft Entra ID",
+            "az redis access-policy-assignment list (az redisenterprise database access-policy-assignment list)",
+            asked=True,
+        )
+
+
+# What is printed when it strikes.
+SIGNATURES = (
+    Signature(
+        id="auth-entra-misconfigured-no-token",
+        pattern=r"Failed to acquire token|DefaultAzureCredential failed|ManagedIdentityCredential authentication (?:failed|unavailable)|CredentialUnavailable|managed_identity_request_failed|no azure identity found|AADSTS(?:7[0-9]{4,5}|9[0-9]{4,5}|5[0-9]{4,5}|65[0-9]{3})|MsalServiceException|EnvironmentCredential authentication|identity not found|Identity not found|WorkloadIdentityCredential",
+        family="azure",
+        weight=4.6,
+        says="no token can be had for this identity",
+        example="ManagedIdentityCredential authentication unavailable. No managed identity endpoint found.",
+    ),
+    Signature(
+        id="auth-entra-misconfigured-odd-token",
+        pattern=r"Invalid token cannot be read|oid not found in token claims|object id[^\n]{0,40}(?:not found|does not match)|IDX1[0-9]{4}",
+        family="azure",
+        weight=4.4,
+        says="the token is not one that the service expects",
+        example="Invalid token cannot be read",
+    ),
+    Signature(
+        id="auth-entra-misconfigured-token-refused",
+        pattern=r"(?:169\.254\.169\.254|login\.microsoftonline|169\.254\.130\.1|IDENTITY_ENDPOINT|:2377\b|:41(?:741|742)\b|:42356)[^\n]{0,120}(?:refused|timed? ?out|failed|unreachable)|(?:refused|timed? ?out|unreachable)[^\n]{0,80}(?:169\.254\.169\.254|login\.microsoftonline|:2377\b|:42356)",
+        family="azure",
+        weight=5.0,
+        says="it is the endpoint that gives out tokens, not Redis, that cannot be reached",
+        example="Connection refused (169.254.169.254:80)",
+        ignores_case=True,
+    ),
+    Signature(
+        id="auth-entra-misconfigured-not-authenticated",
+        pattern=r"NOAUTH Returned - connection has not yet authenticated",
+        family="stackexchange",
+        weight=2.9,
+        says="the connection was opened, and the login on it never came or did not count",
+        example="NOAUTH Returned - connection has not yet authenticated",
+    ),
+)
+# Log-odds that a symptom lends it where nothing more is told.
+SYMPTOMS = {
+    "auth-or-tls": 0.6,
+    "no-login": 0.8,
+    "bad-login": 0.7,
+    "no-token": 2.7,
+}
+
+
+def read(told: Told) -> Iterator[Statement]:
+    """Weigh what the errors of a text tell beside their words."""
+    if told.marked("token") and told.saw("no-login", "bad-login", "auth-or-tls"):
+        yield Clue(weight=1.6, because="the text speaks of tokens", seen=told.errors)

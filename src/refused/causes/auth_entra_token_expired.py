@@ -16,7 +16,7 @@ Sources
 
 from __future__ import annotations
 
-from refused.causes.statements import Cause, Clue, Proof, RuledOut
+from refused.causes.statements import Cause, Clue, Proof, RuledOut, Signature
 from refused.evidence.observations import Login, Platform, RedisReply
 
 TYPE_CHECKING = False
@@ -25,6 +25,7 @@ if TYPE_CHECKING:
 
     from refused.causes.statements import Statement
     from refused.evidence.bundle import Evidence
+    from refused.evidence.told import Told
 
 CAUSE = Cause(
     id="auth-entra-token-expired",
@@ -79,3 +80,39 @@ def _span(seconds: float) -> str:
     if seconds < 120:
         return f"{seconds:.0f} s"
     return f"{seconds / 60:.0f} minutes" if seconds < 7200 else f"{seconds / 3600:.0f} hours"
+
+
+# What is printed when it strikes.
+SIGNATURES = (
+    Signature(
+        id="auth-entra-token-expired-reauth-failed",
+        pattern=r"Failed to re-?authenticate|[Rr]e-?authentication (?:of connection|failed)|Failed all [0-9]{1,4} attempts to acquire a new token|Current token expired|token (?:has |is )?expired|expired (?:access )?token|ExpiredToken|AADSTS70043|AADSTS500133|re-authenticate[^\n]{0,40}(?:fail|error)",
+        family="azure",
+        weight=4.7,
+        says="a token ran out, or its renewal failed",
+        example="Re-authentication of connection to 'cache:6380' failed",
+    ),
+    Signature(
+        id="auth-entra-token-expired-refresh-failed",
+        pattern=r"(?:failed|unable|error)[^\n]{0,40}(?:refresh|renew)[^\n]{0,30}(?:token|credential)|token refresh (?:failed|error)",
+        family="azure",
+        weight=3.2,
+        says="the renewal of a token failed",
+        example="Failed to refresh the token",
+        ignores_case=True,
+    ),
+)
+# Log-odds that a symptom lends it where nothing more is told.
+SYMPTOMS = {
+    "auth-or-tls": 0.3,
+    "closed": 0.1,
+    "no-login": 0.3,
+    "bad-login": 0.6,
+    "no-token": 0.9,
+}
+
+
+def read(told: Told) -> Iterator[Statement]:
+    """Weigh what the errors of a text tell beside their words."""
+    if told.marked("token") and told.saw("no-login", "bad-login", "closed", "auth-or-tls"):
+        yield Clue(weight=1.6, because="the text speaks of tokens", seen=told.errors)

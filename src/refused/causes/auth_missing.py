@@ -17,7 +17,10 @@ Sources
 
 from __future__ import annotations
 
-from refused.causes.statements import Cause, Clue, Proof, RuledOut
+from refused.causes.statements import Cause, Clue, Proof, RuledOut, Signature
+from refused.evidence.control_plane import (
+    AzureCache,
+)
 from refused.evidence.observations import Login, RedisReply
 
 TYPE_CHECKING = False
@@ -33,7 +36,11 @@ CAUSE = Cause(
     hop="auth",
     shows_at=("auth",),
     bucket="configuration",
-    needs=(Login, RedisReply),
+    needs=(
+        AzureCache,
+        Login,
+        RedisReply,
+    ),
     remedies=(
         "let the client log in with Microsoft Entra ID, where the service has it",
         (
@@ -50,6 +57,7 @@ CAUSE = Cause(
 def judge(evidence: Evidence) -> Iterator[Statement]:
     """See whether anything was sent, and what the server said."""
     logins, replies = evidence.all(Login), evidence.all(RedisReply)
+    caches = evidence.all(AzureCache)
     broken, target = evidence.broken, evidence.target
     if broken is None or target is None or broken.hop != "auth":
         return
@@ -58,7 +66,7 @@ def judge(evidence: Evidence) -> Iterator[Statement]:
     sent_none = login.how == "none" if login is not None else target.auth == "none"
     if sent_none and refusal is not None:
         said = f"no credentials were sent, and {refusal.command} is answered {refusal.error_text!r}"
-        yield Proof(because=said, seen=(*logins, refusal))
+        yield Proof(because=f"{said}{_opens(caches)}", seen=(*logins, refusal, *caches))
     elif login is not None and login.looks_like == "empty":
         said = f"the password that the client has is empty, and the server answers {broken.how}"
         yield Proof(because=said, seen=(login, *replies))
@@ -67,3 +75,40 @@ def judge(evidence: Evidence) -> Iterator[Statement]:
     elif refusal is not None:
         said = f"{refusal.command} is answered {refusal.error_text!r}, although a secret was there"
         yield Clue(weight=0.6, because=said, seen=(*logins, refusal))
+
+
+def _opens(caches: tuple[AzureCache, ...]) -> str:
+    """Say with what the cache can be opened, where Azure says so."""
+    for cache in caches[-1:]:
+        if cache.access_keys is False:
+            return "; access keys are switched off, so that Microsoft Entra ID alone opens it"
+        if cache.access_keys and cache.entra is False:
+            return "; an access key opens it, and Microsoft Entra ID is off"
+    return ""
+
+
+# What is printed when it strikes.
+SIGNATURES = (
+    Signature(
+        id="auth-missing-noauth",
+        pattern=r"\bNOAUTH\b|Authentication required\.",
+        family="server",
+        weight=2.6,
+        says="the server asks for credentials, and none were accepted on this connection",
+        example="NOAUTH Authentication required.",
+    ),
+    Signature(
+        id="auth-missing-no-password-set",
+        pattern=r"requirepass|password (?:is )?(?:missing|required|not (?:set|configured|provided))[^\n]{0,40}redis|redis[^\n]{0,60}(?:password|credentials) (?:is |are )?(?:missing|required|not (?:set|configured|provided))",
+        family="redis-cli",
+        weight=2.2,
+        says="the text speaks of a password that is not set",
+        example="redis: password is not set",
+        ignores_case=True,
+    ),
+)
+# Log-odds that a symptom lends it where nothing more is told.
+SYMPTOMS = {
+    "no-login": 2.4,
+    "no-topology": 0.1,
+}

@@ -18,8 +18,22 @@ Sources
 
 from __future__ import annotations
 
-from refused.causes.readings import service_behind
-from refused.causes.statements import Cause, Clue, Proof, RuledOut
+from refused.causes.readings import (
+    about_changes,
+    changed_so,
+    of_cache,
+    onset,
+    service_behind,
+    settled,
+    unread,
+    what_changed,
+)
+from refused.causes.statements import Cause, Clue, Proof, RuledOut, Signature
+from refused.evidence.control_plane import (
+    AccessKeys,
+    AzureCache,
+    ResourceChange,
+)
 from refused.evidence.observations import DnsAnswer, Login, RedisReply
 
 TYPE_CHECKING = False
@@ -36,7 +50,14 @@ CAUSE = Cause(
     shows_at=("auth",),
     bucket="configuration",
     prior=0.5,
-    needs=(DnsAnswer, Login, RedisReply),
+    needs=(
+        AccessKeys,
+        AzureCache,
+        DnsAnswer,
+        Login,
+        RedisReply,
+        ResourceChange,
+    ),
     remedies=(
         "put the key that is valid now into the client's secret store, without quotes or blanks",
         "in a URL, escape the key once (%3D for =); elsewhere, write it as it is",
@@ -60,7 +81,7 @@ NO_PASSWORD = ("without any password configured", "no password is set")
 def judge(evidence: Evidence) -> Iterator[Statement]:
     """Look at the shape of the secret and at the words of the refusal."""
     answers, logins = evidence.all(DnsAnswer), evidence.all(Login)
-    replies = evidence.all(RedisReply)
+    replies, azure = evidence.all(RedisReply), tuple(_azure_says(evidence))
     broken, target = evidence.broken, evidence.target
     if broken is None or target is None or broken.hop != "auth":
         return
@@ -88,6 +109,9 @@ def judge(evidence: Evidence) -> Iterator[Statement]:
     yield Clue(
         weight=1.0, because=f"a password was sent, and the server answers {text!r}", seen=seen
     )
+    yield from azure
+    if settled(azure):
+        return
     azure = service_behind(target, answers) in ("acr", "acre", "amr")
     harm = HARM.get(login.looks_like)
     if harm is not None and azure:
@@ -100,3 +124,68 @@ def judge(evidence: Evidence) -> Iterator[Statement]:
     if azure and login.user not in (None, "", "default"):
         said = f"the user name {login.user} was sent, and access keys belong to the default user"
         yield Clue(weight=1.6, because=said, seen=seen)
+
+
+CHANGES = ("regenerateKey/action",)
+# Where access keys are switched off, no key is the right one.
+SETTINGS = ("Microsoft.Cache/redis/write", "redisEnterprise/databases/write")
+
+
+def _azure_says(evidence: Evidence) -> Iterator[Statement]:
+    """Read how the client's key compares with the cache's, and who made new ones."""
+    keys, caches = evidence.all(AccessKeys), evidence.all(AzureCache)
+    changes = of_cache(evidence.all(ResourceChange), caches, evidence.target)
+    replies, answers = evidence.all(RedisReply), evidence.all(DnsAnswer)
+    began = onset(each for each in replies if each.outcome == "error")
+    cache = caches[-1] if caches else None
+    if cache is not None and cache.access_keys is False:
+        change = what_changed(changes, SETTINGS, began)
+        after = f"; {changed_so(change, began)}" if change is not None else ""
+        said = f"access keys are switched off on this cache, so that no key opens it{after}"
+        yield Proof(because=said, seen=(cache,))
+    elif keys and keys[-1].matches in ("primary", "secondary"):
+        said = f"the key that the client has is the cache's {keys[-1].matches} key"
+        yield RuledOut(because=said, seen=keys)
+    elif keys:
+        change = what_changed(changes, CHANGES, began)
+        after = f"; {changed_so(change, began)}" if change is not None else ""
+        yield Proof(because=f"the key that the client has is none of the cache's{after}", seen=keys)
+    elif service_behind(evidence.target, answers) != "redis":
+        changed = about_changes(changes, CHANGES, began)
+        if changed is not None:
+            yield changed
+        if caches:
+            yield unread(
+                evidence.gap(AccessKeys),
+                evidence.gap(AzureCache),
+                "whether the key is one of the cache's",
+                "az redis list-keys (az redisenterprise database list-keys), which needs listKeys/action",
+                asked=True,
+            )
+
+
+# What is printed when it strikes.
+SIGNATURES = (
+    Signature(
+        id="auth-wrong-key-wrongpass",
+        pattern=r"\bWRONGPASS\b|invalid username-password pair|\bERR invalid password|ERR AUTH failed|[Ii]nvalid [Uu]sername or [Pp]assword",
+        family="server",
+        weight=3.2,
+        says="the server refuses the user name or the key",
+        example="WRONGPASS invalid username-password pair or user is disabled.",
+    ),
+    Signature(
+        id="auth-wrong-key-none-wanted",
+        pattern=r"Client sent AUTH, but no password is set|AUTH <password> called without any password configured|wrong number of arguments for 'auth'",
+        family="server",
+        weight=4.6,
+        says="a key is sent to a server that has none, or in a form that it does not take",
+        example="ERR Client sent AUTH, but no password is set",
+    ),
+)
+# Log-odds that a symptom lends it where nothing more is told.
+SYMPTOMS = {
+    "auth-or-tls": 1.4,
+    "no-login": 1.0,
+    "bad-login": 2.6,
+}

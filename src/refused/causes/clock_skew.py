@@ -17,7 +17,7 @@ Sources
 from __future__ import annotations
 
 from refused.causes.readings import works_elsewhere
-from refused.causes.statements import Cause, Clue, Proof
+from refused.causes.statements import Cause, Clue, Proof, Signature
 from refused.evidence.observations import (
     Elsewhere,
     PeerCertificates,
@@ -116,3 +116,25 @@ def _clock(platform: Platform, how: str, seen: tuple[Observation, ...]) -> Itera
             why="this host does not tell",
             how_to_see="compare its time with a second source",
         )
+
+
+# What is printed when it strikes.
+SIGNATURES = (
+    Signature(
+        id="clock-skew-not-yet-valid",
+        pattern=r"certificate is not yet valid|CERT_NOT_YET_VALID|NotYetValid|CertificateNotYetValidException|x509: certificate has expired or is not yet valid: current time [^\n]{1,40} is before",
+        family="tls",
+        weight=4.6,
+        says="the certificate is not valid yet by this client's clock",
+        example="certificate verify failed: certificate is not yet valid",
+    ),
+    Signature(
+        id="clock-skew-token-time",
+        pattern=r"AADSTS700024|not within its valid time range|token (?:is )?not yet valid|\bnbf\b[^\n]{0,40}(?:future|claim)",
+        family="azure",
+        weight=3.8,
+        says="a token is not valid yet by somebody's clock",
+        example="AADSTS700024: Client assertion is not within its valid time range",
+        ignores_case=True,
+    ),
+)

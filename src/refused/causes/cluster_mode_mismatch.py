@@ -19,7 +19,7 @@ Sources
 
 from __future__ import annotations
 
-from refused.causes.statements import Cause, Clue, Proof
+from refused.causes.statements import Cause, Clue, Proof, Signature
 from refused.evidence.observations import ClusterTopology, RedisReply
 
 TYPE_CHECKING = False
@@ -28,6 +28,7 @@ if TYPE_CHECKING:
 
     from refused.causes.statements import Statement
     from refused.evidence.bundle import Evidence
+    from refused.evidence.told import Told
 
 CAUSE = Cause(
     id="cluster-mode-mismatch",
@@ -80,3 +81,48 @@ def judge(evidence: Evidence) -> Iterator[Statement]:
         yield Clue(
             weight=1.5, because="the server does not answer the cluster's commands", seen=replies
         )
+
+
+# What is printed when it strikes.
+SIGNATURES = (
+    Signature(
+        id="cluster-mode-mismatch-crossslot",
+        pattern=r"\bCROSSSLOT\b|Keys in request don't hash to the same slot|Multi-key operations must involve a single slot|keys must map to the same (?:key )?slot|Multiple keys request during rehashing|All keys in the pipeline should belong to the same slots",
+        family="server",
+        weight=5.2,
+        says="keys of one command lie in different slots of a cluster",
+        example="CROSSSLOT Keys in request don't hash to the same slot",
+    ),
+    Signature(
+        id="cluster-mode-mismatch-not-a-cluster",
+        pattern="cluster support disabled|Cluster mode is not enabled on this node|ERR [^\\n]{0,40}CLUSTER[^\\n]{0,40}not (?:supported|allowed|enabled)|ERR unknown command [`'\\\"]?CLUSTER",
+        family="server",
+        weight=5.0,
+        says="a cluster client asks a server that is no cluster",
+        example="ERR This instance has cluster support disabled",
+    ),
+    Signature(
+        id="cluster-mode-mismatch-no-slots",
+        pattern=r"because the node does not hold any slot",
+        family="ioredis",
+        weight=4.2,
+        says="the node that the client was given holds no slot",
+        example="Disconnect cache:6380 because the node does not hold any slot",
+    ),
+)
+# Log-odds that a symptom lends it where nothing more is told.
+SYMPTOMS = {
+    "moved": 2.1,
+    "redirects": 0.5,
+    "no-topology": 2.1,
+    "slot-missing": 0.3,
+    "aborted": 1.4,
+}
+
+
+def read(told: Told) -> Iterator[Statement]:
+    """Weigh what the errors of a text tell beside their words."""
+    if told.saw("moved") and told.runtime == "node" and not told.saw("redirects"):
+        yield Clue(weight=0.3, because="a redirection reached the application", seen=told.errors)
+    if told.saw("moved") and told.saw("redirects"):
+        yield Clue(weight=-1.0, because="the client does follow redirections", seen=told.errors)

@@ -15,7 +15,7 @@ Sources
 
 from __future__ import annotations
 
-from refused.causes.statements import Cause, Clue, Proof
+from refused.causes.statements import Cause, Clue, Proof, Signature
 from refused.evidence.observations import ClusterTopology, RedisReply
 
 TYPE_CHECKING = False
@@ -60,3 +60,20 @@ def judge(evidence: Evidence) -> Iterator[Statement]:
             cluster.enabled and cluster.slots_covered is not None and cluster.slots_covered < SLOTS
         ):
             yield Clue(weight=3.0, because=f"only {covered}", seen=(cluster,))
+
+
+# What is printed when it strikes.
+SIGNATURES = (
+    Signature(
+        id="cluster-slots-uncovered-clusterdown",
+        pattern=r"\bCLUSTERDOWN\b|Hash slot not served|cluster_state:fail|The cluster is down|Not all [0-9]{1,5} slots are covered|slots have holes|[Nn]ot all slots (?:are )?covered",
+        family="server",
+        weight=5.0,
+        says="slots of the cluster have no node",
+        example="CLUSTERDOWN Hash slot not served",
+    ),
+)
+# Log-odds that a symptom lends it where nothing more is told.
+SYMPTOMS = {
+    "slot-missing": 1.8,
+}

@@ -18,7 +18,7 @@ Sources
 from __future__ import annotations
 
 from refused.causes.readings import is_here, is_private, is_public
-from refused.causes.statements import Cause, Clue, Proof
+from refused.causes.statements import Cause, Clue, Proof, Signature
 from refused.evidence.observations import ClusterTopology, NodeVisit, TcpDial
 
 TYPE_CHECKING = False
@@ -27,6 +27,7 @@ if TYPE_CHECKING:
 
     from refused.causes.statements import Statement
     from refused.evidence.bundle import Evidence
+    from refused.evidence.told import Told
 
 CAUSE = Cause(
     id="cluster-topology-unreachable",
@@ -82,3 +83,72 @@ def judge(evidence: Evidence) -> Iterator[Statement]:
     if first.outcome == "silent":
         said = f"port {first.port} met the dial with silence, as closed ranges do"
         yield Clue(weight=0.8, because=said, seen=(first,))
+
+
+# What is printed when it strikes.
+SIGNATURES = (
+    Signature(
+        id="cluster-topology-unreachable-shard-port",
+        pattern=r"(?:UnableToConnect[^\n]{0,40} on |connecting to |dial tcp |ETIMEDOUT |ECONNREFUSED |connection timed out: |moved to )[^ \n]{1,200}:(?:1022[0-9]|1023[01]|13[0-9]{3}|15[0-9]{3}|85[0-9]{2})\b",
+        family="socket",
+        weight=4.0,
+        says="a node's own port is dialled, and does not answer",
+        example="dial tcp 10.1.2.3:15002: i/o timeout",
+    ),
+    Signature(
+        id="cluster-topology-unreachable-no-redirect",
+        pattern=r"CommandFlags\.NoRedirect was specified|Key has MOVED (?:from|to) Endpoint",
+        family="stackexchange",
+        weight=3.6,
+        says="a redirection could not be followed",
+        example="Key has MOVED to Endpoint 10.1.2.3:15001 and hashslot 12 but CommandFlags.NoRedirect was specified",
+    ),
+    Signature(
+        id="cluster-topology-unreachable-redirections",
+        pattern=r"Too many [Cc]luster redirections|No more cluster attempts left|Cannot follow Cluster Redirects|MOVED redirection loop",
+        family="any",
+        weight=2.9,
+        says="redirections lead to nodes that cannot be used",
+        example="Too many Cluster redirections. Last error: Error: Connection is closed.",
+    ),
+)
+# Log-odds that a symptom lends it where nothing more is told.
+SYMPTOMS = {
+    "unreachable": 1.5,
+    "moved": 1.6,
+    "redirects": 2.4,
+    "no-topology": 1.6,
+    "slot-missing": 1.2,
+    "no-primary-link": 0.5,
+}
+
+
+def read(told: Told) -> Iterator[Statement]:
+    """Weigh what the errors of a text tell beside their words."""
+    if (
+        told.port is not None
+        and (
+            10220 <= told.port <= 10231
+            or 13000 <= told.port <= 13999
+            or 15000 <= told.port <= 15999
+            or 8500 <= told.port <= 8599
+        )
+        and told.saw("connect-timeout", "cannot-connect", "refused", "unreachable")
+    ):
+        yield Clue(
+            weight=2.6,
+            because="the port is that of a node, which the cluster hands out",
+            seen=told.errors,
+        )
+    if len(told.addresses) > 1 and told.saw("connect-timeout") and told.is_private:
+        yield Clue(
+            weight=2.6,
+            because="several private addresses of one cluster do not answer",
+            seen=told.errors,
+        )
+    if told.saw("unreachable") and told.address.startswith("172.") and told.is_private:
+        yield Clue(
+            weight=1.6, because="an address of a container network was handed out", seen=told.errors
+        )
+    if told.saw("connect-timeout") and told.is_private:
+        yield Clue(weight=0.6, because="a private address does not answer", seen=told.errors)

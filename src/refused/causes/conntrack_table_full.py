@@ -18,7 +18,7 @@ Sources
 from __future__ import annotations
 
 from refused.causes.readings import dialled
-from refused.causes.statements import Cause, Clue, Proof, RuledOut
+from refused.causes.statements import Cause, Clue, Proof, RuledOut, Signature
 from refused.evidence.observations import ConntrackUse, TcpDial
 
 TYPE_CHECKING = False
@@ -63,3 +63,16 @@ def judge(evidence: Evidence) -> Iterator[Statement]:
             yield Clue(weight=2.0, because=said, seen=(use,))
         elif share < ROOMY:
             yield RuledOut(because=said, seen=(use,))
+
+
+# What is printed when it strikes.
+SIGNATURES = (
+    Signature(
+        id="conntrack-table-full-kernel-said",
+        pattern=r"nf_conntrack: (?:nf_conntrack: )?table full, dropping packet|ip_conntrack: table full",
+        family="os",
+        weight=6.0,
+        says="the kernel drops packets because its connection table is full",
+        example="kernel: nf_conntrack: table full, dropping packet",
+    ),
+)

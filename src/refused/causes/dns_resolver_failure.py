@@ -17,7 +17,7 @@ Sources
 
 from __future__ import annotations
 
-from refused.causes.statements import Cause, Clue, Proof, RuledOut
+from refused.causes.statements import Cause, Clue, Proof, RuledOut, Signature
 from refused.evidence.observations import DnsAnswer, NameLookup, Platform, ResolverSettings, Unseen
 
 TYPE_CHECKING = False
@@ -26,6 +26,7 @@ if TYPE_CHECKING:
 
     from refused.causes.statements import Statement
     from refused.evidence.bundle import Evidence
+    from refused.evidence.told import Told
 
 CAUSE = Cause(
     id="dns-resolver-failure",
@@ -95,4 +96,57 @@ def judge(evidence: Evidence) -> Iterator[Statement]:
             weight=0.4,
             because="in a pod every lookup goes through the cluster's DNS",
             seen=platforms,
+        )
+
+
+# What is printed when it strikes.
+SIGNATURES = (
+    Signature(
+        id="dns-resolver-failure-nginx-no-resolver",
+        pattern=r"no resolver defined to resolve \"[^\"\n]",
+        family="lua-resty-redis",
+        weight=4.8,
+        says="nginx has no resolver to ask",
+        example='failed to connect: no resolver defined to resolve "cache.example"',
+    ),
+    Signature(
+        id="dns-resolver-failure-resolver-silent",
+        pattern=r"(?:read|dial) udp [^\n]{1,120}:53: (?:i/o timeout|connect: )|lookup [^\n]{1,200}:53: (?:i/o timeout|server misbehaving)|plugin/errors: 2 [^\n]{1,200}(?:i/o timeout|no route|refused)",
+        family="socket",
+        weight=4.8,
+        says="the resolver itself gives no answer",
+        example="lookup cache on 10.0.0.10:53: read udp 10.0.0.5:4000->10.0.0.10:53: i/o timeout",
+    ),
+    Signature(
+        id="dns-resolver-failure-servfail",
+        pattern=r"\bSERVFAIL\b|Response status:? ?(?:2|SERVFAIL)|DNS server returned an error|DnsErrorCauseException",
+        family="socket",
+        weight=4.5,
+        says="the resolver answers that it cannot tell (SERVFAIL)",
+        example="dns: SERVFAIL for cache.example",
+    ),
+    Signature(
+        id="dns-resolver-failure-temporary-failure",
+        pattern=r"temporary failure in name resolution|\bEAI_AGAIN\b|try again later: name",
+        family="socket",
+        weight=4.6,
+        says="the name lookup failed for the moment, not for good",
+        example="Temporary failure in name resolution",
+        ignores_case=True,
+    ),
+)
+# Log-odds that a symptom lends it where nothing more is told.
+SYMPTOMS = {
+    "name-unknown": 1.2,
+    "resolver-failed": 2.8,
+}
+
+
+def read(told: Told) -> Iterator[Statement]:
+    """Weigh what the errors of a text tell beside their words."""
+    if told.saw("name-unknown") and told.is_azure:
+        yield Clue(
+            weight=0.5,
+            because="the name is the service's own, and should be known to every resolver",
+            seen=told.errors,
         )

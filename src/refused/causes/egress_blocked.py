@@ -27,7 +27,7 @@ from refused.causes.readings import (
     without_a_word,
     works_elsewhere,
 )
-from refused.causes.statements import Cause, Clue, Proof, RuledOut
+from refused.causes.statements import Cause, Clue, Proof, RuledOut, Signature
 from refused.evidence.observations import (
     DnsAnswer,
     Elsewhere,
@@ -44,6 +44,7 @@ if TYPE_CHECKING:
 
     from refused.causes.statements import Statement
     from refused.evidence.bundle import Evidence
+    from refused.evidence.told import Told
 
 CAUSE = Cause(
     id="egress-blocked",
@@ -155,3 +156,55 @@ def judge(evidence: Evidence) -> Iterator[Statement]:
         yield Clue(weight=1.0, because=f"it works from {well.vantage}", seen=(well,))
     elif ill is not None:
         yield Clue(weight=-1.2, because=f"it fails from {ill.vantage} as well", seen=(ill,))
+
+
+# What is printed when it strikes.
+SIGNATURES = (
+    Signature(
+        id="egress-blocked-proxy-said",
+        pattern=r"proxy (?:error|connect)[^\n]{0,40}(?:403|407|502)|Proxy Authentication Required|Tunnel connection failed|ERR_TUNNEL|ERR_PROXY|blocked by (?:your|the) (?:administrator|firewall|policy)|Blocked by admin",
+        family="socket",
+        weight=4.2,
+        says="a proxy or firewall on the client's side says no",
+        example="OSError: Tunnel connection failed: 403 Forbidden",
+        ignores_case=True,
+    ),
+    Signature(
+        id="egress-blocked-revocation-unreachable",
+        pattern=r"RevocationStatusUnknown|OfflineRevocation|unable to (?:get certificate CRL|check revocation)|revocation server was offline|CRYPT_E_REVOCATION_OFFLINE|0x80092013",
+        family="tls",
+        weight=3.2,
+        says="the revocation list of the certificate cannot be fetched",
+        example="The revocation function was unable to check revocation because the revocation server was offline",
+        ignores_case=True,
+    ),
+    Signature(
+        id="egress-blocked-not-permitted",
+        pattern=r"connect EPERM|connect EACCES|[Oo]peration not permitted|Permission denied[^\n]{0,20}(?:connect|socket|\[tcp)",
+        family="socket",
+        weight=2.2,
+        says="the client's own system forbids the connection",
+        example="Error: connect EPERM 203.0.113.5:6380",
+    ),
+)
+# Log-odds that a symptom lends it where nothing more is told.
+SYMPTOMS = {
+    "connect-timeout": 0.8,
+    "unreachable": 0.7,
+    "denied": 1.9,
+    "tls-cut": 0.9,
+    "tls-silent": 1.0,
+    "reset": 0.1,
+    "still-connecting": 0.5,
+    "cannot-connect": 0.7,
+    "not-connected": 0.3,
+    "no-token": 0.1,
+}
+
+
+def read(told: Told) -> Iterator[Statement]:
+    """Weigh what the errors of a text tell beside their words."""
+    if told.saw("connect-timeout", "cannot-connect") and told.is_private:
+        yield Clue(weight=-0.8, because="a private address was dialled", seen=told.errors)
+    if told.saw("connect-timeout", "cannot-connect") and told.is_public:
+        yield Clue(weight=0.5, because="a public address does not answer", seen=told.errors)

@@ -17,7 +17,7 @@ Sources
 from __future__ import annotations
 
 from refused.causes.readings import dialled
-from refused.causes.statements import Cause, Clue, Proof, RuledOut
+from refused.causes.statements import Cause, Clue, Proof, RuledOut, Signature
 from refused.evidence.observations import DescriptorUse, PortUse, TcpDial
 
 TYPE_CHECKING = False
@@ -26,6 +26,7 @@ if TYPE_CHECKING:
 
     from refused.causes.statements import Statement
     from refused.evidence.bundle import Evidence
+    from refused.evidence.told import Told
 
 CAUSE = Cause(
     id="ephemeral-port-or-fd-exhaustion",
@@ -81,3 +82,51 @@ def judge(evidence: Evidence) -> Iterator[Statement]:
                 because=f"{use.used} of {use.available} local ports are in use",
                 seen=(use,),
             )
+
+
+# What is printed when it strikes.
+SIGNATURES = (
+    Signature(
+        id="ephemeral-port-or-fd-exhaustion-no-local-port",
+        pattern=r"(?:cannot|can't) assign requested address|\bEADDRNOTAVAIL\b|Error (?:99|49|10049) connecting to |only one usage of each socket address",
+        family="socket",
+        weight=4.6,
+        says="no local port is left for the destination",
+        example="connect: cannot assign requested address",
+        ignores_case=True,
+    ),
+    Signature(
+        id="ephemeral-port-or-fd-exhaustion-no-descriptor",
+        pattern=r"connect EMFILE|socket:? too many open files|accept[^\n]{0,30}too many open files|Error 24 connecting to |\[Errno 24\]|errno: ?-?24\b|connect ENFILE",
+        family="socket",
+        weight=4.2,
+        says="no file descriptor is left in the process",
+        example="Error: Redis connection to 127.0.0.1:6379 failed - connect EMFILE",
+        ignores_case=True,
+    ),
+    Signature(
+        id="ephemeral-port-or-fd-exhaustion-server-limit",
+        pattern=r"max clients [^\n]{0,80}open files|You requested maxclients of [0-9]{1,9} requiring|ulimit -n",
+        family="server",
+        weight=1.5,
+        says="the limit of open files is spoken of",
+        example="# You requested maxclients of 10000 requiring at least 10032 max file descriptors.",
+        ignores_case=True,
+    ),
+)
+# Log-odds that a symptom lends it where nothing more is told.
+SYMPTOMS = {
+    "denied": 1.4,
+    "descriptors": 2.6,
+    "local-ports": 2.8,
+}
+
+
+def read(told: Told) -> Iterator[Statement]:
+    """Weigh what the errors of a text tell beside their words."""
+    if told.marked("time-wait") and told.saw("local-ports"):
+        yield Clue(
+            weight=0.7,
+            because="ports wait out their time after closing (TIME_WAIT)",
+            seen=told.errors,
+        )

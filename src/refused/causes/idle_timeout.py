@@ -17,7 +17,7 @@ Sources
 
 from __future__ import annotations
 
-from refused.causes.statements import Cause, Clue, Proof
+from refused.causes.statements import Cause, Clue, Proof, Signature
 from refused.evidence.observations import ClientSettings, IdleHold, ServerInfo
 from refused.service.limits import idle_limit_s
 
@@ -27,6 +27,7 @@ if TYPE_CHECKING:
 
     from refused.causes.statements import Statement
     from refused.evidence.bundle import Evidence
+    from refused.evidence.told import Told
 
 CAUSE = Cause(
     id="idle-timeout",
@@ -73,3 +74,70 @@ def judge(evidence: Evidence) -> Iterator[Statement]:
         elif setting.keepalive_s is not None and setting.keepalive_s >= shortest:
             said = f"the client keeps alive after {setting.keepalive_s:.0f} s, load balancers forget after {shortest}"
             yield Clue(weight=0.7, because=said, seen=(setting,))
+
+
+# What is printed when it strikes.
+SIGNATURES = (
+    Signature(
+        id="idle-timeout-said-so",
+        pattern=r"closing idle client|idle (?:client|connection)[^\n]{0,40}(?:closed|timed? ?out|evict)|connection [^\n]{0,30}idle (?:for )?(?:too long|timeout)|kicked due to idle",
+        family="server",
+        weight=4.0,
+        says="the text says that an idle connection was closed",
+        example="Closing idle client",
+        ignores_case=True,
+    ),
+    Signature(
+        id="idle-timeout-validation-failed",
+        pattern=r"Error while validating pooled|validateObject|GenericObjectPool\.evict|testOnBorrow|testWhileIdle",
+        family="jedis",
+        weight=1.4,
+        says="a connection that lay idle in the pool was found dead",
+        example="Error while validating pooled Connection object.",
+    ),
+)
+# Log-odds that a symptom lends it where nothing more is told.
+SYMPTOMS = {
+    "reset": 1.4,
+    "closed": 1.6,
+    "broken-pipe": 2.1,
+    "read-error": 1.6,
+    "socket-failure": 1.1,
+    "not-connected": 0.3,
+    "reconnecting": 1.8,
+    "pool-failed": 0.5,
+}
+
+
+def read(told: Told) -> Iterator[Statement]:
+    """Weigh what the errors of a text tell beside their words."""
+    if (
+        told.period_s is not None
+        and 30 <= told.period_s <= 3600
+        and told.saw("closed", "reset", "reconnecting", "broken-pipe", "connect-timeout")
+    ):
+        yield Clue(
+            weight=2.4,
+            because="the connection ends at a steady pace",
+            seen=told.errors,
+            fact="rhythm",
+        )
+    if told.saw("reconnecting") and "reconnected" in told.wrappers:
+        yield Clue(
+            weight=1.2,
+            because="the client is connected again at once",
+            seen=told.errors,
+            fact="rhythm",
+        )
+    if told.saw("closed") and told.speaks("jedis", "spring"):
+        yield Clue(
+            weight=0.8, because="Jedis hands out what lay idle in its pool", seen=told.errors
+        )
+    if told.saw("closed") and told.speaks("node-redis") and told.over_tls:
+        yield Clue(
+            weight=0.6,
+            because="an open TLS connection was ended without an error",
+            seen=told.errors,
+        )
+    if 100 < told.count("last-write") < 100000 and told.saw("closed", "socket-failure", "reset"):
+        yield Clue(weight=1.0, because="nothing was sent for minutes before", seen=told.errors)

@@ -17,16 +17,25 @@ Sources
 from __future__ import annotations
 
 from refused.causes.readings import (
+    DEAD,
+    about_changes,
     accepted,
     dialled,
     is_azure,
     is_here,
     is_literal,
     is_public,
+    of_cache,
+    onset,
     overruled,
     wire_addresses,
 )
-from refused.causes.statements import Cause, Clue, Proof, RuledOut
+from refused.causes.statements import Cause, Clue, Proof, RuledOut, Signature
+from refused.evidence.control_plane import (
+    AzureCache,
+    PrivateEndpoint,
+    ResourceChange,
+)
 from refused.evidence.observations import DnsAnswer, Elsewhere, HostsEntry, NameLookup, TcpDial
 
 TYPE_CHECKING = False
@@ -35,6 +44,7 @@ if TYPE_CHECKING:
 
     from refused.causes.statements import Statement
     from refused.evidence.bundle import Evidence
+    from refused.evidence.told import Told
 
 CAUSE = Cause(
     id="ip-address-changed",
@@ -43,7 +53,16 @@ CAUSE = Cause(
     shows_at=("route", "tcp", "tls", "resp", "auth"),
     bucket="configuration",
     prior=-0.5,
-    needs=(DnsAnswer, Elsewhere, HostsEntry, NameLookup, TcpDial),
+    needs=(
+        AzureCache,
+        DnsAnswer,
+        Elsewhere,
+        HostsEntry,
+        NameLookup,
+        PrivateEndpoint,
+        ResourceChange,
+        TcpDial,
+    ),
     remedies=(
         "remove the line from the hosts file, and let DNS answer",
         "put the host name in place of the address, and restart what keeps old lookups (a JVM with networkaddress.cache.ttl=-1, nscd)",
@@ -62,9 +81,11 @@ def judge(evidence: Evidence) -> Iterator[Statement]:
         evidence.all(NameLookup),
         evidence.all(TcpDial),
     )
+    azure = tuple(_azure_says(evidence))
     broken, target = evidence.broken, evidence.target
     if broken is None or target is None or broken.hop in ("name", "address"):
         return
+    yield from azure
     fresh = wire_addresses(answers)
     pinned = overruled(hosts, answers)
     used = tuple(dict.fromkeys(address for lookup in lookups for address in lookup.addresses))
@@ -107,4 +128,89 @@ def judge(evidence: Evidence) -> Iterator[Statement]:
             because=f"{elsewhere.vantage} is given {elsewhere.addresses[0]} and works",
             seen=(elsewhere,),
             fact="another address",
+        )
+
+
+# A scaling or a patch may move the public address; an endpoint that is made anew gets another.
+# Source: https://learn.microsoft.com/azure/azure-cache-for-redis/cache-how-to-scale
+CHANGES = (
+    "redis/write",
+    "redisEnterprise/write",
+    "privateEndpoints/write",
+    "privateEndpoints/delete",
+)
+
+
+def _azure_says(evidence: Evidence) -> Iterator[Statement]:
+    """Hold an address that was written down against those that Azure says the cache has."""
+    caches, endpoints = evidence.all(AzureCache), evidence.all(PrivateEndpoint)
+    changes = of_cache(evidence.all(ResourceChange), caches, evidence.target)
+    broken, target = evidence.broken, evidence.target
+    if broken is None or target is None or not is_literal(target.host) or is_here(target.host):
+        return
+    if broken.how not in DEAD:
+        return
+    fixed = next((cache.static_ip for cache in caches if cache.static_ip), None)
+    seen = (*caches, *endpoints)
+    if fixed is not None and fixed != target.host:
+        said = f"the client is given the address {target.host}, and Azure says that the cache's is {fixed}"
+        yield Proof(because=said, seen=seen)
+    elif fixed is not None:
+        yield RuledOut(because=f"Azure says that {fixed} is the cache's address", seen=seen)
+    elif endpoints and all(each.endpoint_seen for each in endpoints):
+        known = [address for each in endpoints for address in each.addresses]
+        if target.host in known:
+            said = f"{target.host} is the address of the cache's private endpoint"
+            yield RuledOut(because=said, seen=endpoints)
+        elif known and not is_public(target.host):
+            said = f"the client is given the address {target.host}, and the private endpoint's is {known[0]}"
+            yield Proof(because=said, seen=seen)
+    changed = about_changes(changes, CHANGES, onset(dialled(evidence.all(TcpDial))))
+    if changed is not None:
+        yield changed.replace(weight=changed.weight / 2)
+
+
+# What is printed when it strikes.
+SIGNATURES = (
+    Signature(
+        id="ip-address-changed-stale-address",
+        pattern=r"Cannot reconnect to \[[^\]\n]{1,200}\]: connection timed out: [a-z0-9.-]{1,200}/[0-9.]{7,15}:",
+        family="lettuce",
+        weight=1.6,
+        says="reconnects go on to the same address and are not answered",
+        example="Cannot reconnect to [cache/10.1.2.3:6379]: connection timed out: cache/10.1.2.3:6379",
+        ignores_case=True,
+    ),
+)
+# Log-odds that a symptom lends it where nothing more is told.
+SYMPTOMS = {
+    "reconnecting": 1.8,
+}
+
+
+def read(told: Told) -> Iterator[Statement]:
+    """Weigh what the errors of a text tell beside their words."""
+    if told.saw("reconnecting") and "reconnected" in told.wrappers:
+        yield Clue(
+            weight=-2.0,
+            because="the client is connected again at the same address",
+            seen=told.errors,
+        )
+    if told.saw("reconnecting") and told.host and told.address:
+        yield Clue(
+            weight=0.7,
+            because="the client goes on to the address that it once resolved the name to",
+            seen=told.errors,
+        )
+    if told.marked("dns-debug"):
+        yield Clue(weight=2.5, because="the text follows the name's resolution", seen=told.errors)
+    if (
+        told.saw("connect-timeout")
+        and told.speaks("lettuce", "redisson")
+        and told.host
+        and told.address
+        and "reconnecting" in told.symptoms
+    ):
+        yield Clue(
+            weight=1.6, because="a JVM keeps the addresses that it once resolved", seen=told.errors
         )

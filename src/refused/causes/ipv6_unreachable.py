@@ -17,7 +17,7 @@ Sources
 from __future__ import annotations
 
 from refused.causes.readings import dialled
-from refused.causes.statements import Cause, Clue, Proof, RuledOut
+from refused.causes.statements import Cause, Clue, Proof, RuledOut, Signature
 from refused.evidence.observations import KernelSettings, RouteLookup, TcpDial
 
 TYPE_CHECKING = False
@@ -26,6 +26,7 @@ if TYPE_CHECKING:
 
     from refused.causes.statements import Statement
     from refused.evidence.bundle import Evidence
+    from refused.evidence.told import Told
 
 CAUSE = Cause(
     id="ipv6-unreachable",
@@ -77,3 +78,27 @@ def judge(evidence: Evidence) -> Iterator[Statement]:
         yield Clue(weight=1.2, because=f"{min(sixes)} is {said}", seen=dials)
     if kernels and kernels[0].ipv6_disabled:
         yield Clue(weight=2.5, because="IPv6 is switched off on this host", seen=kernels)
+
+
+# What is printed when it strikes.
+SIGNATURES = (
+    Signature(
+        id="ipv6-unreachable-v6-unreachable",
+        pattern=r"(?:ENETUNREACH|EHOSTUNREACH|EADDRNOTAVAIL|unreachable|No route to host|Cannot assign requested address)[^\n]{0,60}[0-9a-f]{0,4}:[0-9a-f]{0,4}:[0-9a-f:]{1,30}|dial tcp \[[0-9a-f:]{3,40}\]:[0-9]{2,5}: connect: (?:network|no route|cannot)",
+        family="socket",
+        weight=4.5,
+        says="an IPv6 address is dialled, and there is no way to it",
+        example="Error: connect ENETUNREACH 2001:db8::5:6379",
+        ignores_case=True,
+    ),
+)
+# Log-odds that a symptom lends it where nothing more is told.
+SYMPTOMS = {
+    "unreachable": 0.5,
+}
+
+
+def read(told: Told) -> Iterator[Statement]:
+    """Weigh what the errors of a text tell beside their words."""
+    if ":" in told.address and told.saw("unreachable", "connect-timeout"):
+        yield Clue(weight=2.5, because="an IPv6 address was dialled", seen=told.errors)

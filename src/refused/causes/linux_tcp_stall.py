@@ -19,7 +19,7 @@ Sources
 from __future__ import annotations
 
 from refused.causes.readings import STALLED_RETRANSMITS
-from refused.causes.statements import Cause, Clue, Proof
+from refused.causes.statements import Cause, Clue, Proof, Signature
 from refused.evidence.observations import KernelSettings, SocketsToTarget
 from refused.service.limits import retransmission_timeout_s
 
@@ -29,6 +29,7 @@ if TYPE_CHECKING:
 
     from refused.causes.statements import Statement
     from refused.evidence.bundle import Evidence
+    from refused.evidence.told import Told
 
 CAUSE = Cause(
     id="linux-tcp-stall",
@@ -75,3 +76,45 @@ def judge(evidence: Evidence) -> Iterator[Statement]:
             )
         else:
             yield Clue(weight=1.5, because=said, seen=(table,))
+
+
+# What is printed when it strikes.
+SIGNATURES = (
+    Signature(
+        id="linux-tcp-stall-dead-peer",
+        pattern=r"(?:read|reading|recv|write)[^\n]{0,80}(?:ETIMEDOUT|[Cc]onnection timed out|\(110,|Errno 110|\[?errno 110)|\(110, 'Connection timed out'\)|read tcp [^\n]{1,120}: read: connection timed out",
+        family="socket",
+        weight=3.0,
+        says="the kernel gave an open connection up after minutes of retransmission",
+        example="Error while reading from socket: (110, 'Connection timed out')",
+    ),
+)
+# Log-odds that a symptom lends it where nothing more is told.
+SYMPTOMS = {
+    "read-error": 0.7,
+    "socket-failure": 1.3,
+    "no-answer": 0.9,
+    "not-sent": 0.2,
+}
+
+
+def read(told: Told) -> Iterator[Statement]:
+    """Weigh what the errors of a text tell beside their words."""
+    if 60 < told.count("unanswered-write") < 100000 and told.count("last-read") > 60:
+        yield Clue(
+            weight=3.4,
+            because="a write went unanswered for minutes on a connection that the client holds to be open",
+            seen=told.errors,
+            fact="stall",
+        )
+    if 15 <= told.count("unanswered-write") <= 60:
+        yield Clue(
+            weight=0.6,
+            because="a write went unanswered for many seconds",
+            seen=told.errors,
+            fact="stall",
+        )
+    if told.saw("no-answer") and told.speaks("lettuce") and (told.timeout_ms or 0) >= 30000:
+        yield Clue(
+            weight=0.5, because="commands waited for the whole of a long limit", seen=told.errors
+        )

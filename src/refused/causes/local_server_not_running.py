@@ -24,7 +24,7 @@ from refused.causes.readings import (
     is_private,
     service_behind,
 )
-from refused.causes.statements import Cause, Clue, RuledOut
+from refused.causes.statements import Cause, Clue, RuledOut, Signature
 from refused.evidence.observations import DnsAnswer, Elsewhere, TcpDial
 
 TYPE_CHECKING = False
@@ -33,6 +33,7 @@ if TYPE_CHECKING:
 
     from refused.causes.statements import Statement
     from refused.evidence.bundle import Evidence
+    from refused.evidence.told import Told
 
 CAUSE = Cause(
     id="local-server-not-running",
@@ -105,3 +106,59 @@ def judge(evidence: Evidence) -> Iterator[Statement]:
         )
     if fails_elsewhere(others) is not None:
         yield Clue(weight=0.5, because=f"it fails from {others[0].vantage} as well", seen=others)
+
+
+# What is printed when it strikes.
+SIGNATURES = (
+    Signature(
+        id="local-server-not-running-named-local",
+        pattern=r"connecting to localhost:6379[^\n]{0,40}(?:refused|actively)|Could not connect to Redis at (?:127\.0\.0\.1|localhost):6379: Connection refused|Error (?:111|61|10061) connecting to (?:localhost|127\.0\.0\.1):6379|localhost:6379 \(Connection refused|Connection refused - connect\(2\) for (?:127\.0\.0\.1|localhost)[^\n]{0,12}6379|Connection refused \[tcp://(?:127\.0\.0\.1|localhost):6379|dial tcp (?:127\.0\.0\.1|\[::1\]):6379: connect: connection refused|[Cc]onnection refused: (?:localhost|/?127\.0\.0\.1)[^\n]{0,20}:6379",
+        family="socket",
+        weight=3.4,
+        says="the host's own port 6379 refuses: nothing listens there",
+        example="Error 111 connecting to localhost:6379. Connection refused.",
+    ),
+    Signature(
+        id="local-server-not-running-server-exits",
+        pattern=r"bind: Address already in use|Could not create server TCP listening socket|Failed listening on port|Can't handle RDB format|Fatal error loading the DB|Bad file format reading the append only file|FATAL CONFIG FILE ERROR|Redis is now ready to exit",
+        family="server",
+        weight=3.5,
+        says="the server itself did not come up",
+        example="# Could not create server TCP listening socket *:6379: bind: Address already in use",
+    ),
+    Signature(
+        id="local-server-not-running-protected-mode",
+        pattern=r"DENIED Redis is running in protected mode",
+        family="server",
+        weight=2.5,
+        says="a self-hosted server answers its own host alone (protected mode)",
+        example="-DENIED Redis is running in protected mode because protected mode is enabled",
+    ),
+)
+# Log-odds that a symptom lends it where nothing more is told.
+SYMPTOMS = {
+    "refused": 1.7,
+    "cannot-connect": 0.3,
+    "gave-up": 1.0,
+    "pool-failed": 0.9,
+}
+
+
+def read(told: Told) -> Iterator[Statement]:
+    """Weigh what the errors of a text tell beside their words."""
+    if told.saw("refused") and told.is_here and told.runtime != "node":
+        yield Clue(
+            weight=0.8, because="the client's own host refuses", seen=told.errors, fact="dialled"
+        )
+    if told.saw("refused") and not told.address and not told.host:
+        yield Clue(weight=0.9, because="no other host is named", seen=told.errors, fact="dialled")
+    if told.saw("refused") and told.is_here and told.runtime == "node":
+        yield Clue(
+            weight=0.4, because="the client's own host refuses", seen=told.errors, fact="dialled"
+        )
+    if told.saw("refused") and (told.is_public or told.is_azure):
+        yield Clue(weight=-2.5, because="another host is dialled", seen=told.errors, fact="dialled")
+    if told.saw("refused", "cannot-connect") and told.is_azure:
+        yield Clue(
+            weight=-2.5, because="a cache of Azure's is dialled", seen=told.errors, fact="dialled"
+        )

@@ -17,7 +17,7 @@ Sources
 
 from __future__ import annotations
 
-from refused.causes.statements import Cause, Clue, Proof, RuledOut
+from refused.causes.statements import Cause, Clue, Proof, RuledOut, Signature
 from refused.evidence.observations import PathMtu, TlsHandshake
 
 TYPE_CHECKING = False
@@ -82,3 +82,21 @@ def judge(evidence: Evidence) -> Iterator[Statement]:
         yield Clue(weight=-0.8, because="it stalls in small segments as well", seen=(small,))
     if stalled.server_spoke:
         yield Clue(weight=0.6, because="the answer began and then stopped", seen=(stalled,))
+
+
+# What is printed when it strikes.
+SIGNATURES = (
+    Signature(
+        id="mtu-blackhole-said-so",
+        pattern=r"frag(?:mentation)? needed|message too long|\bEMSGSIZE\b",
+        family="os",
+        weight=3.5,
+        says="a packet is too long for the path",
+        example="write: message too long",
+        ignores_case=True,
+    ),
+)
+# Log-odds that a symptom lends it where nothing more is told.
+SYMPTOMS = {
+    "tls-silent": 1.1,
+}

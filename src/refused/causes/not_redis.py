@@ -17,7 +17,7 @@ Sources
 
 from __future__ import annotations
 
-from refused.causes.statements import Cause, Clue, Proof, RuledOut
+from refused.causes.statements import Cause, Clue, Proof, RuledOut, Signature
 from refused.evidence.observations import PlainTalk, RedisReply, TlsHandshake
 from refused.service.ports import expected_ports
 
@@ -81,3 +81,20 @@ def judge(evidence: Evidence) -> Iterator[Statement]:
     elif any(each.protocol == "unknown" for each in foreign):
         said = f"what came back is neither Redis nor TLS: {foreign[0].first_bytes}"
         yield Clue(weight=1.6, because=said, seen=tuple(foreign))
+
+
+# What is printed when it strikes.
+SIGNATURES = (
+    Signature(
+        id="not-redis-other-greeting",
+        pattern=r"(?:reply|response|byte|got)[^\n]{0,40}(?:SSH-2\.0|220 [^\n]{0,40}SMTP|mysql_native_password|AMQP)",
+        family="socket",
+        weight=4.6,
+        says="another service's greeting was read",
+        example="unexpected reply: SSH-2.0-OpenSSH",
+    ),
+)
+# Log-odds that a symptom lends it where nothing more is told.
+SYMPTOMS = {
+    "odd-reply": 1.2,
+}

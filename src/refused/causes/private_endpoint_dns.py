@@ -338,6 +338,12 @@ SYMPTOMS = {
 
 def read(told: Told) -> Iterator[Statement]:
     """Weigh what the errors of a text tell beside their words."""
+    if told.saw("connect-timeout") and told.speaks("stackexchange") and not told.address:
+        yield Clue(
+            weight=0.4,
+            because="a client of .NET, mostly met on Azure, dials by name",
+            seen=told.errors,
+        )
     if told.saw("name-unknown") and told.is_azure:
         yield Clue(
             weight=0.8,

@@ -16,7 +16,7 @@ Sources
 
 from __future__ import annotations
 
-from refused.causes.statements import Cause, Clue, Proof
+from refused.causes.statements import Cause, Clue, Proof, Signature
 from refused.evidence.observations import RedisReply, ServerInfo
 
 TYPE_CHECKING = False
@@ -53,3 +53,16 @@ def judge(evidence: Evidence) -> Iterator[Statement]:
         if info.loading:
             left = f"; it reckons with {info.loading_eta_s} s more" if info.loading_eta_s else ""
             yield Clue(weight=3.0, because=f"INFO says that it is loading{left}", seen=(info,))
+
+
+# What is printed when it strikes.
+SIGNATURES = (
+    Signature(
+        id="server-loading-said-so",
+        pattern=r"\bLOADING\b Redis is loading|Redis is loading the dataset in memory|BusyLoadingError|LOADING (?:Redis|Valkey)",
+        family="server",
+        weight=5.2,
+        says="the server is loading its data set",
+        example="LOADING Redis is loading the dataset in memory",
+    ),
+)

@@ -15,7 +15,7 @@ Sources
 
 from __future__ import annotations
 
-from refused.causes.statements import Cause, Clue, Proof
+from refused.causes.statements import Cause, Clue, Proof, Signature
 from refused.evidence.observations import RedisReply, ServerInfo
 
 TYPE_CHECKING = False
@@ -60,3 +60,16 @@ def judge(evidence: Evidence) -> Iterator[Statement]:
                 because="INFO says that the last snapshot or log write failed",
                 seen=(info,),
             )
+
+
+# What is printed when it strikes.
+SIGNATURES = (
+    Signature(
+        id="server-persistence-failure-misconf",
+        pattern=r"\bMISCONF\b|unable to persist (?:on|to) disk|not able to persist on disk|Background saving error|Write error (?:saving DB|writing append only file)|Failed opening (?:the RDB|\.rdb|the temp RDB)|Errors writing to the AOF",
+        family="server",
+        weight=5.2,
+        says="the server cannot write its snapshot or log",
+        example="MISCONF Redis is configured to save RDB snapshots, but is currently unable to persist to disk.",
+    ),
+)

@@ -19,7 +19,7 @@ Sources
 from __future__ import annotations
 
 from refused.causes.readings import accepted, dialled, without_a_word
-from refused.causes.statements import Cause, Clue, RuledOut
+from refused.causes.statements import Cause, Clue, RuledOut, Signature
 from refused.evidence.observations import Platform, RedirectRules, TcpDial, Unseen
 from refused.service.ports import sidecar_port
 
@@ -29,6 +29,7 @@ if TYPE_CHECKING:
 
     from refused.causes.statements import Statement
     from refused.evidence.bundle import Evidence
+    from refused.evidence.told import Told
 
 CAUSE = Cause(
     id="service-mesh-intercept",
@@ -96,4 +97,67 @@ def judge(evidence: Evidence) -> Iterator[Statement]:
             what="sidecars",
             why="no sign of a mesh was seen, which is not proof of its absence",
             how_to_see="kubectl get pod POD -o jsonpath='{.spec.containers[*].name}'",
+        )
+
+
+# What is printed when it strikes.
+SIGNATURES = (
+    Signature(
+        id="service-mesh-intercept-envoy-redis",
+        pattern=r"\bno upstream host\b|\bupstream failure\b|upstream connect error or disconnect/reset before headers|upstream_reset_before_response_started|\bUF,URX\b",
+        family="envoy",
+        weight=4.5,
+        says="a sidecar's own words stand in the answer",
+        example="(error) no upstream host",
+    ),
+    Signature(
+        id="service-mesh-intercept-envoy-flags",
+        pattern=r"envoy[^\n]{0,200}(?:6379|6380|redis)|(?:outbound|inbound)\|(?:6379|6380|10000)\||PassthroughCluster|BlackHoleCluster|outbound_\.6379",
+        family="envoy",
+        weight=3.6,
+        says="a sidecar's log names the connection to Redis",
+        example="upstream outbound|6379||redis.svc.cluster.local",
+        ignores_case=True,
+    ),
+    Signature(
+        id="service-mesh-intercept-linkerd-redis",
+        pattern=r"linkerd[^\n]{0,200}(?:6379|6380|redis)|(?:outbound|inbound)[^\n]{0,160}:(?:6379|6380|10000)\}[^\n]{0,160}(?:error|closed|fail)",
+        family="linkerd",
+        weight=4.5,
+        says="a sidecar of Linkerd handles the connection to Redis",
+        example="outbound:accept{target.addr=10.1.2.3:6379}: linkerd_app_core::serve: Connection closed error=closed",
+        ignores_case=True,
+    ),
+    Signature(
+        id="service-mesh-intercept-istio-mtls",
+        pattern=r"TLS error: [^\n]{0,120}(?:OPENSSL_internal|CERTIFICATE_VERIFY_FAILED|WRONG_VERSION_NUMBER)[^\n]{0,80}(?:envoy|upstream|istio)|istio-proxy[^\n]{0,200}(?:redis|6379)|transport failure reason",
+        family="envoy",
+        weight=3.8,
+        says="the sidecar's own TLS fails",
+        example="upstream connect error, transport failure reason: TLS error: OPENSSL_internal:WRONG_VERSION_NUMBER upstream",
+    ),
+)
+# Log-odds that a symptom lends it where nothing more is told.
+SYMPTOMS = {
+    "tls-cut": 0.3,
+    "reset": 1.0,
+    "closed": 0.2,
+}
+
+
+def read(told: Told) -> Iterator[Statement]:
+    """Weigh what the errors of a text tell beside their words."""
+    if told.marked("mesh") and told.saw(
+        "reset", "closed", "refused", "tls-cut", "no-answer", "connect-timeout"
+    ):
+        yield Clue(weight=2.2, because="the text shows a sidecar", seen=told.errors)
+    if told.saw("reset") and told.is_private and told.runtime == "go":
+        yield Clue(
+            weight=0.5,
+            because="an open connection within a private network was reset",
+            seen=told.errors,
+        )
+    if told.saw("reset") and told.speaks("redis-cli"):
+        yield Clue(
+            weight=0.6, because="a plain command-line client is reset at once", seen=told.errors
         )

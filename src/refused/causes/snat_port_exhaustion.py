@@ -19,7 +19,7 @@ Sources
 from __future__ import annotations
 
 from refused.causes.readings import dialled, is_here, is_private, is_public, works_elsewhere
-from refused.causes.statements import Cause, Clue, RuledOut
+from refused.causes.statements import Cause, Clue, RuledOut, Signature
 from refused.evidence.observations import Elsewhere, Platform, PortUse, TcpDial, Unseen
 
 TYPE_CHECKING = False
@@ -28,6 +28,7 @@ if TYPE_CHECKING:
 
     from refused.causes.statements import Statement
     from refused.evidence.bundle import Evidence
+    from refused.evidence.told import Told
 
 CAUSE = Cause(
     id="snat-port-exhaustion",
@@ -109,3 +110,30 @@ def judge(evidence: Evidence) -> Iterator[Statement]:
         why="only the platform's own metrics tell",
         how_to_see="the load balancer's UsedSnatPorts and SnatConnectionCount (state Failed)",
     )
+
+
+# What is printed when it strikes.
+SIGNATURES = (
+    Signature(
+        id="snat-port-exhaustion-said-so",
+        pattern=r"SNAT[^\n]{0,40}(?:exhaust|port|fail)|(?:exhaust|out of)[^\n]{0,20}SNAT",
+        family="azure",
+        weight=5.0,
+        says="the text says that SNAT ports are used up",
+        example="SNAT port exhaustion on the outbound load balancer",
+        ignores_case=True,
+    ),
+)
+# Log-odds that a symptom lends it where nothing more is told.
+SYMPTOMS = {
+    "denied": 1.9,
+    "local-ports": 0.1,
+}
+
+
+def read(told: Told) -> Iterator[Statement]:
+    """Weigh what the errors of a text tell beside their words."""
+    if bool(told.elsewhere) and told.saw("connect-timeout"):
+        yield Clue(
+            weight=3.4, because="connections to other services time out as well", seen=told.errors
+        )

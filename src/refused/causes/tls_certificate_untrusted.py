@@ -22,7 +22,7 @@ Sources
 from __future__ import annotations
 
 from refused.causes.readings import fails_elsewhere, service_behind, works_elsewhere
-from refused.causes.statements import Cause, Clue, Proof
+from refused.causes.statements import Cause, Clue, Proof, Signature
 from refused.evidence.observations import (
     DnsAnswer,
     Elsewhere,
@@ -126,3 +126,80 @@ def _expired(
     ago = f" ({(own.at - ended) / DAY_S:.0f} days ago)" if ended is not None else ""
     said = f"a certificate of the chain has expired{ago}"
     yield Clue(weight=2.0, because=said, seen=(own, *shown[-1:]))
+
+
+# What is printed when it strikes.
+SIGNATURES = (
+    Signature(
+        id="tls-certificate-untrusted-openssl",
+        pattern=r"self[- ]signed certificate|certificate has expired|CERT_HAS_EXPIRED|DEPTH_ZERO_SELF_SIGNED|SELF_SIGNED_CERT_IN_CHAIN",
+        family="tls",
+        weight=4.2,
+        says="the chain does not end at an authority that the client trusts",
+        example="Error: self-signed certificate in certificate chain",
+        ignores_case=True,
+    ),
+    Signature(
+        id="tls-certificate-untrusted-chain",
+        pattern=r"unable to verify the first certificate|unable to get (?:local )?issuer cert|UNABLE_TO_(?:VERIFY_LEAF|GET_ISSUER)",
+        family="tls",
+        weight=3.2,
+        says="the chain is not complete, or its authority is not known to the client",
+        example="Error: unable to verify the first certificate",
+        ignores_case=True,
+    ),
+    Signature(
+        id="tls-certificate-untrusted-go",
+        pattern=r"x509: certificate signed by unknown authority|x509: certificate has expired|x509: .{0,40}is not trusted",
+        family="tls",
+        weight=4.5,
+        says="the certificate is signed by an authority that the client does not know",
+        example="x509: certificate signed by unknown authority",
+    ),
+    Signature(
+        id="tls-certificate-untrusted-jvm",
+        pattern=r"PKIX path (?:building|validation) failed|unable to find valid certification path|CertificateExpiredException|trustAnchors parameter must be non-empty|CertPathValidatorException",
+        family="tls",
+        weight=4.5,
+        says="the JVM's trust store does not lead to the certificate",
+        example="PKIX path building failed: unable to find valid certification path to requested target",
+    ),
+    Signature(
+        id="tls-certificate-untrusted-dotnet",
+        pattern=r"UntrustedRoot|PartialChain|RemoteCertificateChainErrors|certificate is invalid (?:according to the validation procedure|because of errors in the certificate chain)|NotTimeValid",
+        family="tls",
+        weight=3.8,
+        says=".NET does not accept the server's chain",
+        example="The remote certificate is invalid because of errors in the certificate chain: PartialChain",
+    ),
+    Signature(
+        id="tls-certificate-untrusted-rustls",
+        pattern=r"invalid peer certificate: (?:UnknownIssuer|Expired|BadSignature)|UnknownIssuer",
+        family="tls",
+        weight=4.2,
+        says="the certificate's issuer is not known to the client",
+        example="invalid peer certificate: UnknownIssuer",
+    ),
+    Signature(
+        id="tls-certificate-untrusted-schannel",
+        pattern=r"SEC_E_UNTRUSTED_ROOT|CERT_E_UNTRUSTEDROOT|SEC_E_CERT_EXPIRED|0x80090325",
+        family="tls",
+        weight=4.5,
+        says="Windows does not trust the chain's root",
+        example="schannel: SEC_E_UNTRUSTED_ROOT (0x80090325)",
+    ),
+    Signature(
+        id="tls-certificate-untrusted-alert",
+        pattern=r"alert unknown ca\b|unknown_ca\b|tls: unknown certificate authority|certificate_unknown\b",
+        family="tls",
+        weight=3.6,
+        says="one end told the other that it does not know the authority",
+        example="tlsv1 alert unknown ca",
+    ),
+)
+# Log-odds that a symptom lends it where nothing more is told.
+SYMPTOMS = {
+    "tls-refused": 0.7,
+    "tls-unverified": 2.6,
+    "auth-or-tls": 1.1,
+}

@@ -17,7 +17,7 @@ Sources
 
 from __future__ import annotations
 
-from refused.causes.statements import Cause, Clue, Proof, RuledOut
+from refused.causes.statements import Cause, Clue, Proof, RuledOut, Signature
 from refused.evidence.observations import RedisReply, TlsHandshake
 
 TYPE_CHECKING = False
@@ -74,3 +74,28 @@ def judge(evidence: Evidence) -> Iterator[Statement]:
     elif own.client_certificate_wanted is None and own.alert in SAID:
         said = f"alert {own.alert} is what a server says to a missing certificate, among others"
         yield Clue(weight=0.5, because=said, seen=(own,))
+
+
+# What is printed when it strikes.
+SIGNATURES = (
+    Signature(
+        id="tls-client-certificate-required-said-so",
+        pattern=r"peer did not return a certificate|CERTIFICATE_REQUIRED|alert certificate required|alert number 116|tls: certificate required|client (?:didn't provide|certificate (?:is )?required)|fatal alert: certificate_required",
+        family="tls",
+        weight=4.9,
+        says="the server asks for a client certificate",
+        example="tlsv13 alert certificate required",
+    ),
+    Signature(
+        id="tls-client-certificate-required-not-accepted",
+        pattern=r"alert unsupported certificate|alert bad certificate|bad_certificate\b|alert number 4[23]\b|tls: bad certificate|unsupported_certificate",
+        family="tls",
+        weight=3.4,
+        says="the server does not accept the certificate that it was shown",
+        example="sslv3 alert bad certificate: SSL alert number 42",
+    ),
+)
+# Log-odds that a symptom lends it where nothing more is told.
+SYMPTOMS = {
+    "tls-refused": 1.0,
+}

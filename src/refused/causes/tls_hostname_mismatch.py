@@ -19,7 +19,7 @@ Sources
 from __future__ import annotations
 
 from refused.causes.readings import aliases, is_literal
-from refused.causes.statements import Cause, Clue, Proof
+from refused.causes.statements import Cause, Clue, Proof, Signature
 from refused.evidence.observations import (
     ClientSettings,
     DnsAnswer,
@@ -92,3 +92,61 @@ def covers(names: tuple[str, ...], host: str) -> bool:
     wanted = host.lower().rstrip(".")
     wildcard = f"*.{wanted.partition('.')[2]}"
     return any(name.lower().rstrip(".") in (wanted, wildcard) for name in names)
+
+
+# What is printed when it strikes.
+SIGNATURES = (
+    Signature(
+        id="tls-hostname-mismatch-node",
+        pattern=r"ERR_TLS_CERT_ALTNAME_INVALID|does not match certificate's altnames",
+        family="tls",
+        weight=4.8,
+        says="the certificate does not hold the name or address that was dialled",
+        example="Hostname/IP does not match certificate's altnames: IP: 10.1.2.3 is not in the cert's list",
+    ),
+    Signature(
+        id="tls-hostname-mismatch-openssl",
+        pattern="Hostname mismatch, certificate is not valid|IP address mismatch|hostname '?[^\\n']{1,120}'? doesn't match|match_hostname|certificate verify failed: (?:Hostname|IP address) mismatch|hostname \\\"[^\\\"\\n]{1,120}\\\" does not match the server certificate",
+        family="tls",
+        weight=4.9,
+        says="the certificate is not valid for the name that was dialled",
+        example="certificate verify failed: IP address mismatch, certificate is not valid for '10.1.2.3'",
+    ),
+    Signature(
+        id="tls-hostname-mismatch-jvm",
+        pattern=r"No subject alternative (?:DNS )?names? matching|No name matching [^\n]{1,200} found|No subject alternative names present|HostnameChecker|doesn't match any of the subject alternative names|Host name '[^\n']{1,120}' does not match",
+        family="tls",
+        weight=4.9,
+        says="the certificate does not carry the name or address that was dialled",
+        example="java.security.cert.CertificateException: No subject alternative names matching IP address 10.1.2.3 found",
+    ),
+    Signature(
+        id="tls-hostname-mismatch-go",
+        pattern=r"x509: certificate is (?:not )?valid for|x509: cannot validate certificate for [^\n]{1,80} because it doesn't contain any IP SANs|x509: certificate relies on legacy Common Name",
+        family="tls",
+        weight=4.9,
+        says="the certificate is for another name",
+        example="x509: cannot validate certificate for 10.1.2.3 because it doesn't contain any IP SANs",
+    ),
+    Signature(
+        id="tls-hostname-mismatch-dotnet",
+        pattern=r"RemoteCertificateNameMismatch|SEC_E_WRONG_PRINCIPAL|target principal name is incorrect",
+        family="tls",
+        weight=4.9,
+        says="the certificate is for another name",
+        example="The remote certificate is invalid: RemoteCertificateNameMismatch",
+    ),
+    Signature(
+        id="tls-hostname-mismatch-php-ruby",
+        pattern='Peer certificate CN=[^\\n]{1,120} did not match expected|hostname \\"?[^\\n\\"]{1,120}\\"? does not match the server certificate|certificate is not valid for \'|NotValidForName|NotValidForName',
+        family="tls",
+        weight=4.9,
+        says="the certificate is for another name",
+        example="Peer certificate CN=`*.cache.example' did not match expected CN=`10.1.2.3'",
+    ),
+)
+# Log-odds that a symptom lends it where nothing more is told.
+SYMPTOMS = {
+    "tls-unverified": 0.6,
+    "no-topology": 0.5,
+}

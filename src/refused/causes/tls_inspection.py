@@ -19,7 +19,7 @@ Sources
 from __future__ import annotations
 
 from refused.causes.readings import service_behind
-from refused.causes.statements import Cause, Clue, Proof
+from refused.causes.statements import Cause, Clue, Proof, Signature
 from refused.evidence.observations import (
     DnsAnswer,
     Elsewhere,
@@ -94,3 +94,31 @@ def judge(evidence: Evidence) -> Iterator[Statement]:
     if azure and at_tls:
         said = f"Azure's caches have no certificate that {issuer} signed"
         yield Clue(weight=3.0 if broken.how == "untrusted" else 1.0, because=said, seen=seen)
+
+
+# What is printed when it strikes.
+SIGNATURES = (
+    Signature(
+        id="tls-inspection-root-in-chain",
+        pattern=r"self[- ]signed certificate in certificate chain|SELF_SIGNED_CERT_IN_CHAIN|unable to verify the first certificate|unable to get (?:local )?issuer cert",
+        family="tls",
+        weight=1.7,
+        says="the chain ends in a root that this client does not know, as it does behind a device that signs anew",
+        example="Error: self-signed certificate in certificate chain",
+        ignores_case=True,
+    ),
+    Signature(
+        id="tls-inspection-proxy-ca",
+        pattern=r"(?:Zscaler|Netskope|Fortinet|FortiGate|Blue ?Coat|Palo Alto|McAfee|Kaspersky|Avast|Cisco Umbrella|Sophos|Forcepoint|Check ?Point|ESET)[^\n]{0,60}(?:CA|Root|cert|SSL|TLS)",
+        family="tls",
+        weight=4.6,
+        says="the certificate comes from a device that inspects traffic",
+        example="issuer: CN=Zscaler Intermediate Root CA",
+    ),
+)
+# Log-odds that a symptom lends it where nothing more is told.
+SYMPTOMS = {
+    "tls-cut": 0.2,
+    "tls-refused": 0.2,
+    "tls-unverified": 0.9,
+}

@@ -19,7 +19,7 @@ Sources
 
 from __future__ import annotations
 
-from refused.causes.statements import Cause, Clue, Proof, RuledOut
+from refused.causes.statements import Cause, Clue, Proof, RuledOut, Signature
 from refused.evidence.observations import PlainTalk, RedisReply, TlsHandshake
 from refused.service.ports import tls_expected
 
@@ -29,6 +29,7 @@ if TYPE_CHECKING:
 
     from refused.causes.statements import Statement
     from refused.evidence.bundle import Evidence
+    from refused.evidence.told import Told
 
 CAUSE = Cause(
     id="tls-plaintext-mixup",
@@ -112,3 +113,88 @@ def _plain_client(
     else:
         yield Clue(weight=0.4, because=f"plain text met {how} on port {target.port}", seen=replies)
     yield evidence.gap(TlsHandshake)
+
+
+# What is printed when it strikes.
+SIGNATURES = (
+    Signature(
+        id="tls-plaintext-mixup-wrong-version",
+        pattern=r"WRONG_VERSION_NUMBER|wrong version number|packet length too long|record layer failure|\bUNKNOWN_PROTOCOL\b|unknown protocol\b[^\n]{0,40}s23|http request\b[^\n]{0,40}SSL|HTTP_REQUEST\b|EPROTO\b",
+        family="tls",
+        weight=4.6,
+        says="a TLS client was answered in plain text, or the other way about",
+        example="[SSL: WRONG_VERSION_NUMBER] wrong version number",
+    ),
+    Signature(
+        id="tls-plaintext-mixup-not-a-record",
+        pattern=r"not an SSL/TLS record|NotSslRecordException|Unsupported or unrecognized SSL message|Unrecognized SSL message, plaintext connection|first record does not look like a TLS handshake|InvalidMessage\(InvalidContentType\)|received corrupt message of type InvalidContentType|Cannot determine the frame size or a corrupted frame|frame size or a corrupted frame",
+        family="tls",
+        weight=4.8,
+        says="what came back is no TLS record",
+        example="tls: first record does not look like a TLS handshake",
+    ),
+    Signature(
+        id="tls-plaintext-mixup-server-saw-tls",
+        pattern=r"Error accepting a client connection: [^\n]{0,60}(?:wrong version|http request|unknown protocol)|unauthenticated (?:multi)?bulk length|invalid multibulk length|ERR unknown command [`']\\x16",
+        family="server",
+        weight=3.2,
+        says="the server was sent something that is not what its port speaks",
+        example="# Error accepting a client connection: error:0A00010B:SSL routines::wrong version number",
+    ),
+    Signature(
+        id="tls-plaintext-mixup-alert-as-reply",
+        pattern="got \\\"?'?(?:\\\\x15|\\\\u0015|\\x15)\\\"?'? as reply|first byte: 21\\b|Unknown reply: \\x15|unexpected (?:response|reply)[^\\n]{0,30}\\\\x15",
+        family="tls",
+        weight=4.8,
+        says="a TLS alert came where a reply of Redis was awaited",
+        example='Protocol error, got "\\x15" as reply type byte',
+    ),
+)
+# Log-odds that a symptom lends it where nothing more is told.
+SYMPTOMS = {
+    "connect-timeout": 0.5,
+    "tls-cut": 1.6,
+    "tls-silent": 1.8,
+    "tls-refused": 1.2,
+    "reset": 1.7,
+    "closed": 1.4,
+    "broken-pipe": 0.3,
+    "cannot-connect": 0.5,
+    "gave-up": 1.0,
+    "odd-reply": 1.4,
+}
+
+
+def read(told: Told) -> Iterator[Statement]:
+    """Weigh what the errors of a text tell beside their words."""
+    if (
+        told.saw("connect-timeout")
+        and told.over_tls
+        and told.runtime == "node"
+        and not told.elsewhere
+    ):
+        yield Clue(
+            weight=1.8,
+            because="the client's limit ran out on a TLS socket: TCP may have been accepted, and TLS not",
+            seen=told.errors,
+        )
+    if told.saw("closed", "reset", "no-answer") and told.marked("login"):
+        yield Clue(
+            weight=2.2,
+            because="the other side closed as soon as the login was sent in plain text",
+            seen=told.errors,
+        )
+    if told.saw("closed") and told.runtime == "go" and not told.over_tls:
+        yield Clue(weight=0.8, because="the connection ended before any answer", seen=told.errors)
+    if told.saw("closed", "reset") and told.port in (6380, 10000) and not told.over_tls:
+        yield Clue(
+            weight=1.0,
+            because="a TLS port is dialled, and no TLS shows in the text",
+            seen=told.errors,
+        )
+    if told.saw("closed", "reset") and told.marked("lived"):
+        yield Clue(weight=-1.5, because="the connection had lived", seen=told.errors)
+    if told.saw("reset") and told.runtime == "node" and not told.over_tls:
+        yield Clue(
+            weight=0.35, because="the first writes were answered with a reset", seen=told.errors
+        )

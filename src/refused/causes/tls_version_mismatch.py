@@ -20,7 +20,10 @@ Sources
 from __future__ import annotations
 
 from refused.causes.readings import service_behind
-from refused.causes.statements import Cause, Clue, Proof, RuledOut
+from refused.causes.statements import Cause, Clue, Proof, RuledOut, Signature
+from refused.evidence.control_plane import (
+    AzureCache,
+)
 from refused.evidence.observations import ClientSettings, DnsAnswer, TlsHandshake
 from refused.service.tls_policy import accepts_tls, lowest_tls
 
@@ -30,6 +33,7 @@ if TYPE_CHECKING:
 
     from refused.causes.statements import Statement
     from refused.evidence.bundle import Evidence
+    from refused.evidence.told import Told
 
 CAUSE = Cause(
     id="tls-version-mismatch",
@@ -37,7 +41,12 @@ CAUSE = Cause(
     hop="tls",
     shows_at=("tls",),
     bucket="configuration",
-    needs=(ClientSettings, DnsAnswer, TlsHandshake),
+    needs=(
+        AzureCache,
+        ClientSettings,
+        DnsAnswer,
+        TlsHandshake,
+    ),
     remedies=(
         (
             "let the client speak TLS 1.2 and 1.3: remove the setting that names older versions "
@@ -60,7 +69,7 @@ USUAL_LOWEST = "1.2"
 def judge(evidence: Evidence) -> Iterator[Statement]:
     """Hold what the client may speak against what the server was seen to accept."""
     settings, answers = evidence.all(ClientSettings), evidence.all(DnsAnswer)
-    shakes = evidence.all(TlsHandshake)
+    shakes, caches = evidence.all(TlsHandshake), evidence.all(AzureCache)
     broken = evidence.broken
     if broken is None or broken.hop != "tls" or broken.how not in FACES:
         return
@@ -80,6 +89,11 @@ def judge(evidence: Evidence) -> Iterator[Statement]:
     if accepted:
         said = f"the server accepts TLS {', '.join(accepted)}; the client speaks {range_said}"
         yield Proof(because=said, seen=(own, *tried))
+        return
+    wanted = next((cache for cache in reversed(caches) if cache.min_tls), None)
+    if wanted is not None and wanted.min_tls and spoken and spoken[-1] < wanted.min_tls:
+        said = f"the client speaks TLS {range_said}, and the cache is set to accept {wanted.min_tls} and higher"
+        yield Proof(because=said, seen=(own, wanted, *settings))
         return
     said_so = own.alert == "protocol_version" or "UNSUPPORTED_PROTOCOL" in own.error_text
     if said_so:
@@ -107,3 +121,60 @@ def _spoken(own: TlsHandshake, settings: tuple[ClientSettings, ...]) -> list[str
     highest = own.max_tls or (asked.max_tls if asked else None) or VERSIONS[-1]
     lowest = own.min_tls or (asked.min_tls if asked else None) or min(USUAL_LOWEST, highest)
     return [version for version in VERSIONS if lowest <= version <= highest]
+
+
+# What is printed when it strikes.
+SIGNATURES = (
+    Signature(
+        id="tls-version-mismatch-alert",
+        pattern=r"alert protocol version|TLSV1_ALERT_PROTOCOL_VERSION|fatal alert: protocol_version|protocol version not supported|alert number 70\b|UNSUPPORTED_PROTOCOL|NO_PROTOCOLS_AVAILABLE|No appropriate protocol|unsupported protocol\b|VERSION_TOO_LOW|tls: (?:client offered only unsupported versions|server selected unsupported protocol|protocol version not supported)|NO_SHARED_CIPHER|no cipher suites in common|no shared cipher|SEC_E_UNSUPPORTED_FUNCTION|do not possess a common algorithm|server selected protocol version Tls(?:10|11)?\b",
+        family="tls",
+        weight=4.8,
+        says="client and server have no TLS version or cipher in common",
+        example="javax.net.ssl.SSLHandshakeException: Received fatal alert: protocol_version",
+    ),
+    Signature(
+        id="tls-version-mismatch-legacy-ask",
+        pattern=r"SecurityProtocolType|requires? TLS ?1\.2|Tls1[01] |minimumTlsVersion",
+        family="tls",
+        weight=1.2,
+        says="TLS versions are spoken of",
+        example="ServicePointManager.SecurityProtocol = SecurityProtocolType.Tls",
+    ),
+)
+# Log-odds that a symptom lends it where nothing more is told.
+SYMPTOMS = {
+    "tls-cut": 1.3,
+    "tls-refused": 1.9,
+    "auth-or-tls": 1.6,
+    "socket-failure": 0.2,
+    "still-connecting": 0.5,
+    "cannot-connect": 0.5,
+    "not-connected": 0.5,
+}
+
+
+def read(told: Told) -> Iterator[Statement]:
+    """Weigh what the errors of a text tell beside their words."""
+    if told.saw("connect-timeout", "auth-or-tls", "cannot-connect") and (
+        0 < told.count("version") < 2.0 or told.marked("old-stackexchange")
+    ):
+        yield Clue(
+            weight=1.0,
+            because="StackExchange.Redis 1 on an old .NET offers TLS 1.0 unless told otherwise",
+            seen=told.errors,
+            fact="old",
+        )
+    if (
+        told.speaks("stackexchange")
+        and "local-cpu" not in told.counters
+        and told.saw("connect-timeout")
+        and "auth-or-tls" in told.wrappers
+    ):
+        yield Clue(
+            weight=1.4,
+            because="the handshake failed, and the login was never reached",
+            seen=told.errors,
+        )
+    if told.saw("tls-refused") and "auth-or-tls" in told.wrappers:
+        yield Clue(weight=1.0, because="it is the TLS handshake that failed", seen=told.errors)

@@ -17,7 +17,7 @@ Sources
 
 from __future__ import annotations
 
-from refused.causes.statements import Cause, Clue, Proof
+from refused.causes.statements import Cause, Clue, Proof, Signature
 from refused.evidence.observations import ClientSettings, RedisReply
 
 TYPE_CHECKING = False
@@ -81,3 +81,32 @@ def judge(evidence: Evidence) -> Iterator[Statement]:
 def _lacks_hello(reply: RedisReply) -> bool:
     """Whether the server refused the protocol version, or the command that asks for it."""
     return reply.error_code == "NOPROTO" or "unknown command" in reply.error_text.lower()
+
+
+# What is printed when it strikes.
+SIGNATURES = (
+    Signature(
+        id="unsupported-command-or-db-unknown-command",
+        pattern="ERR unknown (?:sub)?command|unknown command [`'\\\"]|ERR [Uu]nknown subcommand|command is not (?:allowed|supported)|not supported (?:in|by) (?:Azure|this)|has been disabled in the command-map|not available unless admin mode|ERR command not (?:allowed|permitted)|ERR This command is not",
+        family="server",
+        weight=4.8,
+        says="the server does not offer the command",
+        example="ERR unknown command 'CONFIG'",
+    ),
+    Signature(
+        id="unsupported-command-or-db-no-database",
+        pattern=r"DB index is out of range|invalid DB index|SELECT is not allowed in cluster mode|database does not exist on the server|ERR invalid DB|ERR SELECT is not",
+        family="server",
+        weight=4.9,
+        says="the server does not have that database",
+        example="ERR DB index is out of range",
+    ),
+    Signature(
+        id="unsupported-command-or-db-no-protocol",
+        pattern=r"\bNOPROTO\b|unsupported protocol version|ERR Protocol version",
+        family="server",
+        weight=3.6,
+        says="the server does not speak that version of RESP",
+        example="NOPROTO unsupported protocol version",
+    ),
+)

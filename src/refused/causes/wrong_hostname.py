@@ -19,7 +19,7 @@ Sources
 from __future__ import annotations
 
 from refused.causes.readings import is_azure, privatelink_alias
-from refused.causes.statements import Cause, Clue, Proof, RuledOut
+from refused.causes.statements import Cause, Clue, Proof, RuledOut, Signature
 from refused.evidence.observations import DnsAnswer, HostsEntry, NameLookup, ResolverSettings
 from refused.service.clouds import service_of
 
@@ -29,6 +29,7 @@ if TYPE_CHECKING:
 
     from refused.causes.statements import Statement
     from refused.evidence.bundle import Evidence
+    from refused.evidence.told import Told
 
 CAUSE = Cause(
     id="wrong-hostname",
@@ -91,4 +92,109 @@ def judge(evidence: Evidence) -> Iterator[Statement]:
             weight=1.0,
             because=f"every resolver asked says so, {answers[0].resolver} first",
             seen=answers,
+        )
+
+
+# What is printed when it strikes.
+SIGNATURES = (
+    Signature(
+        id="wrong-hostname-doubled-name",
+        pattern=r"redis\.cache\.windows\.net[a-z0-9-]{1,63}\.redis\.cache\.|redis\.azure\.net[a-z0-9-]{1,63}\.[a-z0-9.]{1,60}redis\.azure",
+        family="azure",
+        weight=6.0,
+        says="the host name holds itself twice",
+        example="getaddrinfo ENOTFOUND one.redis.cache.windows.netone.redis.cache.windows.net",
+        ignores_case=True,
+    ),
+    Signature(
+        id="wrong-hostname-scheme-in-name",
+        pattern="(?:ENOTFOUND|lookup|UnknownHostException:|connecting to|resolve) ?['\\\"]?(?:rediss?|https?|tcp|tls):",
+        family="socket",
+        weight=6.0,
+        says="the host name begins with a scheme",
+        example="getaddrinfo ENOTFOUND rediss://cache",
+        ignores_case=True,
+    ),
+    Signature(
+        id="wrong-hostname-empty-name",
+        pattern=r"to resolve \"\"|lookup : no such host|getaddrinfo (?:ENOTFOUND|EAI_AGAIN) (?:undefined|null|nil|none)\b|UnknownHostException: (?:null|undefined|\$\{)|connecting to (?:None|null|undefined):|ENOTFOUND $",
+        family="socket",
+        weight=6.0,
+        says="the host name is empty or was never filled in",
+        example="getaddrinfo ENOTFOUND undefined",
+        ignores_case=True,
+    ),
+    Signature(
+        id="wrong-hostname-placeholder-name",
+        pattern="(?:ENOTFOUND|EAI_AGAIN|UnknownHostException:|lookup|connecting to|resolve:) ['\\\"]?(?:\\$\\{|<|your[-_]|my[-_]?redis[-_]?(?:host|server)|redis[-_]?host\\b|hostname\\b|changeme|example\\.)",
+        family="socket",
+        weight=5.0,
+        says="the host name is a placeholder",
+        example="getaddrinfo ENOTFOUND your-redis-host",
+        ignores_case=True,
+    ),
+    Signature(
+        id="wrong-hostname-bad-url",
+        pattern=r"invalid (?:redis )?url|url must (?:be|specify)|redis url must|invalid uri: the hostname could not be parsed|invalid port (?:in url|number)|ERR_INVALID_URL|could not be cast to integer value",
+        family="socket",
+        weight=3.0,
+        says="the connection string cannot be read as one",
+        example="TypeError: Invalid URL: redis://",
+        ignores_case=True,
+    ),
+)
+# Log-odds that a symptom lends it where nothing more is told.
+SYMPTOMS = {
+    "name-unknown": 2.1,
+    "resolver-failed": 0.3,
+    "refused": 1.5,
+    "unreachable": 0.2,
+    "cannot-connect": 0.6,
+    "gave-up": 1.1,
+    "read-only": 1.3,
+}
+
+
+def read(told: Told) -> Iterator[Statement]:
+    """Weigh what the errors of a text tell beside their words."""
+    if told.saw("refused") and told.is_here and told.runtime == "node":
+        yield Clue(
+            weight=1.0,
+            because="a client for Node.js dials its own host, which is what it does when its settings do not reach it",
+            seen=told.errors,
+            fact="dialled",
+        )
+    if told.saw("refused") and told.is_here and told.runtime != "node":
+        yield Clue(
+            weight=-0.7,
+            because="the client dials its own host by name",
+            seen=told.errors,
+            fact="dialled",
+        )
+    if told.saw("name-unknown") and told.host and "." not in told.host:
+        yield Clue(
+            weight=1.0,
+            because="the name has one label only, good within one network of containers alone",
+            seen=told.errors,
+            fact="one label",
+        )
+    if told.saw("resolver-failed") and told.host and "." not in told.host:
+        yield Clue(
+            weight=1.0,
+            because="the name has one label only, good within one network of containers alone",
+            seen=told.errors,
+            fact="one label",
+        )
+    if told.saw("name-unknown") and told.is_azure:
+        yield Clue(
+            weight=-0.6, because="the name is of the form that the service gives", seen=told.errors
+        )
+    if told.saw("read-only") and told.is_azure:
+        yield Clue(weight=-1.5, because="the name is the service's own", seen=told.errors)
+    if told.saw("refused") and not told.is_here and bool(told.address or told.host):
+        yield Clue(
+            weight=-1.2,
+            because="another host than its own is dialled",
+            seen=told.errors,
+            fact="dialled",
         )

@@ -19,7 +19,7 @@ Sources
 from __future__ import annotations
 
 from refused.causes.readings import accepted, dialled, service_behind
-from refused.causes.statements import Cause, Clue, Proof
+from refused.causes.statements import Cause, Clue, Proof, Signature
 from refused.evidence.observations import DnsAnswer, TcpDial
 from refused.service.ports import expected_ports, is_node_port
 
@@ -29,6 +29,7 @@ if TYPE_CHECKING:
 
     from refused.causes.statements import Statement
     from refused.evidence.bundle import Evidence
+    from refused.evidence.told import Told
 
 CAUSE = Cause(
     id="wrong-port",
@@ -80,3 +81,57 @@ def judge(evidence: Evidence) -> Iterator[Statement]:
             yield Clue(
                 weight=0.7, because=f"{target.port} is not a usual port of Redis", seen=tried
             )
+
+
+# What is printed when it strikes.
+SIGNATURES = (
+    Signature(
+        id="wrong-port-http-at-server",
+        pattern=r"Possible SECURITY ATTACK detected",
+        family="server",
+        weight=4.6,
+        says="HTTP was spoken to the port of Redis",
+        example="# Possible SECURITY ATTACK detected. It looks like somebody is sending POST",
+    ),
+    Signature(
+        id="wrong-port-http-answers",
+        pattern="got \\\"?'?H\\\"?'? as reply|first byte: 72\\b|Unknown reply: H|invalid[^\\n]{0,30}HTTP/1|Expected [^\\n]{1,30}got 'H'|malformed HTTP response \\\"-ERR|Invalid response: ?b?['\\\"]?HTTP",
+        family="socket",
+        weight=4.5,
+        says="an HTTP server answers on the port",
+        example='Protocol error, got "H" as reply type byte',
+    ),
+    Signature(
+        id="wrong-port-other-service-answers",
+        pattern=r"first byte: (?:74|83|50|53|91)\b|Unknown reply: [JSR5]\b|got \"?[JS]\"? as reply",
+        family="socket",
+        weight=4.2,
+        says="another protocol answers on the port",
+        example="Invalid first byte: 74",
+    ),
+    Signature(
+        id="wrong-port-bad-port",
+        pattern=r"port (?:should be|must be|out of range|is invalid)[^\n]{0,40}|Port out of range|ERR_SOCKET_BAD_PORT|invalid port\b|port value out of range|NumberFormatException[^\n]{0,60}port",
+        family="socket",
+        weight=3.6,
+        says="the port is no port",
+        example="RangeError [ERR_SOCKET_BAD_PORT]: Port should be >= 0 and < 65536",
+        ignores_case=True,
+    ),
+)
+# Log-odds that a symptom lends it where nothing more is told.
+SYMPTOMS = {
+    "refused": 1.2,
+    "cannot-connect": 0.2,
+    "odd-reply": 1.6,
+}
+
+
+def read(told: Told) -> Iterator[Statement]:
+    """Weigh what the errors of a text tell beside their words."""
+    if told.saw("refused") and told.port is not None and told.port not in (6379, 6380, 10000):
+        yield Clue(weight=1.6, because="the port is not a usual one of Redis", seen=told.errors)
+    if told.saw("odd-reply") and told.port is not None and told.port not in (6379, 6380, 10000):
+        yield Clue(weight=1.2, because="the port is not a usual one of Redis", seen=told.errors)
+    if told.saw("refused") and told.is_here and told.port == 6379:
+        yield Clue(weight=-1.0, because="6379 is the usual port", seen=told.errors)

@@ -14,6 +14,7 @@ if TYPE_CHECKING:
 
 COMMANDS = {
     "diagnose": "find out why a connection fails (the main job)",
+    "explain": "name the causes from an error message, a stack trace or a log",
     "probe": "the evidence alone, unjudged, as JSON",
     "causes": "the catalogue of root causes, or one cause's page",
     "lab": "a working twin of the service, with faults to order",

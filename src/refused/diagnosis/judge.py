@@ -67,6 +67,10 @@ class Diagnosis(Record):
 
 def diagnose(bundle: Bundle) -> Diagnosis:
     """Judge a bundle. Pure: the same bundle gives the same diagnosis anywhere."""
+    if bundle.target.form == "text":
+        from refused.diagnosis.text import diagnose_text
+
+        return diagnose_text(bundle)
     seen = tuple(bundle.view(vantage) for vantage in bundle.vantages)
     elsewhere = _summaries(seen)
     views = with_elsewhere(seen)

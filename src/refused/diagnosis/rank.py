@@ -35,14 +35,19 @@ class Finding(Record):
     probability: float
 
 
-def rank(weighed: Iterable[Weighed]) -> tuple[Finding, ...]:
+def rank(
+    weighed: Iterable[Weighed],
+    *,
+    something_else: float = SOMETHING_ELSE,
+    temperature: float = TEMPERATURE,
+) -> tuple[Finding, ...]:
     """Return the findings, best first; the rest of the probability is "something else"."""
     counted = [each for each in weighed if each.counts and not each.is_ruled_out]
     proved = [each for each in counted if each.proofs]
     guessed = [each for each in counted if not each.proofs]
     share = 1 - PROVED if proved else 1.0
-    odds = [exp(each.score / TEMPERATURE) for each in guessed]
-    total = sum(odds) + exp(SOMETHING_ELSE / TEMPERATURE)
+    odds = [exp(each.score / temperature) for each in guessed]
+    total = sum(odds) + exp(something_else / temperature)
     findings = [Finding(weighed=each, certainty="confirmed", probability=PROVED) for each in proved]
     for each, odd in zip(guessed, odds, strict=True):
         probability = share * odd / total

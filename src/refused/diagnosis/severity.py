@@ -10,7 +10,9 @@ TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
+    from refused.diagnosis.rank import Finding
     from refused.evidence.bundle import Evidence
+    from refused.evidence.observations import LoggedError
 
 
 def severity(verdicts: Sequence[str], scope: str | None, view: Evidence) -> tuple[int | None, str]:
@@ -36,3 +38,14 @@ def severity(verdicts: Sequence[str], scope: str | None, view: Evidence) -> tupl
         None,
         "one look from one place cannot tell who is affected; say so with --scope all|some|one",
     )
+
+
+def severity_of_text(
+    verdict: str, scope: str | None, errors: Sequence[LoggedError], findings: Sequence[Finding]
+) -> tuple[int | None, str]:
+    """Return the level that a text tells, and why; ``None`` where it does not tell who is affected."""
+    if verdict != "fault":
+        return None, "no cause is named"
+    if scope is not None:
+        return {"all": 1, "some": 2, "one": 3}[scope], f"you say that it concerns {scope}"
+    return None, "a text does not tell who is affected; say so with --scope all|some|one"

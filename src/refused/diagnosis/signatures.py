@@ -72,3 +72,10 @@ def matcher() -> Match:
     from refused.evidence.matching import Matcher
 
     return Matcher((each.id, each.pattern, each.ignores_case) for each in all_patterns()).ids
+
+
+def own_ids() -> frozenset[str]:
+    """Return the ids of signatures in the words of a Redis client or server, not of a system or runtime."""
+    from refused.evidence.error_text import GENERAL
+
+    return frozenset(each.id for _, each in all_signatures() if each.family not in GENERAL)

@@ -545,7 +545,7 @@ WORDINGS = _wordings(
     (
         "no-answer",
         "stackexchange",
-        r"Timeout performing [A-Z]|Timeout awaiting response|RedisTimeoutException",
+        r"Timeout performing [A-Z]|Timeout awaiting response|RedisTimeoutException|\binst: [0-9]{1,9}, (?:mgr|queue|qu):",
         "Timeout performing GET (5000ms), next: GET k, inst: 0, qs: 1",
         False,
     ),
@@ -587,7 +587,7 @@ WORDINGS = _wordings(
     (
         "no-answer",
         "any",
-        r"Execution timeout|redis[^\n]{0,60}(?:read|command|operation|request) timed? ?out|Connection timed out while reading|operation timed out waiting for redis",
+        r"Execution timeout|redis[^\n]{0,60}(?:read|command|request) timed? ?out|Connection timed out while reading|operation timed out waiting for redis",
         "Connection error on AUTH: Execution timeout",
         True,
     ),

@@ -49,7 +49,10 @@ class Report:
         chosen = said.next_check
         return {
             "schema": SCHEMA,
-            "target": {
+            # A text may tell of a failure and not of where.
+            "target": None
+            if not target.host
+            else {
                 "host": target.host,
                 "port": target.port,
                 "tls": target.tls,
@@ -116,9 +119,9 @@ class Report:
         target = self.bundle.target
         return (
             template.replace("{target}", quote(target.text))
-            .replace("{host}", target.host)
-            .replace("{port}", str(target.port))
-            .replace("{name}", target.host.split(".")[0])
+            .replace("{host}", target.host or "HOST")
+            .replace("{port}", str(target.port) if target.host else "PORT")
+            .replace("{name}", target.host.split(".")[0] or "NAME")
         )
 
     def to_json(self, indent: int | None = 2) -> str:

@@ -13,6 +13,7 @@ if TYPE_CHECKING:
     from refused.diagnosis.compare import Difference
     from refused.diagnosis.judge import PlaceSeen
     from refused.evidence.path import HopSeen
+    from refused.evidence.target import Target
     from refused.report import FoundCause, Report
 
     Paint = Callable[[str, str], str]
@@ -35,8 +36,9 @@ def render(report: Report, *, width: int = 80, color: bool = False, verbose: boo
     paint = _paint if color else _bare
     lines: list[str] = []
     for block in _blocks(report, width, paint, verbose=verbose):
-        lines.extend(block)
-        lines.append("")
+        if block:
+            lines.extend(block)
+            lines.append("")
     return "\n".join(lines[:-1])
 
 
@@ -52,18 +54,15 @@ def _paint(text: str, kind: str) -> str:
 def _blocks(report: Report, width: int, paint: Paint, *, verbose: bool) -> Iterator[list[str]]:
     said = report.diagnosis
     target = report.bundle.target
-    how = "TLS" if target.tls else "plain text"
     yield [
-        *_wrap(
-            f"{target.host} port {target.port}, {how}{_SERVICES.get(target.service, '')}", width
-        ),
+        *_wrap(_where(target), width),
         paint(_verdict_line(report), said.verdict),
     ]
     places = said.places if verbose or len(said.places) > 1 else said.places[:1]
-    for place in places:
-        yield list(_path(place, width, paint, named=len(places) > 1))
+    yield from (list(_path(place, width, paint, named=len(places) > 1)) for place in places)
     if said.differences:
         yield list(_side_by_side(said.differences, width, verbose=verbose))
+    yield list(_quotes(report, width, verbose=verbose))
     for number, cause in enumerate(report.causes, 1):
         if number > 3 and not verbose:
             rest = report.causes[3:]
@@ -109,11 +108,22 @@ _SERVICES = {
 }
 
 
+def _where(target: Target) -> str:
+    """Say what was looked at; a text names it, in part, or not at all."""
+    if target.form == "text":
+        named = f", which names {target.text}" if target.host else ""
+        return f"What a text tells{named}{_SERVICES.get(target.service, '')}"
+    how = "TLS" if target.tls else "plain text"
+    return f"{target.host} port {target.port}, {how}{_SERVICES.get(target.service, '')}"
+
+
 def _verdict_line(report: Report) -> str:
     said = report.diagnosis
     took = f"in {report.bundle.took_ms / 1000:.1f} s"
     if said.verdict == "healthy":
         return f"HEALTHY: every hop that could be tried works ({took})"
+    if report.bundle.target.form == "text":
+        return _verdict_of_text(report)
     if said.verdict == "inconclusive":
         return f"INCONCLUSIVE: no hop could be shown to fail or to work ({took})"
     broken = next(hop for hop in said.path if hop.status == "failed")
@@ -123,6 +133,34 @@ def _verdict_line(report: Report) -> str:
     return f"FAULT at {broken.hop}: cause not known ({took})"
 
 
+QUOTES = 5
+
+
+def _quotes(report: Report, width: int, *, verbose: bool) -> Iterator[str]:
+    """Quote the errors, where they stand and how often, so that a reader can disagree with us."""
+    from refused.evidence.observations import LoggedError
+
+    errors = [fact for fact in report.bundle.facts if isinstance(fact, LoggedError)]
+    if not errors:
+        return
+    yield "Read in the text"
+    for error in errors if verbose else errors[:QUOTES]:
+        where = f"{error.file}:{error.line}" if error.file else f"line {error.line}"
+        times = f", {error.count} times" if error.count > 1 else ""
+        yield from _wrap(f"- {where}{times}: {error.quote}", width, "  ")
+    if len(errors) > QUOTES and not verbose:
+        yield f"- and {len(errors) - QUOTES} more (--verbose shows them)"
+
+
+def _verdict_of_text(report: Report) -> str:
+    if not report.causes:
+        return "INCONCLUSIVE: the text tells of no failed Redis connection"
+    first = report.causes[0]
+    if report.verdict == "fault":
+        return f"FAULT: {first.certainty} {first.id}"
+    return "INCONCLUSIVE: cannot tell from the text alone; several causes fit it"
+
+
 def _path(place: PlaceSeen, width: int, paint: Paint, *, named: bool) -> Iterator[str]:
     if place.not_reached:
         yield from _wrap(f"Path from {place.vantage}: not looked at: {place.not_reached}", width)
@@ -130,7 +168,9 @@ def _path(place: PlaceSeen, width: int, paint: Paint, *, named: bool) -> Iterato
     if named:
         yield f"Path from {place.vantage}: {place.verdict}"
     for hop in place.path:
-        yield from _hop(hop, width, paint)
+        # Of a path that nobody walked, only what the text tells is worth a line.
+        if place.vantage != "user" or hop.status != "unknown":
+            yield from _hop(hop, width, paint)
 
 
 def _hop(hop: HopSeen, width: int, paint: Paint) -> Iterator[str]:

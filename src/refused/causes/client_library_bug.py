@@ -1,0 +1,119 @@
+"""The client library, or the way it is used, is at fault.
+
+What is wrong
+    A known fault of the client's version, or a use that it does not allow: one connection shared by
+    threads, a handle used after it was closed, settings that never reach the library, a redirection
+    that it should have followed.
+How it looks
+    Replies out of step ("Protocol error", "Unknown reply"), ``MOVED`` in the application's log from
+    a client that knows clusters, errors that a restart ends and another client never has.
+What ends it
+    The newest version of the library; its documented way of use; a report to its maintainers with
+    a case that can be run.
+What it is not
+    ``cluster-mode-mismatch``: there the client was never told of the cluster. ``wrong-hostname``:
+    there the settings themselves are wrong.
+Sources
+    https://github.com/StackExchange/StackExchange.Redis/blob/main/docs/ReleaseNotes.md
+    https://learn.microsoft.com/azure/azure-cache-for-redis/cache-best-practices-client-libraries
+"""
+
+from __future__ import annotations
+
+from refused.causes.statements import Cause, Clue, Signature
+from refused.evidence.observations import Elsewhere
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from refused.causes.statements import Statement
+    from refused.evidence.bundle import Evidence
+    from refused.evidence.told import Told
+
+CAUSE = Cause(
+    id="client-library-bug",
+    title="the client library, or the way it is used, is at fault",
+    hop="command",
+    shows_at=("resp", "command"),
+    bucket="code",
+    needs=(Elsewhere,),
+    remedies=(
+        "update the client library to its newest version, and read its release notes for the error",
+        "use one connection for each thread, or the library's own pool or multiplexer",
+        "repeat the same with redis-cli: where that works, report the case to the library's maintainers",
+    ),
+    verify="the same call works with the new version, and went on failing with the old one",
+    prevent="client libraries kept current, with a test of the real path in the build",
+    prior=-0.5,
+    expects=(("elsewhere", "works"), ("again", "same")),
+)
+
+
+def judge(evidence: Evidence) -> Iterator[Statement]:
+    """See whether the same command works from elsewhere; a library's fault no probe of ours can show."""
+    others, broken = evidence.all(Elsewhere), evidence.broken
+    if broken is None or broken.hop != "command":
+        return
+    well = next((other for other in others if other.healthy), None)
+    if well is not None:
+        yield Clue(weight=0.2, because=f"all is well from {well.vantage}", seen=(well,))
+
+
+# What is printed when it strikes.
+SIGNATURES = (
+    Signature(
+        id="client-library-bug-own-words",
+        pattern=r"please report (?:this|it)\b|[Tt]his is a bug|Bad response from PING health check|ResponseIntegrityFailure|UnableToResolvePhysicalConnection|IndexOutOfRangeException|NullReferenceException|NullPointerException|ObjectDisposedException|AttributeError: 'NoneType'|Cannot read propert(?:y|ies) of (?:undefined|null)|nil pointer dereference|ClassCastException|unexpected type|is not a function",
+        family="any",
+        weight=2.2,
+        says="the client stumbles over itself",
+        example="Bad response from PING health check",
+    ),
+    Signature(
+        id="client-library-bug-out-of-step",
+        pattern="got '?\\\"?[^HJS<\\\\\\n]\\\"?'? as reply|Unknown reply: [a-zA-Z0-9]|unexpected (?:reply|response)|Protocol [Ee]rror|threads? sharing|concurrent(?:ly)? us",
+        family="any",
+        weight=1.0,
+        says="replies are read out of step",
+        example="protocol error, got '\"' as reply type byte",
+    ),
+)
+# Log-odds that a symptom lends it where nothing more is told.
+SYMPTOMS = {
+    "reset": 0.1,
+    "closed": 0.2,
+    "broken-pipe": 0.1,
+    "not-connected": 0.1,
+    "pool-failed": 0.2,
+    "odd-reply": 1.6,
+    "moved": 1.4,
+    "redirects": 1.0,
+    "aborted": 1.1,
+}
+
+
+def read(told: Told) -> Iterator[Statement]:
+    """Weigh what the errors of a text tell beside their words."""
+    if told.saw("moved") and told.speaks("stackexchange"):
+        yield Clue(
+            weight=1.0,
+            because="StackExchange.Redis follows redirections itself, and showed one",
+            seen=told.errors,
+        )
+    if told.saw("moved") and "aborted" in told.wrappers:
+        yield Clue(
+            weight=1.2,
+            because="a transaction met a redirection that the client should have followed",
+            seen=told.errors,
+        )
+    if told.saw("moved") and told.marked("moved-to=8500"):
+        yield Clue(weight=0.2, because="so it is met", seen=told.errors)
+    if told.saw("refused") and told.is_here and told.runtime == "node":
+        yield Clue(
+            weight=0.4,
+            because="a client for Node.js dials its own host, which is what it does when its settings do not reach it",
+            seen=told.errors,
+        )
+    if told.saw("pool-empty") and told.speaks("jedis"):
+        yield Clue(weight=0.3, because="so it is met", seen=told.errors)

@@ -1,0 +1,133 @@
+"""Large values, or commands that handle many elements, hold everybody else up.
+
+What is wrong
+    One reply of megabytes, a batch of thousands of commands, ``KEYS`` or ``HGETALL`` over a large
+    collection, or a long script occupies the connection or the server's one thread, and what
+    stands behind it waits past its limit.
+How it looks
+    ``BUSY Redis is busy running a script``; time-outs with ``in: 65536`` (the receive buffer is
+    full) or ``qu``/``qs`` in the thousands (StackExchange.Redis); clients dropped for their output
+    buffers.
+What ends it
+    Smaller values (below 100 KiB), SCAN in place of KEYS, batches of hundreds, short scripts; large
+    transfers on a connection of their own.
+What it is not
+    ``bandwidth-exceeded``: there the limit of the node is reached by the sum of all.
+    ``server-overloaded``: there no single command is to blame.
+Sources
+    https://learn.microsoft.com/azure/azure-cache-for-redis/cache-best-practices-development
+    https://redis.io/docs/latest/operate/oss_and_stack/management/optimization/latency/
+"""
+
+from __future__ import annotations
+
+from refused.causes.statements import Cause, Clue, Signature
+from refused.evidence.observations import RedisReply
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from refused.causes.statements import Statement
+    from refused.evidence.bundle import Evidence
+    from refused.evidence.told import Told
+
+CAUSE = Cause(
+    id="large-payload-or-slow-command",
+    title="large values or slow commands hold everybody else up",
+    hop="command",
+    shows_at=("resp", "auth", "command"),
+    bucket="code",
+    needs=(RedisReply,),
+    remedies=(
+        "find the commands in SLOWLOG and the large keys with redis-cli --bigkeys",
+        "replace KEYS by SCAN, HGETALL by HSCAN or HMGET, and cut long scripts and batches short",
+        "split values above 100 KiB, or move them to a blob store",
+    ),
+    verify="SLOWLOG stays empty, and the small commands of others are answered in milliseconds",
+    prevent="a limit on the size of values in the code that writes them; a time limit for scripts",
+    expects=(("again", "recovers"), ("more-time", "answers"), ("elsewhere", "fails")),
+)
+
+
+def judge(evidence: Evidence) -> Iterator[Statement]:
+    """See whether the server says that a script keeps it busy."""
+    replies = evidence.all(RedisReply)
+    busy = next((reply for reply in replies if reply.error_code == "BUSY"), None)
+    if busy is not None:
+        yield Clue(weight=2.0, because=f"the server says: {busy.error_text}", seen=(busy,))
+
+
+# What is printed when it strikes.
+SIGNATURES = (
+    Signature(
+        id="large-payload-or-slow-command-busy-script",
+        pattern=r"\bBUSY Redis is busy|Redis is busy running a (?:script|module)",
+        family="server",
+        weight=2.6,
+        says="a script keeps the server busy",
+        example="BUSY Redis is busy running a script. You can only call SCRIPT KILL or SHUTDOWN NOSAVE.",
+    ),
+    Signature(
+        id="large-payload-or-slow-command-too-large",
+        pattern=r"invalid bulk length|string exceeds maximum allowed size|proto-max-bulk-len|query buffer limit|value (?:is )?too (?:large|big)|Message size too large|closing client that reached max query buffer",
+        family="server",
+        weight=4.2,
+        says="a value is too large for the server or the client",
+        example="ERR string exceeds maximum allowed size (proto-max-bulk-len)",
+        ignores_case=True,
+    ),
+    Signature(
+        id="large-payload-or-slow-command-buffer-kill",
+        pattern=r"overcoming of output buffer limits",
+        family="server",
+        weight=2.8,
+        says="the server dropped a client whose replies piled up",
+        example="Client id=5 scheduled to be closed ASAP for overcoming of output buffer limits.",
+    ),
+)
+# Log-odds that a symptom lends it where nothing more is told.
+SYMPTOMS = {
+    "broken-pipe": 0.7,
+    "read-error": 0.5,
+    "no-answer": 1.3,
+    "not-sent": 1.9,
+    "pool-empty": 0.3,
+    "busy-script": 2.5,
+}
+
+
+def read(told: Told) -> Iterator[Statement]:
+    """Weigh what the errors of a text tell beside their words."""
+    if told.count("in") >= 60000:
+        yield Clue(
+            weight=2.4,
+            because="the receive buffer is full: a large reply is being read",
+            seen=told.errors,
+            fact="payload",
+        )
+    if told.count("inbound") >= 200 or told.count("outbound") >= 200:
+        yield Clue(
+            weight=1.6,
+            because="hundreds of KiB wait in the client's buffers",
+            seen=told.errors,
+            fact="payload",
+        )
+    if told.count("qu") >= 1000:
+        yield Clue(
+            weight=2.2,
+            because="thousands of commands wait to be sent",
+            seen=told.errors,
+            fact="payload",
+        )
+    if told.marked("slow-command") and told.saw("no-answer", "not-sent"):
+        yield Clue(
+            weight=0.8,
+            because="a command that handles many elements was waited for",
+            seen=told.errors,
+            fact="command",
+        )
+    if told.marked("script-command") and told.saw("no-answer"):
+        yield Clue(weight=0.5, because="a script was waited for", seen=told.errors, fact="command")
+    if told.saw("no-answer") and told.is_here and told.is_counted:
+        yield Clue(weight=0.4, because="the server stands on the same host", seen=told.errors)

@@ -1,0 +1,130 @@
+"""From errors that somebody wrote down to a diagnosis.
+
+What a text says is hearsay: it accuses, and confirms nothing. Where its words fit several causes,
+all are named with what each is worth, and none is put above the others' sum.
+"""
+
+from __future__ import annotations
+
+from refused.causes import modules
+from refused.causes.statements import Clue
+from refused.diagnosis.judge import Diagnosis, PlaceSeen
+from refused.diagnosis.next_check import next_check
+from refused.diagnosis.rank import rank
+from refused.diagnosis.severity import severity_of_text
+from refused.diagnosis.weigh import weigh
+from refused.evidence.error_words import SYMPTOMS
+from refused.evidence.observations import LoggedError, Unseen
+from refused.evidence.path import HOPS, HopSeen
+from refused.evidence.told import Told
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from collections.abc import Iterator, Sequence
+    from types import ModuleType
+
+    from refused.causes.statements import Statement
+    from refused.diagnosis.rank import Finding
+    from refused.diagnosis.weigh import Weighed
+    from refused.evidence.bundle import Bundle
+
+# Both fitted by cross-validation over the threads of the error corpus (docs/explain-accuracy.md).
+TEMPERATURE = 1.0
+SOMETHING_ELSE = 1.0
+# Above this a cause is named; below, the text is said not to tell.
+NAMED = 0.5
+
+
+def said_of(module: ModuleType, told: Told) -> Iterator[Statement]:
+    """Utter what the text says of one cause: by its words, by its symptoms, by what else stands there."""
+    for signature in getattr(module, "SIGNATURES", ()):
+        if signature.id in told.signatures:
+            seen = tuple(each for each in told.errors if signature.id in each.signatures)
+            yield Clue(weight=signature.weight, because=signature.says, seen=seen, fact="said")
+    for symptom, weight in getattr(module, "SYMPTOMS", {}).items():
+        if symptom in told.symptoms:
+            seen = tuple(each for each in told.errors if symptom in each.symptoms)
+            because = f"the text tells that {SYMPTOMS[symptom].says}"
+            yield Clue(weight=weight, because=because, seen=seen, fact="said")
+    read = getattr(module, "read", None)
+    if read is not None:
+        yield from read(told)
+
+
+def hear(errors: Sequence[LoggedError]) -> tuple[Weighed, ...]:
+    """Weigh every cause by the text alone; its prior among the causes of a hop has no say."""
+    told = Told(errors)
+    heard = []
+    for module in modules():
+        statements = tuple(said_of(module, told))
+        weighed = weigh(module.CAUSE, statements, None)
+        counts = any(each.weight > 0 for each in weighed.clues)
+        heard.append(weighed.replace(score=weighed.score - module.CAUSE.prior, counts=counts))
+    return tuple(heard)
+
+
+def findings_of(errors: Sequence[LoggedError]) -> tuple[Finding, ...]:
+    """Return the causes that the text speaks for, best first."""
+    return (
+        rank(hear(errors), something_else=SOMETHING_ELSE, temperature=TEMPERATURE) if errors else ()
+    )
+
+
+def diagnose_text(bundle: Bundle) -> Diagnosis:
+    """Judge a bundle that holds nothing but what a text tells. Pure."""
+    errors = tuple(fact for fact in bundle.facts if isinstance(fact, LoggedError))
+    heard = hear(errors) if errors else ()
+    findings = findings_of(errors)
+    verdict = "fault" if findings and findings[0].probability > NAMED else "inconclusive"
+    level, because = severity_of_text(verdict, bundle.scope, errors, findings)
+    path = _path(errors)
+    return Diagnosis(
+        verdict=verdict,
+        severity=level,
+        severity_because=because,
+        places=(PlaceSeen(vantage="user", path=path, verdict=verdict),),
+        findings=findings,
+        ruled_out=(),
+        unseen=tuple(fact for fact in bundle.facts if isinstance(fact, Unseen)),
+        next_check=next_check(findings, bundle.target.service),
+        notes=tuple(_notes(errors, findings)),
+        heard=heard,
+    )
+
+
+def _path(errors: Sequence[LoggedError]) -> tuple[HopSeen, ...]:
+    """Return the path as far as the text tells of it: which hops its errors show to be broken."""
+    told = Told(errors)
+    said: dict[str, tuple[str, LoggedError]] = {}
+    for error in errors:
+        for name in error.symptoms:
+            hop = SYMPTOMS[name].hop if name in told.symptoms else ""
+            if hop:
+                said.setdefault(hop, (name, error))
+    return tuple(
+        HopSeen(
+            hop=hop,
+            status="failed",
+            said=f"{SYMPTOMS[said[hop][0]].says}: {_short(said[hop][1].quote)}",
+            how=said[hop][0],
+        )
+        if hop in said
+        else HopSeen(hop=hop, status="unknown", said="the text does not tell")
+        for hop in HOPS
+    )
+
+
+def _short(quote: str, most: int = 120) -> str:
+    return quote if len(quote) <= most else quote[: most - 1] + "…"
+
+
+def _notes(errors: Sequence[LoggedError], findings: Sequence[Finding]) -> Iterator[str]:
+    if not errors:
+        yield "no line of the text is an error of a Redis connection that I know"
+        return
+    yield "a text is hearsay: it confirms nothing, and tells nothing of the present"
+    if not findings or findings[0].probability <= NAMED:
+        yield "the text alone cannot tell the cause; several fit it"
+    elsewhere = tuple(dict.fromkeys(place for each in errors for place in each.elsewhere))
+    if elsewhere:
+        yield f"connections to other services fail in the same text: {', '.join(elsewhere[:3])}"

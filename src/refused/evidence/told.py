@@ -1,0 +1,133 @@
+"""What the errors of a text, taken together, tell a judge.
+
+The module keeps to Python 3.8 and the standard library: it travels to remote hosts.
+"""
+
+from __future__ import annotations
+
+from refused.evidence.error_words import SYMPTOMS
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from typing import Dict, Optional, Sequence, Tuple
+
+    from refused.evidence.observations import LoggedError
+
+PRIVATE = frozenset({"private", "shared", "link-local"})
+PUBLIC = frozenset({"public", "documentation"})
+
+
+class Told:
+    """A reading of several :class:`LoggedError`.
+
+    Attributes:
+        symptoms: What was seen to fail, the most exact alone: a wrapper counts where nothing else is said.
+        wrappers: What only wraps it.
+        signatures: The ids of all signatures that match.
+        counters: The first count of each name.
+        service: ``acr``, ``acre``, ``amr`` or ``redis``, by the host names.
+    """
+
+    def __init__(self, errors: Sequence[LoggedError]) -> None:
+        self.errors = tuple(errors)
+        named = dict.fromkeys(name for each in errors for name in each.symptoms if name in SYMPTOMS)
+        exact = tuple(name for name in named if not SYMPTOMS[name].is_wrapper)
+        self.wrappers = tuple(name for name in named if SYMPTOMS[name].is_wrapper)
+        self.signatures = frozenset(name for each in errors for name in each.signatures)
+        self.symptoms = frozenset(exact or (() if self.signatures else self.wrappers))
+        self.marks = frozenset(mark for each in errors for mark in each.marks)
+        self.clients = frozenset(each.client for each in errors if each.client)
+        self.runtime = next((each.runtime for each in errors if each.runtime), "")
+        self.counters: Dict[str, float] = {}
+        for each in errors:
+            for name, value in each.counters:
+                self.counters.setdefault(name, value)
+        placed = next((each for each in errors if each.port is not None), None)
+        self.port = placed.port if placed else None
+        self.host = next((each.host for each in errors if each.host), "")
+        self.address = next((each.address for each in errors if each.address), "")
+        self.address_class = next((each.address_class for each in errors if each.address_class), "")
+        self.addresses = frozenset(each.address for each in errors if each.address)
+        self.over_tls = any(each.over_tls for each in errors)
+        self.elapsed_ms = next((e.elapsed_ms for e in errors if e.elapsed_ms is not None), None)
+        self.timeout_ms = next((e.timeout_ms for e in errors if e.timeout_ms is not None), None)
+        self.elsewhere = tuple(dict.fromkeys(place for each in errors for place in each.elsewhere))
+        self.service = _service(tuple(each.host for each in errors if each.host))
+
+    @property
+    def is_azure(self) -> bool:
+        """Whether the host name is one of Azure's Redis services."""
+        return self.service != "redis"
+
+    @property
+    def is_private(self) -> bool:
+        """Whether a private address was dialled."""
+        return self.address_class in PRIVATE
+
+    @property
+    def is_public(self) -> bool:
+        """Whether a public address was dialled."""
+        return self.address_class in PUBLIC
+
+    @property
+    def is_here(self) -> bool:
+        """Whether the client dialled its own host."""
+        return self.address_class in ("loopback", "unspecified")
+
+    def saw(self, *symptoms: str) -> bool:
+        """Whether one of *symptoms* was seen."""
+        return not self.symptoms.isdisjoint(symptoms)
+
+    def marked(self, *marks: str) -> bool:
+        """Whether one of *marks* stands in the text."""
+        return not self.marks.isdisjoint(marks)
+
+    def speaks(self, *clients: str) -> bool:
+        """Whether one of *clients* speaks."""
+        return not self.clients.isdisjoint(clients)
+
+    def count(self, name: str) -> float:
+        """Return what the exception counts under *name*; 0 where it does not."""
+        return self.counters.get(name, 0.0)
+
+    @property
+    def is_counted(self) -> bool:
+        """Whether StackExchange.Redis printed its counters."""
+        return bool(self.counters)
+
+    @property
+    def period_s(self) -> Optional[float]:
+        """The time between equal errors where they come at a steady pace, above five seconds."""
+        return self._steady()
+
+    def _steady(self) -> Optional[float]:
+        for error in self.errors:
+            long = [gap for gap in error.gaps_s if gap > 5]
+            if (
+                len(long) >= 1
+                and max(long) <= 1.2 * min(long)
+                and len(long) * 2 >= len(error.gaps_s)
+            ):
+                return sum(long) / len(long)
+        return None
+
+    @property
+    def hops(self) -> Tuple[str, ...]:
+        """The hops that the symptoms show to be broken, in the order told."""
+        return tuple(
+            dict.fromkeys(
+                SYMPTOMS[name].hop
+                for name in SYMPTOMS
+                if name in self.symptoms and SYMPTOMS[name].hop
+            )
+        )
+
+
+def _service(hosts: Tuple[str, ...]) -> str:
+    from refused.service.clouds import service_of
+
+    for host in hosts:
+        found = service_of(host).service
+        if found != "redis":
+            return str(found)
+    return "redis"
