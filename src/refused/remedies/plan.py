@@ -13,6 +13,8 @@ from refused.remedies.refusals import weakens
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
+    from collections.abc import Mapping
+
     from refused.diagnosis.judge import Diagnosis
     from refused.evidence.bundle import Bundle
 
@@ -23,11 +25,13 @@ class Step(Record):
     Attributes:
         certainty: ``confirmed``, ``likely`` or ``possible``.
         probability: That the cause is the one, 0 to 1.
+        tried: What it taught when it was made before and taken back; such a change stands last.
     """
 
     change: Change
     certainty: str
     probability: float
+    tried: str = ""
 
 
 class Plan(Record):
@@ -46,10 +50,15 @@ class Plan(Record):
     without: tuple[str, ...] = ()
 
 
-def plan(bundle: Bundle, diagnosis: Diagnosis) -> Plan:
-    """Plan what would end what was found. Pure: the same bundle gives the same plan."""
+def plan(bundle: Bundle, diagnosis: Diagnosis, tried: Mapping[str, str] | None = None) -> Plan:
+    """Plan what would end what was found. Pure: the same bundle gives the same plan.
+
+    Args:
+        tried: What changes taught that were made before and taken back, by title.
+    """
+    learnt = tried or {}
     evidence = bundle.view(diagnosis.places[0].vantage)
-    steps: list[tuple[tuple[float, int, str], Step]] = []
+    steps: list[tuple[tuple[float, float, int, str], Step]] = []
     missing, refused, without = [], [], []
     for finding in diagnosis.findings:
         cause, some = finding.weighed.cause.id, False
@@ -66,11 +75,15 @@ def plan(bundle: Bundle, diagnosis: Diagnosis) -> Plan:
                     refused.append(objection)
                     continue
                 step = Step(
-                    change=proposed, certainty=finding.certainty, probability=finding.probability
+                    change=proposed,
+                    certainty=finding.certainty,
+                    probability=finding.probability,
+                    tried=learnt.get(proposed.title, ""),
                 )
                 # What needs the owner's word is the last resort for its cause.
                 rank = kind.RANK + (1000 if proposed.owner_word else 0)
-                steps.append(((-finding.probability, rank, proposed.title), step))
+                last = 1.0 if step.tried else 0.0
+                steps.append(((last, -finding.probability, rank, proposed.title), step))
         if not some:
             without.append(cause)
     steps.sort(key=lambda each: each[0])

@@ -54,8 +54,10 @@ def to_text(plan: Plan, *, form: str = "", width: int = 80) -> str:
     for gap in plan.missing:
         said = f"Could be planned with one more fact: {gap.what}. It needs {gap.needs}: {gap.how}."
         blocks.append(_wrap(said, width))
-    for no in plan.refused:
-        blocks.append(_wrap(f"Not done: {no.asked}. {no.because}; instead: {no.instead}.", width))
+    blocks += [
+        _wrap(f"Not done: {no.asked}. {no.because}; instead: {no.instead}.", width)
+        for no in plan.refused
+    ]
     if plan.without:
         said = (
             f"No change of mine ends {', '.join(plan.without)}; `refused causes ID` says what does."
@@ -70,6 +72,7 @@ def _step(number: int, step: Step, form: str, width: int) -> Iterator[str]:
     how_sure = f"ends {change.cause} ({step.certainty}, {step.probability:.0%})"
     for name, said in (
         ("what", f"{how_sure}; {_WORDS[change.where]}"),
+        ("tried", step.tried),
         ("why", change.why),
         ("affects", change.affects),
         ("breaks", change.interruption),

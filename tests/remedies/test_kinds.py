@@ -1,0 +1,312 @@
+"""Every kind of change proposes what ends its cause, can be read by the tools it is written for, and weakens nothing."""
+
+from __future__ import annotations
+
+import subprocess
+from typing import Any
+
+import hcl2
+import pytest
+import yaml
+from hypothesis import given
+from hypothesis import strategies as st
+from tree_sitter import Language, Parser
+from tree_sitter_bicep import language
+
+from refused.causes import names
+from refused.evidence.control_plane import ClientAddress, FirewallRule, FirewallRules
+from refused.remedies.change import FORMS, Change, Missing
+from refused.remedies.kinds import all_kinds
+from refused.remedies.plan import plan
+from refused.remedies.refusals import weakens
+from refused.report.plan import rendered, to_data, to_text, undo_words
+from tests.remedies.scenery import (
+    AZURE,
+    CACHE,
+    WORLDS,
+    amr,
+    bundle,
+    cache,
+    deny,
+    dial,
+    endpoint,
+    found,
+    group,
+    subnet,
+    target,
+    zone,
+)
+
+BICEP = Parser(Language(language()))
+each_world = pytest.mark.parametrize("world", sorted(WORLDS))
+
+
+def change_in(world: str) -> Change:
+    """Return the change that a world is made for."""
+    cause, facts, where = WORLDS[world]
+    kind = world.partition(".")[0]
+    steps = plan(bundle(facts, where), found(cause)).steps
+    return next(step.change for step in steps if step.change.kind == kind)
+
+
+def test_every_kind_has_a_world() -> None:
+    """A kind that no test sees is a kind that nobody has seen."""
+    kinds = {kind.__name__.rpartition(".")[2].replace("_", "-") for kind in all_kinds()}
+
+    assert {world.partition(".")[0] for world in WORLDS} == kinds
+
+
+def test_every_kind_ends_causes_that_there_are() -> None:
+    """An id with a slip in it would never be asked for."""
+    known = {name.replace("_", "-") for name in names()}
+
+    for kind in all_kinds():
+        assert set(kind.ENDS) <= known | {"bandwidth-exceeded", "azure-platform-outage", "resource-retired-or-migrated", "client-timeout-too-short"}, kind.__name__  # fmt: skip
+
+
+@each_world
+def test_a_change_says_everything_a_person_wants_to_know(world: str) -> None:
+    """Blast radius, interruption, undo, proof."""
+    change = change_in(world)
+
+    assert change.why
+    assert change.affects
+    assert change.interruption
+    assert change.proof
+    assert change.title[0].islower()
+    assert not change.title.endswith(".")
+    assert undo_words(change) or change.where == "nowhere"
+    assert (change.write is not None) == (change.where == "azure")
+    assert Change.from_json(change.to_json()) == change
+
+
+@each_world
+def test_a_change_weakens_nothing(world: str) -> None:
+    """What a plan shows has passed the guard."""
+    assert weakens(change_in(world)) is None
+
+
+@each_world
+def test_bicep_can_be_parsed(world: str) -> None:
+    """By tree-sitter's grammar, which is not ours."""
+    text = rendered(change_in(world)).get("bicep")
+    if text is not None:
+        tree = BICEP.parse(text.encode())
+        assert not tree.root_node.has_error, text
+
+
+@each_world
+def test_terraform_can_be_parsed(world: str) -> None:
+    """By HCL's grammar, which is not ours."""
+    text = rendered(change_in(world)).get("terraform")
+    if text is not None:
+        assert hcl2.loads(text)
+
+
+@each_world
+def test_commands_are_words_for_a_shell(world: str) -> None:
+    """`bash -n` reads them, and nothing in them is expanded."""
+    forms = rendered(change_in(world))
+    for form in ("az", "kubectl"):
+        text = forms.get(form)
+        if text is None or text.startswith("#"):
+            continue
+        subprocess.run(["bash", "-n"], input=text.encode(), check=True)
+        assert "$" not in text
+        assert "`" not in text
+
+
+@each_world
+def test_forms_are_those_that_the_plan_offers(world: str) -> None:
+    """What Azure does can be said in at least three languages."""
+    change = change_in(world)
+    forms = rendered(change)
+
+    assert set(forms) <= set(FORMS)
+    assert (
+        change.where != "azure"
+        or {"az", "bicep"} <= set(forms)
+        or change.kind == "entra-assignment"
+    )
+
+
+def test_the_pod_s_sysctl_is_yaml() -> None:
+    """A patch that does not parse is found out at three in the morning."""
+    text = rendered(change_in("kernel-setting.conntrack"))["kubectl"]
+
+    assert yaml.safe_load(text)["spec"]["securityContext"]["sysctls"][0]["value"] == "131072"
+
+
+def test_a_firewall_rule_lets_one_address_in() -> None:
+    """Exactly this client."""
+    change = change_in("firewall-rule")
+
+    assert change.write is not None
+    assert change.write.id == f"{CACHE}/firewallRules/refused_203_0_113_7"
+    assert change.write.body == '{"properties": {"startIP": "203.0.113.7", "endIP": "203.0.113.7"}}'
+    assert rendered(change)["az"].endswith(
+        "--name contoso --rule-name refused_203_0_113_7 --start-ip 203.0.113.7 --end-ip 203.0.113.7"
+    )
+
+
+def test_an_address_that_is_a_hint_is_not_let_in() -> None:
+    """Behind a NAT the address of an interface is somebody else's in the service's eyes."""
+    facts = (
+        cache(),
+        FirewallRules(**AZURE, resource_id=CACHE, rules=()),
+        ClientAddress(**AZURE, address="203.0.113.7", how="metadata"),
+    )
+
+    made = plan(bundle(facts, target()), found("firewall-ip-blocked"))
+
+    assert made.steps == ()
+    assert isinstance(made.missing[0], Missing)
+    assert "--client-ip" in made.missing[0].how
+
+
+def test_nobody_is_told_to_add_a_firewall_rule_to_managed_redis() -> None:
+    """It has none."""
+    facts = (
+        amr(),
+        FirewallRules(**AZURE, resource_id=CACHE, rules=()),
+        ClientAddress(**AZURE, address="203.0.113.7", how="given"),
+    )
+
+    made = plan(
+        bundle(facts, target(service="amr")), found("firewall-ip-blocked", "public-access-disabled")
+    )
+
+    assert not any(step.change.kind in ("firewall-rule", "public-access") for step in made.steps)
+
+
+def test_the_door_is_opened_only_behind_the_rule() -> None:
+    """First the rule for one client, then public access; and both at the owner's word, last in the list."""
+    address = ClientAddress(**AZURE, address="203.0.113.7", how="given")
+    shut = cache(public_access="Disabled")
+    rule = FirewallRule(name="r", first="203.0.113.7", last="203.0.113.7")
+
+    before = plan(bundle((shut, FirewallRules(**AZURE, resource_id=CACHE, rules=()), address, subnet()), target()), found("public-access-disabled"))  # fmt: skip
+    after = plan(bundle((shut, FirewallRules(**AZURE, resource_id=CACHE, rules=(rule,)), address), target()), found("public-access-disabled"))  # fmt: skip
+
+    assert [step.change.kind for step in before.steps] == ["private-endpoint", "public-access"]
+    assert before.steps[-1].change.prepares
+    assert after.steps[-1].change.write is not None
+    assert "Enabled" in after.steps[-1].change.write.body
+    assert all(step.change.owner_word for step in (*before.steps[1:], *after.steps))
+
+
+def test_a_link_comes_before_a_record() -> None:
+    """Where the zone knows the address, the client's network only has to see it."""
+    facts = (cache(), endpoint(), zone("10.1.0.4"), subnet())
+
+    kinds = [
+        step.change.kind
+        for step in plan(bundle(facts, target()), found("private-endpoint-dns")).steps
+    ]
+
+    assert kinds == ["private-dns-link"]
+
+
+def test_a_security_rule_stands_just_before_the_one_that_blocks() -> None:
+    """Its number is free, and lower."""
+    rules = (deny(priority=200), deny("other", 199))
+    facts = (cache(), dial(), subnet(), group(*rules))
+
+    (step,) = plan(bundle(facts, target()), found("vnet-nsg-blocked")).steps
+
+    assert step.change.fact("priority") == "198"
+    assert step.change.fact("source") == "10.1.1.0/24"
+    assert step.change.fact("ports") == "6380"
+
+
+def test_without_a_free_priority_nothing_is_planned() -> None:
+    """Rules of others are not moved."""
+    facts = (cache(), dial(), subnet(), group(deny(priority=100)))
+
+    made = plan(bundle(facts, target()), found("vnet-nsg-blocked"))
+
+    assert made.steps == ()
+    assert "move deny-redis" in made.missing[0].how
+
+
+def test_what_was_tried_in_vain_stands_last() -> None:
+    """The next hypothesis is offered."""
+    cause, facts, where = WORLDS["firewall-rule"]
+    title = change_in("firewall-rule").title
+    more = (*facts, dial(), subnet(), group(deny()))
+    evidence = bundle(more, where)
+
+    fresh = plan(evidence, found(cause, "vnet-nsg-blocked"))
+    again = plan(evidence, found(cause, "vnet-nsg-blocked"), {title: "it did not help"})
+
+    assert [step.change.kind for step in fresh.steps] == ["firewall-rule", "nsg-rule"]
+    assert [step.change.kind for step in again.steps] == ["nsg-rule", "firewall-rule"]
+    assert again.steps[-1].tried == "it did not help"
+
+
+def test_a_basic_cache_is_not_scaled_in_silence() -> None:
+    """There is no way back from an empty cache, and the plan says so before it asks."""
+    made = plan(bundle((cache(sku="Basic"),), target()), found("max-clients-reached"))
+
+    (step,) = made.steps
+    assert not step.change.reversible
+    assert "no way back" in to_text(made) or "the data is gone" in to_text(made)
+
+
+def test_tls_is_never_switched_off_to_meet_a_plain_port() -> None:
+    """The safe way is named instead."""
+    facts = (dial(),)
+    made = plan(
+        bundle(facts, target(service="redis", host="cache.example")), found("tls-plaintext-mixup")
+    )
+
+    assert made.steps == ()
+    assert "in clear" in made.missing[0].how
+
+
+def test_a_plan_is_text_and_data() -> None:
+    """Both carry the command."""
+    cause, facts, where = WORLDS["firewall-rule"]
+    made = plan(bundle(facts, where), found(cause))
+
+    assert "az redis firewall-rules create" in to_text(made)
+    assert "New-AzRedisCacheFirewallRule" in to_text(made, form="powershell")
+    assert to_data(made, "contoso")["steps"][0]["rendered"]["terraform"].startswith("resource")
+
+
+FACTS: list[Any] = [
+    *(fact for _, facts, _ in WORLDS.values() for fact in facts),
+    amr(),
+    cache(public_access="Disabled", sku="Basic"),
+    cache(min_tls="1.0"),
+    endpoint("Pending"),
+    endpoint("Disconnected"),
+    group(deny(direction="Inbound"), role="cache"),
+    group(deny(direction="Inbound"), role="endpoint"),
+    ClientAddress(**AZURE, address="0.0.0.0", how="given"),
+    ClientAddress(**AZURE, address="10.1.1.20", how="echo"),
+    ClientAddress(**AZURE, address="2001:db8::1", how="given"),
+]
+
+
+@given(
+    st.lists(st.sampled_from(FACTS), max_size=8, unique_by=id),
+    st.lists(st.sampled_from([name.replace("_", "-") for name in names()]), min_size=1, max_size=4, unique=True),
+    st.sampled_from([target(), target(service="amr", port=10000), target(tls=False, port=6379), target(service="redis", host="10.0.0.5")]),
+)  # fmt: skip
+def test_no_plan_in_any_world_weakens_security(
+    facts: list[Any], causes: list[str], where: Any
+) -> None:
+    """Over random worlds; and what needs its owner's word says so."""
+    made = plan(bundle(tuple(facts), where), found(*causes))
+
+    for step in made.steps:
+        change = step.change
+        assert weakens(change) is None
+        body = change.write.body if change.write else ""
+        assert "0.0.0.0" not in body
+        assert "enableNonSslPort" not in body
+        assert "minimumTlsVersion" not in body
+        assert not ('"publicNetworkAccess": "Enabled"' in body and not change.owner_word)
+        assert not any(s.name == "tls" and s.after == "false" for s in change.settings)
+    assert to_text(made) or not (made.steps or made.missing or made.refused or made.without)
