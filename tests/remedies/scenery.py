@@ -158,11 +158,11 @@ def deny(
     )
 
 
-def group(*rules: SecurityRule, role: str = "client") -> NetworkSecurityGroup:
+def group(*rules: SecurityRule, role: Any = "client") -> NetworkSecurityGroup:
     """Return a security group."""
     return NetworkSecurityGroup(
         **AZURE, id=NSG, role=role, subnet_id=SUBNET, rules=rules, subnet_prefixes=("10.1.1.0/24",)
-    )  # type: ignore[arg-type]
+    )
 
 
 # One world for each kind of change: the cause, and what speaks for the change.
