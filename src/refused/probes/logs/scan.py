@@ -32,7 +32,7 @@ if TYPE_CHECKING:
 
 
 # Compiling for hyperscan takes half a second, in which the portable engine reads this much.
-PORTABLE_BYTES = 4 << 20
+PORTABLE_BYTES = 1 << 20
 
 
 class Scanner:

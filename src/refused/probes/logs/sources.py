@@ -69,7 +69,7 @@ class Source:
         self.name = "" if path == "-" else path
         self.notes: list[str] = []
         self.modified_at: float | None = None
-        self._follows = follows
+        self.follows = follows
         self._stdin = stdin
         self._sleep = sleep
 
@@ -89,7 +89,7 @@ class Source:
         blocks = self._raw()
         head = next(blocks, b"")
         kind = "gzip" if head[:2] == b"\x1f\x8b" else "zstd" if head[:4] == _ZSTD else ""
-        if kind and self._follows and self.name:
+        if kind and self.follows and self.name:
             raise BadLog(f"{self.name} is compressed, and what is compressed does not grow")
         joined = _again(head, blocks)
         if kind:
@@ -118,7 +118,7 @@ class Source:
             if os.path.isdir(self.path):
                 raise BadLog(f"{self.path} is a folder; name the files in it")
             self.modified_at = os.fstat(file.fileno()).st_mtime
-            if self._follows:
+            if self.follows:
                 yield from self._growing(file)
             else:
                 yield from _blocks(file)

@@ -1,0 +1,416 @@
+"""Read logs: bytes in, groups of events out, in one pass and in memory that does not grow."""
+
+from __future__ import annotations
+
+from refused.probes.logs.endpoints import endpoint_of, is_about_redis
+from refused.probes.logs.events import REACH_BACK, end_of, head_of
+from refused.probes.logs.lines import JOINED, expand, unwrap
+from refused.probes.logs.scan import Scanner
+from refused.probes.logs.sources import POLL_S, Source
+from refused.probes.logs.tally import Quote, Tally
+from refused.probes.logs.templates import Templates
+from refused.probes.logs.times import Clock
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterable, Iterator, Sequence
+
+    from refused.probes.logs.scan import Given, Hit
+    from refused.probes.logs.sources import Chunk
+    from refused.probes.logs.tally import Group
+
+# Errors that speak of Redis in words that no pattern knows are shown, too.
+UNKNOWN = "unknown"
+_CLIENTS = "redis|valkey|jedis|lettuce|redlock|bullmq|sidekiq|predis|resque|celery|kombu"
+_TROUBLE = (
+    "error|exception|fail|refused|timed out|timeout|time-out|denied|cannot|can't|could not|unable|"
+    "lost|reset by|unavailable|abort|panic|fatal|reject|unreachable|invalid|disconnect|not connected"
+)
+_UNKNOWN = (UNKNOWN, f"(?:{_CLIENTS}).*(?:{_TROUBLE})|(?:{_TROUBLE}).*(?:{_CLIENTS})", True)
+
+_EXAMPLE_BYTES = 8 << 10
+_LINES_KEPT = 60
+_UNDATED_GIVEN_UP = 50
+_LOOK_UP = 20
+
+
+class LogRead:
+    """What was read.
+
+    Attributes:
+        ids: The ids of the patterns, as given, with :data:`UNKNOWN` behind them.
+        tally: The groups of events that match a pattern, and of unknown ones by template.
+        templates: The templates of unknown messages.
+        files: The names of what was read; ``""`` is standard input.
+        lines, size: How much that was, in lines and bytes.
+        events: How many events matched.
+        first_at, last_at: The first and the last time of any line, in seconds since 1970.
+        notes: What was odd, as sentences for people.
+        engine: What found the lines.
+        was_interrupted: Whether reading was ended from outside.
+    """
+
+    def __init__(self, ids: Sequence[str]) -> None:
+        self.ids = tuple(ids)
+        self.tally = Tally()
+        self.templates = Templates()
+        self.files: list[str] = []
+        self.lines = 0
+        self.size = 0
+        self.events = 0
+        self.first_at: float | None = None
+        self.last_at: float | None = None
+        self.lacks_zone = False
+        self.lacks_year = False
+        self.notes: list[str] = []
+        self.engine = ""
+        self.was_interrupted = False
+
+    def names(self, group: Group) -> tuple[str, ...]:
+        """Return the ids of the patterns that a group's events match."""
+        return tuple(self.ids[at] for at in group.which)
+
+    def saw(self, at: float) -> None:
+        """Note that the log covers a time."""
+        self.first_at = at if self.first_at is None else min(self.first_at, at)
+        self.last_at = at if self.last_at is None else max(self.last_at, at)
+
+
+def read_logs(
+    sources: Sequence[Source],
+    patterns: Iterable[Given],
+    *,
+    now: float,
+    engine: str = "auto",
+    sleep: Callable[[float], None] | None = None,
+    on_new: Callable[[LogRead, Group], None] | None = None,
+) -> LogRead:
+    """Read all sources to their ends; sources that are followed, until interrupted.
+
+    Args:
+        sources: What to read, in turn; followed ones side by side.
+        patterns: ``(id, pattern, ignores case)`` of what to look for.
+        now: Seconds since 1970; dates without a year are not later.
+        engine: As for :class:`~refused.probes.logs.scan.Scanner`.
+        sleep: Waits, between looks at files that may grow.
+        on_new: Is told of every group when its first event is complete.
+
+    Raises:
+        BadLog: A source cannot be read; nothing has been read from any.
+        BadPattern: A pattern is outside the subset.
+    """
+    given = (*patterns, _UNKNOWN)
+    scanner = Scanner(given, engine)
+    result = LogRead(scanner.ids)
+    readers = [_Reader(source, scanner, result, now, on_new) for source in sources]
+    for reader in readers:
+        reader.open()
+        result.files.append(reader.source.name)
+    try:
+        if any(source.follows for source in sources):
+            _side_by_side(readers, sleep)
+        else:
+            for reader in readers:
+                while reader.step():
+                    pass
+    except KeyboardInterrupt:
+        result.was_interrupted = True
+    for reader in readers:
+        reader.close()
+    result.engine = scanner.engine
+    if result.tally.lost or result.templates.overflow:
+        result.notes.append(
+            f"{result.tally.lost + result.templates.overflow} rare events of ever new kinds were "
+            "counted and not kept"
+        )
+    return result
+
+
+def _side_by_side(readers: Sequence[_Reader], sleep: Callable[[float], None] | None) -> None:
+    if sleep is None:
+        import time
+
+        sleep = time.sleep
+    left = list(readers)
+    while left:
+        before = sum(reader.size for reader in left)
+        left = [reader for reader in left if reader.step()]
+        if left and sum(reader.size for reader in left) == before:
+            sleep(POLL_S)
+
+
+class _Open:
+    """An event whose end has not been seen."""
+
+    __slots__ = ("at", "first_hit", "head", "head_line", "hit_line", "hits", "is_written", "which")
+
+    def __init__(self, head: int, head_line: int, hit: tuple[int, int], hit_line: int) -> None:
+        self.head = head  # in the stream
+        self.head_line = head_line
+        self.first_hit = hit  # in the stream
+        self.hit_line = hit_line
+        self.hits = [hit]
+        self.which: set[int] = set()
+
+
+class _Reader:
+    """One source on its way: the text at hand, and the event that is open.
+
+    Positions are counted in the expanded stream. The text at hand is the chunk with some of what
+    came before it, so that an event that a chunk's end cut in two is one.
+    """
+
+    def __init__(
+        self,
+        source: Source,
+        scanner: Scanner,
+        result: LogRead,
+        now: float,
+        on_new: Callable[[LogRead, Group], None] | None,
+    ) -> None:
+        self.source = source
+        self.size = 0
+        self._scanner = scanner
+        self._result = result
+        self._now = now
+        self._on_new = on_new
+        self._chunks: Iterator[Chunk] = iter(())
+        self._first: Chunk | None = None
+        self._clock = Clock(now)
+        self._undated = 0
+        self._open: _Open | None = None
+        self._text = b""  # expanded
+        self._original = b""
+        self._origin = 0  # of the text in the stream
+        self._line = 1  # of the text's first line
+        self._end_line = 1
+        self._original_lines: list[bytes] | None = None
+        self._unknown = len(scanner.ids) - 1
+
+    def open(self) -> None:
+        """Look at the first bytes, so that what cannot be read is said before anything is."""
+        self._chunks = self.source.chunks()
+        self._first = next(self._chunks, None)
+        if self.source.modified_at is not None and not self.source.follows:
+            self._clock.written_at = min(self.source.modified_at, self._now)
+
+    def step(self) -> bool:
+        """Read one chunk; return whether there may be more."""
+        chunk, self._first = self._first, None
+        if chunk is None:
+            chunk = next(self._chunks, None)
+        if chunk is None:
+            return False
+        if chunk.data:
+            self._read(chunk)
+        else:  # all is read for now: the last event is as complete as it will be
+            self._finish()
+        return True
+
+    def close(self) -> None:
+        """Count the last event, and tell what was odd."""
+        self._finish()
+        result = self._result
+        result.lines += self._end_line - 1
+        if self._text and not self._text.endswith(b"\n"):
+            result.lines += 1
+        result.size += self.size
+        result.lacks_zone = result.lacks_zone or self._clock.lacks_zone
+        result.lacks_year = result.lacks_year or self._clock.lacks_year
+        result.notes += self.source.notes
+        if self._clock.is_ambiguous:
+            result.notes.append(
+                f"{self.source.name or 'standard input'}: dates such as 3/4 are read as month/day"
+            )
+
+    # --- chunks
+
+    def _read(self, chunk: Chunk) -> None:
+        self.size += len(chunk.data)
+        expanded = chunk.data if chunk.is_piece else expand(chunk.data)
+        hits = self._scanner.hits(expanded)
+        self._slide(chunk, expanded)
+        offset = len(self._text) - len(expanded)
+        self._cover(offset)
+        line, counted = chunk.line, offset
+        for start, end, which in hits:
+            line += self._lines_between(counted, start + offset)
+            counted = start + offset
+            self._hit((start + offset, end + offset, which), line)
+
+    def _slide(self, chunk: Chunk, expanded: bytes) -> None:
+        """Make the chunk the text at hand, behind as much of the text before as may be needed."""
+        keep = b""
+        if not chunk.is_piece and self._text.endswith(b"\n"):
+            at = self._text.find(b"\n", max(0, len(self._text) - REACH_BACK)) + 1
+            while self._text.startswith(JOINED, at):
+                at = self._text.find(b"\n", at) + 1
+            keep = self._text[at:]
+        if self._open is not None and self._open.head < self._origin + len(self._text) - len(keep):
+            self._finish()  # its head would slide out of sight
+        lines = keep.count(b"\n") - keep.count(b"\n" + JOINED)
+        kept = self._original[_start_of_last(self._original, lines) :] if lines else b""
+        self._origin += len(self._text) - len(keep)
+        self._text = keep + expanded
+        self._original = (
+            self._text if expanded is chunk.data and kept == keep else kept + chunk.data
+        )
+        self._original_lines = None
+        self._line = chunk.line - lines
+        self._end_line = chunk.line + chunk.data.count(b"\n")
+
+    def _lines_between(self, start: int, end: int) -> int:
+        return self._text.count(b"\n", start, end) - self._text.count(b"\n" + JOINED, start, end)
+
+    def _cover(self, offset: int) -> None:
+        """Note the times of the first and the last line: the log covers what is between."""
+        text = self._text
+        first_end = text.find(b"\n", offset)
+        last = text.rfind(b"\n", offset, len(text) - 1) + 1
+        for start, end in ((offset, first_end if first_end > 0 else len(text)), (last, len(text))):
+            at = self._time_of(start, end)
+            if at is not None:
+                self._result.saw(at)
+
+    # --- events
+
+    def _hit(self, hit: Hit, line: int) -> None:
+        start, end, which = hit
+        head = head_of(self._text, start, end)
+        place = self._origin + head
+        known = self._open
+        if known is None or known.head != place:
+            self._finish()
+            head_line = line - self._lines_between(head, start)
+            known = self._open = _Open(
+                place, head_line, (self._origin + start, self._origin + end), line
+            )
+        elif len(known.hits) < _LINES_KEPT:
+            known.hits.append((self._origin + start, self._origin + end))
+        if self._unknown in known.which and self._unknown not in which and len(known.which) == 1:
+            # The first line that a pattern knows is the one to quote.
+            known.first_hit, known.hit_line = (self._origin + start, self._origin + end), line
+        known.which.update(which)
+
+    def _finish(self) -> None:
+        """Count the open event in its group."""
+        event, self._open = self._open, None
+        if event is None:
+            return
+        result = self._result
+        start, end = (place - self._origin for place in event.first_hit)
+        head = event.head - self._origin
+        quote = self._text[start:end]
+        which = tuple(sorted(event.which - {self._unknown})) or (self._unknown,)
+        around = (
+            quote if start == head else self._text[head : min(head + 2048, start)] + b"\n" + quote
+        )
+        template = None
+        if which == (self._unknown,):
+            said = self._said(start, end, event.hit_line)
+            template = result.templates.of(_without_time(said))
+            if template is None:
+                return
+        result.events += 1
+        group = result.tally.of(
+            which,
+            endpoint_of(quote) or endpoint_of(around),
+            is_redis=is_about_redis(around) or is_about_redis(quote),
+            template=template,
+        )
+        at = self._dated(head, start, end)
+        is_new = not group.count
+        if group.keeps_next:
+            from refused.evidence.redaction import redact
+
+            text = redact(self._example(event))
+            group.examples.append(Quote(self.source.name, event.hit_line, text, at))
+        group.add(self.source.name, event.hit_line, at)
+        if at is not None:
+            result.saw(at)
+        if is_new and self._on_new is not None:
+            self._on_new(result, group)
+
+    def _dated(self, head: int, start: int, end: int) -> float | None:
+        """Return the event's time: its head's, its line's, or that of a line shortly above."""
+        head_end = self._text.find(b"\n", head)
+        at = self._time_of(head, head_end if head_end > 0 else len(self._text))
+        if at is None and start != head:
+            at = self._time_of(start, end)
+        if at is not None:
+            self._undated = 0
+            return at
+        if self._undated >= _UNDATED_GIVEN_UP:
+            return None
+        for _ in range(_LOOK_UP):
+            if head == 0:
+                break
+            above = self._text.rfind(b"\n", 0, head - 1) + 1
+            at = self._time_of(above, head - 1)
+            if at is not None:
+                self._undated = 0
+                return at
+            head = above
+        self._undated += 1
+        return None
+
+    def _time_of(self, start: int, end: int) -> float | None:
+        line = self._text[start:end]
+        stamp = None
+        if b"{" in line[:120]:
+            original = self._original_line(start)
+            stamp = self._clock.read(unwrap(original).when)
+        if stamp is None:
+            stamp = self._clock.read(line)
+        return None if stamp is None else stamp.at
+
+    # --- words
+
+    def _original_line(self, start: int) -> bytes:
+        if self._original is self._text:
+            end = self._text.find(b"\n", start)
+            return self._text[start : end if end >= 0 else len(self._text)]
+        if self._original_lines is None:
+            self._original_lines = self._original.split(b"\n")
+        at = self._lines_between(0, start)
+        return self._original_lines[at] if at < len(self._original_lines) else b""
+
+    def _said(self, start: int, end: int, _line: int) -> str:
+        line = self._text[start:end]
+        if b"{" in line[:120]:
+            line = unwrap(self._original_line(start)).text.split(b"\n", 1)[0] or line
+        return line.decode("utf-8", "replace")
+
+    def _example(self, event: _Open) -> str:
+        """Return the event's text: all of it, or its head and the lines that matched."""
+        head = event.head - self._origin
+        end = end_of(self._text, event.hits[-1][1] - self._origin)
+        lines = self._text[head:end].count(b"\n") + 1
+        if lines <= _LINES_KEPT and end - head <= _EXAMPLE_BYTES:
+            starts = [head]
+            while (following := self._text.find(b"\n", starts[-1], end) + 1) > 0:
+                starts.append(following)
+        else:
+            hits = [start - self._origin for start, _ in event.hits]
+            starts = sorted({head, *hits})
+        said = []
+        for start in starts:
+            if self._text.startswith(JOINED, start):
+                continue  # its record is read as a whole
+            said.append(unwrap(self._original_line(start)[: _EXAMPLE_BYTES * 4]).text)
+        return b"\n".join(said)[:_EXAMPLE_BYTES].decode("utf-8", "replace")
+
+
+def _start_of_last(data: bytes, lines: int) -> int:
+    at = len(data)
+    for _ in range(lines):
+        at = data.rfind(b"\n", 0, at - 1) + 1
+    return at
+
+
+def _without_time(message: str) -> str:
+    """Return the message without what a logger puts in front, as far as that is a time."""
+    from re import match
+
+    found = match(r"\W{0,3}\d{2,4}[-/.:][\d\-/.:,TZ+ ]{4,40}\W{0,3}", message)
+    return message[found.end() :] if found is not None else message
