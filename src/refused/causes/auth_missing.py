@@ -111,4 +111,5 @@ SIGNATURES = (
 SYMPTOMS = {
     "no-login": 2.4,
     "no-topology": 0.1,
+    "no-sentinel": 0.2,
 }

@@ -81,7 +81,7 @@ NO_PASSWORD = ("without any password configured", "no password is set")
 def judge(evidence: Evidence) -> Iterator[Statement]:
     """Look at the shape of the secret and at the words of the refusal."""
     answers, logins = evidence.all(DnsAnswer), evidence.all(Login)
-    replies, azure = evidence.all(RedisReply), tuple(_azure_says(evidence))
+    replies, from_azure = evidence.all(RedisReply), tuple(_azure_says(evidence))
     broken, target = evidence.broken, evidence.target
     if broken is None or target is None or broken.hop != "auth":
         return
@@ -109,8 +109,8 @@ def judge(evidence: Evidence) -> Iterator[Statement]:
     yield Clue(
         weight=1.0, because=f"a password was sent, and the server answers {text!r}", seen=seen
     )
-    yield from azure
-    if settled(azure):
+    yield from from_azure
+    if settled(from_azure):
         return
     azure = service_behind(target, answers) in ("acr", "acre", "amr")
     harm = HARM.get(login.looks_like)

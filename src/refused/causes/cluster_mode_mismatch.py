@@ -20,7 +20,13 @@ Sources
 from __future__ import annotations
 
 from refused.causes.statements import Cause, Clue, Proof, Signature
+from refused.evidence.control_plane import (
+    AzureCache,
+)
 from refused.evidence.observations import ClusterTopology, RedisReply
+from refused.service.features import (
+    suits_cluster_client,
+)
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -36,7 +42,11 @@ CAUSE = Cause(
     hop="topology",
     shows_at=("topology", "command"),
     bucket="configuration",
-    needs=(ClusterTopology, RedisReply),
+    needs=(
+        AzureCache,
+        ClusterTopology,
+        RedisReply,
+    ),
     remedies=(
         "use the library's cluster client (RedisCluster, JedisCluster, Redis.Cluster, ClusterClient)",
         "for clients without cluster support, plan a database with the EnterpriseCluster or NoCluster policy: it is made anew",
@@ -51,14 +61,16 @@ CAUSE = Cause(
 def judge(evidence: Evidence) -> Iterator[Statement]:
     """See who was sent away, and what the server says it is."""
     clusters, replies = evidence.all(ClusterTopology), evidence.all(RedisReply)
-    target = evidence.target
+    caches, target = evidence.all(AzureCache), evidence.target
+    policy = next((cache.clustering_policy for cache in caches if cache.clustering_policy), None)
+    by_policy = f"; its clustering policy is {policy}" if policy else ""
     wants_cluster = target is not None and target.cluster_aware is True
     moved = next(
         (reply for reply in replies if reply.error_code in ("MOVED", "CROSSSLOT", "ASK")), None
     )
     if moved is not None and not wants_cluster:
         said = f"a plain client asks for a key, and is turned away: {moved.error_text}"
-        yield Proof(because=said, seen=(moved, *clusters))
+        yield Proof(because=f"{said}{by_policy}", seen=(moved, *clusters, *caches))
     disabled = next((cluster for cluster in clusters if cluster.enabled is False), None)
     refused = next(
         (reply for reply in replies if "cluster support disabled" in reply.error_text), None
@@ -81,6 +93,14 @@ def judge(evidence: Evidence) -> Iterator[Statement]:
         yield Clue(
             weight=1.5, because="the server does not answer the cluster's commands", seen=replies
         )
+        asked = [
+            each
+            for each in replies
+            if each.command.startswith("CLUSTER") and each.outcome == "error"
+        ]
+        if policy and asked and suits_cluster_client(policy) is False:
+            said = f"the client is cluster-aware, and under the policy {policy} there is no cluster to see"
+            yield Proof(because=f"{said}: {asked[0].error_text}", seen=(*caches, *asked))
 
 
 # What is printed when it strikes.

@@ -18,8 +18,15 @@ Sources
 
 from __future__ import annotations
 
-from refused.causes.readings import is_azure, privatelink_alias
+from refused.causes.readings import (
+    is_azure,
+    privatelink_alias,
+)
 from refused.causes.statements import Cause, Clue, Proof, RuledOut, Signature
+from refused.evidence.control_plane import (
+    AzureCache,
+    ResourceSearch,
+)
 from refused.evidence.observations import DnsAnswer, HostsEntry, NameLookup, ResolverSettings
 from refused.service.clouds import service_of
 
@@ -38,7 +45,14 @@ CAUSE = Cause(
     shows_at=("name", "address"),
     bucket="configuration",
     prior=0.6,
-    needs=(DnsAnswer, HostsEntry, NameLookup, ResolverSettings),
+    needs=(
+        AzureCache,
+        DnsAnswer,
+        HostsEntry,
+        NameLookup,
+        ResolverSettings,
+        ResourceSearch,
+    ),
     remedies=(
         "set the host name that the service shows (az redis show --query hostName)",
         "keep host and port in separate settings, and fail at start when one is empty",
@@ -52,7 +66,7 @@ CAUSE = Cause(
 def judge(evidence: Evidence) -> Iterator[Statement]:
     """Hold the name against the patterns of the services, and see whether anybody knows it."""
     answers, lookups = evidence.all(DnsAnswer), evidence.all(NameLookup)
-    settings = evidence.all(ResolverSettings)
+    settings, azure = evidence.all(ResolverSettings), tuple(_azure_says(evidence))
     evidence.all(HostsEntry)
     broken, target = evidence.broken, evidence.target
     if broken is None or target is None or broken.how not in ("not-found", "no-address"):
@@ -62,6 +76,7 @@ def judge(evidence: Evidence) -> Iterator[Statement]:
         yield RuledOut(because="a resolver does know the name", seen=seen)
         return
     yield Clue(weight=1.0, because=f"{target.host} is not known to DNS", seen=seen)
+    yield from azure
     hosting = service_of(target.host)
     if hosting.looks_misspelt:
         meant = f"; {hosting.suggestion} is near" if hosting.suggestion else ""
@@ -93,6 +108,33 @@ def judge(evidence: Evidence) -> Iterator[Statement]:
             because=f"every resolver asked says so, {answers[0].resolver} first",
             seen=answers,
         )
+
+
+def _azure_says(evidence: Evidence) -> Iterator[Statement]:
+    """Hold the name against the host names of the caches that Azure has."""
+    caches, searches = evidence.all(AzureCache), evidence.all(ResourceSearch)
+    target = evidence.target
+    if target is None:
+        return
+    for cache in caches[-1:]:
+        # A name of the geo-replicated pair, or of before a migration, is right as well.
+        names = [cache.host, *(each.geo_primary_host or "" for each in cache.linked_servers)]
+        if cache.redirected_to or target.host in [name.lower() for name in names]:
+            said = f"Azure says that {target.host} is a host name of the cache {cache.name}"
+            yield RuledOut(because=said, seen=(cache,))
+        elif cache.host:
+            said = f"the host name of the cache {cache.name} is {cache.host}, not {target.host}"
+            yield Proof(because=said, seen=(cache,))
+    for search in searches[-1:]:
+        if not caches and search.found:
+            where = f"{len(search.found)} of that name are there, {search.found[0]} first"
+            said = f"no cache has the host name {target.host}; {where}"
+            yield Clue(weight=1.6, because=said, seen=(search,))
+        elif not caches and search.complete and search.subscriptions:
+            said = (
+                f"no cache is called {search.name} in the subscriptions that this credential sees"
+            )
+            yield Clue(weight=0.8, because=said, seen=(search,))
 
 
 # What is printed when it strikes.
@@ -135,7 +177,7 @@ SIGNATURES = (
     ),
     Signature(
         id="wrong-hostname-bad-url",
-        pattern=r"invalid (?:redis )?url|url must (?:be|specify)|redis url must|invalid uri: the hostname could not be parsed|invalid port (?:in url|number)|ERR_INVALID_URL|could not be cast to integer value",
+        pattern=r"invalid (?:redis )?url|url must (?:be|specify)|redis url must|invalid uri: the hostname could not be parsed|invalid port (?:in url|number)|ERR_INVALID_URL|could not be cast to integer value|URL did not parse",
         family="socket",
         weight=3.0,
         says="the connection string cannot be read as one",
@@ -152,6 +194,7 @@ SYMPTOMS = {
     "cannot-connect": 0.6,
     "gave-up": 1.1,
     "read-only": 1.3,
+    "no-sentinel": 1.9,
 }
 
 

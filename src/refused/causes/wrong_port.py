@@ -19,7 +19,16 @@ Sources
 from __future__ import annotations
 
 from refused.causes.readings import accepted, dialled, service_behind
-from refused.causes.statements import Cause, Clue, Proof, Signature
+from refused.causes.statements import (
+    Cause,
+    Clue,
+    Proof,
+    RuledOut,
+    Signature,
+)
+from refused.evidence.control_plane import (
+    AzureCache,
+)
 from refused.evidence.observations import DnsAnswer, TcpDial
 from refused.service.ports import expected_ports, is_node_port
 
@@ -27,8 +36,11 @@ TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-    from refused.causes.statements import Statement
+    from refused.causes.statements import Clue, Signature, Statement
     from refused.evidence.bundle import Evidence
+    from refused.evidence.target import (
+        Target,
+    )
     from refused.evidence.told import Told
 
 CAUSE = Cause(
@@ -37,7 +49,11 @@ CAUSE = Cause(
     hop="tcp",
     shows_at=("tcp", "tls", "resp"),
     bucket="configuration",
-    needs=(DnsAnswer, TcpDial),
+    needs=(
+        AzureCache,
+        DnsAnswer,
+        TcpDial,
+    ),
     remedies=(
         "set the port that the service listens on: 6380 (Azure Cache for Redis), 10000 (Azure Managed Redis), 6379 (most others)",
     ),
@@ -50,6 +66,7 @@ CAUSE = Cause(
 def judge(evidence: Evidence) -> Iterator[Statement]:
     """Hold the port against those of the service, and see which of them accept."""
     answers, dials = evidence.all(DnsAnswer), evidence.all(TcpDial)
+    caches = evidence.all(AzureCache)
     broken, target, tried = evidence.broken, evidence.target, dialled(evidence.all(TcpDial))
     if (
         broken is None
@@ -59,6 +76,10 @@ def judge(evidence: Evidence) -> Iterator[Statement]:
     ):
         return
     service = service_behind(target, answers)
+    said_by_azure = _azure_says(caches[-1], target, broken.how) if caches else None
+    if said_by_azure is not None:
+        yield said_by_azure
+        return
     sibling = accepted(dials, "sibling-port")
     unmasked = accepted(dials, "control") is not None
     known = expected_ports(service)  # type: ignore[arg-type]
@@ -81,6 +102,24 @@ def judge(evidence: Evidence) -> Iterator[Statement]:
             yield Clue(
                 weight=0.7, because=f"{target.port} is not a usual port of Redis", seen=tried
             )
+
+
+def _azure_says(cache: AzureCache, target: Target, how: str) -> Statement | None:
+    """Hold the port against those on which Azure says that the cache listens."""
+    listens = {port for port in (cache.tls_port, cache.plain_port) if port}
+    nodes = {port for node in cache.node_ports for port in node[:2] if port}
+    if target.port in listens | nodes:
+        said = f"Azure says that the cache listens on port {target.port}"
+        return RuledOut(because=said, seen=(cache,))
+    # The plain port has a cause of its own, nodes come and go, and a cache that was moved keeps its old port.
+    exempt = target.port == 6379 or is_node_port(target.port, cache.service)  # type: ignore[arg-type]
+    if not listens or exempt or cache.redirected_to:
+        return None
+    ports = " and ".join(str(port) for port in sorted(listens))
+    said = (
+        f"Azure says that the cache listens on {ports}, and the client dials {target.port} ({how})"
+    )
+    return Proof(because=said, seen=(cache,))
 
 
 # What is printed when it strikes.
