@@ -901,3 +901,34 @@ def test_whatever_is_said_becomes_facts_that_can_be_saved(
         assert isinstance(fact, (Observation, Unseen))
         assert type(fact).from_json(fact.to_json()) == fact
         assert not isinstance(fact, RedisReply) or fact.error_text.isprintable()
+
+
+# --- the one write --------------------------------------------------------------------------------
+
+
+def test_a_round_trip_writes_reads_and_leaves_nothing(server: Server, talk: Conversation) -> None:
+    """The key is gone afterwards."""
+    seen = resp.round_trip(talk, WAIT_S)
+
+    assert (seen.step, seen.outcome) == ("DEL", "ok")
+    with talk_to(server.port) as other:
+        assert other.ask("DBSIZE", wait_s=WAIT_S)[0] == 0
+
+
+def test_a_round_trip_that_gets_another_value_back_is_lost() -> None:
+    """A front that answers something is not a cache that keeps something."""
+    with talk_with(answer_each(b"+OK\r\n", b"$5\r\nwrong\r\n", b":1\r\n")) as talk:
+        seen = resp.round_trip(talk, WAIT_S)
+
+    assert (seen.step, seen.outcome) == ("GET", "lost")
+
+
+def test_a_round_trip_says_where_a_write_is_refused() -> None:
+    """With the server's own words."""
+    with talk_with(
+        answer_each(b"-READONLY You can't write against a read only replica.\r\n")
+    ) as talk:
+        seen = resp.round_trip(talk, WAIT_S)
+
+    assert (seen.step, seen.outcome) == ("SET", "error")
+    assert seen.error_text.startswith("READONLY")

@@ -471,6 +471,21 @@ class ServerPace(Observation):
     round_trips_ms: tuple[float, ...]
 
 
+class RoundTrip(Observation):
+    """A value written under a key of our own, read back and deleted (only where the user asked for it).
+
+    Attributes:
+        step: The command that ended it: ``SET``, ``GET`` or ``DEL``.
+        outcome: As of a command; ``lost`` where another value, or none, came back.
+    """
+
+    address: str
+    port: int
+    step: str
+    outcome: str
+    error_text: str = ""
+
+
 class IdleHold(Observation):
     """A connection left quiet on purpose, and whether it still answered.
 

@@ -66,10 +66,21 @@ class Wishes:
         ca_file: The CA bundle to trust instead of the system's.
         deep: Whether heavier looks are wanted.
         hold_s: How long to hold a connection idle, 0 for not at all.
+        write: Whether a value may be written, read back and deleted.
         root: The folder that plays ``/`` for files of the host.
     """
 
-    __slots__ = ("limit_s", "resolver", "ca_file", "deep", "hold_s", "root", "environ", "pid")
+    __slots__ = (
+        "limit_s",
+        "resolver",
+        "ca_file",
+        "deep",
+        "hold_s",
+        "write",
+        "root",
+        "environ",
+        "pid",
+    )
 
     def __init__(
         self,
@@ -79,6 +90,7 @@ class Wishes:
         ca_file: str | None = None,
         deep: bool = False,
         hold_s: float = 0.0,
+        write: bool = False,
         root: str = "/",
         environ: Mapping[str, str] | None = None,
         pid: int | None = None,
@@ -88,6 +100,7 @@ class Wishes:
         self.ca_file = ca_file
         self.deep = deep
         self.hold_s = hold_s
+        self.write = write
         self.root = root
         self.environ: Mapping[str, str] = environ if environ is not None else {}
         self.pid = pid
@@ -363,6 +376,8 @@ class Walk:
         if any(isinstance(f, RedisReply) and f.error_code == "NOAUTH" for f in facts):
             return
         self._suspicions(talk, facts)
+        if self.wishes.write and not talk.is_over:
+            book.write(resp.round_trip(talk, wait_s))
         self._topology(talk, facts, address)
         if self.wishes.hold_s > 0:
             # The user asked for the wait, so it does not count against the limit.

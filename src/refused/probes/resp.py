@@ -10,6 +10,7 @@ import time
 from refused.evidence.observations import (
     ClientList,
     IdleHold,
+    RoundTrip,
     ServerInfo,
     ServerPace,
     Unseen,
@@ -356,6 +357,44 @@ def dry_write(talk: Conversation, wait_s: float) -> RedisReply:
 def dry_read(talk: Conversation, key: str, wait_s: float) -> RedisReply:
     """Ask whether *key* exists; the answer does not matter, being sent elsewhere (MOVED) does."""
     return talk.ask("EXISTS", key, wait_s=wait_s)[1]
+
+
+def round_trip(talk: Conversation, wait_s: float) -> RoundTrip:
+    """Write a value under a key of our own, read it back, and delete it.
+
+    The only write of the probes, made only where the user asks for it. The key is random, begins
+    with ``refused:``, and goes by itself after a minute should the delete not arrive. A node of a
+    cluster holds a part of the keys alone, so that one is looked for that is its own.
+    """
+    from binascii import hexlify
+    from os import urandom
+
+    watch = Stopwatch(talk.vantage)
+    step, outcome, text = "SET", "ok", ""
+    for _ in range(_DRY_KEYS_ELSEWHERE):
+        key, value = f"refused:{hexlify(urandom(8)).decode()}", hexlify(urandom(8))
+        for step, words in (
+            ("SET", ("SET", key, value, "NX", "EX", "60")),
+            ("GET", ("GET", key)),
+            ("DEL", ("DEL", key)),
+        ):
+            said, seen = talk.ask(*words, wait_s=wait_s)
+            outcome, text = seen.outcome, seen.error_text
+            if outcome == "ok" and step == "GET" and said != value:
+                outcome = "lost"
+                talk.ask("DEL", key, wait_s=wait_s)
+            if outcome != "ok":
+                break
+        if not text.startswith("MOVED"):
+            break
+    return RoundTrip(
+        address=talk.address,
+        port=talk.port,
+        step=step,
+        outcome=outcome,
+        error_text=text,
+        **watch.stamp("SET, GET, DEL"),
+    )
 
 
 def pace(talk: Conversation, n: int = 5, *, wait_s: float = 1.0) -> ServerPace | None:
