@@ -1,0 +1,172 @@
+"""What all connections to one server have in common."""
+
+from __future__ import annotations
+
+import contextlib
+import threading
+import time
+from typing import TYPE_CHECKING
+
+import redis.exceptions as theirs
+
+from refused.client import reasons, settings
+from refused.client.breaker import Breaker
+from refused.client.calls import AsyncCall, Call
+from refused.client.credentials import Credentials
+from refused.client.dialling import Names
+from refused.client.events import Events
+
+if TYPE_CHECKING:
+    import ssl
+    from collections.abc import Iterator
+
+    from refused.client.liveness import Liveness
+
+RENEW_EVERY_S = 1.0
+
+
+class Shared:
+    """Names, credentials, the circuit, and the number of the pool's renewal.
+
+    Attributes:
+        renewal: Counts up when every connection that is open now had better be replaced; each is
+            when it is next handed out.
+        server_name: The name that certificates must be for; empty: the host that is dialled.
+        liveness: Who looks whether the server is there; ``None``: nobody does.
+    """
+
+    def __init__(
+        self,
+        wanted: settings.Settings,
+        events: Events,
+        *,
+        tries_once: bool = False,
+        server_name: str = "",
+        names: Names | None = None,
+        credentials: Credentials | None = None,
+        tls_context: ssl.SSLContext | None = None,
+    ) -> None:
+        self.settings = wanted
+        self.events = events
+        self.names = names or Names()
+        self.breaker = Breaker(events, opens_after_s=0.8 * wanted.deadline_s)
+        self.server_name = server_name
+        self.renewal = 0
+        self.liveness: Liveness | None = None
+        self.credentials = credentials
+        if credentials is None and wanted.provider is not None:
+            self.credentials = Credentials(wanted.provider, events, wanted.deadline_s)
+        self._tls_context = tls_context
+        self._tries_once = tries_once
+        self._renewed_at = 0.0
+        self._one_dials = threading.Semaphore()
+
+    @property
+    def tls_context(self) -> ssl.SSLContext:
+        """The TLS context, made when it is first needed."""
+        if self._tls_context is None:
+            self._tls_context = settings.tls_context(self.settings.connection)
+        return self._tls_context
+
+    def new_call(self) -> Call:
+        """Return the account of a new connection's calls."""
+        wanted = self.settings
+        return Call(wanted.deadline_s, wanted.also_repeat, tries_once=self._tries_once)
+
+    def new_async_call(self) -> AsyncCall:
+        """Return the account of a new asynchronous connection's calls."""
+        wanted = self.settings
+        return AsyncCall(wanted.deadline_s, wanted.also_repeat, tries_once=self._tries_once)
+
+    def give_up_at(self, now: float) -> float:
+        """Return when a call that begins now gives up, by the monotonic clock."""
+        return now + self.settings.deadline_s
+
+    def login_in_force(self) -> tuple[tuple[str, ...] | None, float | None]:
+        """Return what a login just made was made with, and when it is due for renewal."""
+        credentials = self.credentials
+        if credentials is None:
+            return None, None
+        return credentials.in_force, credentials.due_at()
+
+    @contextlib.contextmanager
+    def gate(self, until: float) -> Iterator[None]:
+        """While a server is in trouble, let one dial at a time through.
+
+        A hundred threads that dial a server which struggles to get up would keep it down.
+
+        Raises:
+            redis.TimeoutError: Somebody else's dial took all the time that there was.
+        """
+        if not self.breaker.troubled:
+            yield
+            return
+        gate = self._one_dials
+        if not gate.acquire(timeout=max(0.0, until - time.monotonic())):
+            raise self.in_vain()
+        if not self.breaker.troubled:  # the dial before ours has succeeded
+            gate.release()
+            yield
+            return
+        try:
+            yield
+        finally:
+            gate.release()
+
+    def in_vain(self) -> theirs.TimeoutError:
+        """Return what a call is told that had no chance to dial itself."""
+        return theirs.TimeoutError(
+            f"Timeout connecting to {self.events.address}: others are dialling it in vain"
+        )
+
+    def renew(self, reason: str, *, stage: str = "command") -> None:
+        """Have every connection that is open now replaced before it is used again."""
+        now = time.monotonic()
+        if now - self._renewed_at < RENEW_EVERY_S:
+            self.renewal += 1
+            return
+        self._renewed_at = now
+        self.renewal += 1
+        self.events.tell("connections_renewed", stage, reason)
+
+    def saw_failure(self, error: theirs.RedisError) -> None:
+        """Note that a dial or a login has failed."""
+        if isinstance(error, theirs.AuthenticationError) and self.credentials is not None:
+            self.credentials.forget()
+        if reasons.is_final(error) and not isinstance(reasons.cause_of(error), OSError):
+            stage, reason = reasons.meaning(error)  # the server has answered: it is there
+            self.breaker.answered()
+            self.events.tell("connection_failed", stage, reason, error=error)
+        else:
+            self.breaker.failed(error)
+
+    def saw_refusal(self, error: theirs.ResponseError) -> None:
+        """Note an error reply; that of a node that is no primary any more concerns all."""
+        if isinstance(error, (theirs.ReadOnlyError, theirs.MasterDownError)):
+            stage, reason = reasons.meaning(error)
+            self.renew(reason, stage=stage)
+
+    def saw_loss(self, error: theirs.ConnectionError) -> None:
+        """Note that a connection has broken under a command."""
+        stage, reason = reasons.meaning(error)
+        self.events.tell("connection_failed", stage, reason, error=error)
+
+    def saw_silence(self, error: theirs.TimeoutError) -> None:
+        """Note that a connection is dead though it looks alive; its sisters may be too."""
+        self.events.tell("connection_failed", "command", "silent", error=error)
+        self.renew("silent")
+
+    def saw_no_answer(self, error: theirs.TimeoutError, lasted_s: float) -> None:
+        """Note that a call has waited in vain."""
+        self.events.tell("gave_up", "command", "deadline", error=error, lasted_s=lasted_s)
+        self.breaker.failed(error)
+
+    def forked(self) -> None:
+        """Start with locks of our own: other threads may have held them when we were forked."""
+        self._one_dials = threading.Semaphore()
+        self.names.forked()
+        self.breaker.forked()
+        if self.credentials is not None:
+            self.credentials.forked()
+        if self.liveness is not None:
+            self.liveness.reopen()
