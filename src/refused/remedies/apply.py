@@ -342,7 +342,8 @@ def _follow(
             if reply.status == 404 or write.method == "POST":
                 return ""
             properties = (reply.body or {}).get("properties") or {}
-            status = str(properties.get("provisioningState") or "Succeeded")
+            told = str(properties.get("provisioningState") or "Succeeded")
+            status = told if reply.status == 200 else ""  # no answer is no success
         if reply.status >= 400 and reply.status not in (429, 500, 502, 503, 504):
             return _said(reply)
         if status in ("Succeeded", "Failed", "Canceled", "Cancelled", "Disabled"):
