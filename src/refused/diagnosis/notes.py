@@ -34,7 +34,10 @@ def _notes(view: Evidence, places: Sequence[PlaceSeen]) -> Iterator[str]:
     if wants_password(view) is not None and is_bare(view):
         yield "the server asks for credentials; none were given, so nothing behind the login was looked at"
     for place in places[1:]:
-        yield f"from {place.vantage} the path is {place.verdict}"
+        if place.not_reached:
+            yield f"from {place.vantage} nothing was seen: {place.not_reached}"
+        else:
+            yield f"from {place.vantage} the path is {place.verdict}"
     yield from _of_addresses(view)
     bare = [visit for visit in view.look(NodeVisit) if visit.detail.startswith("checked as ")]
     if bare:

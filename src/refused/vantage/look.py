@@ -64,7 +64,7 @@ def join(found: Sequence[Tuple[Fact, ...]]) -> Tuple[Fact, ...]:
     joined: List[Fact] = []
     settings_known = False
     for facts in found:
-        names: Dict[str, str] = {}
+        names = _names(facts, taken)
         for fact in facts:
             if isinstance(fact, Elsewhere) and len(found) > 1:
                 continue
@@ -75,17 +75,20 @@ def join(found: Sequence[Tuple[Fact, ...]]) -> Tuple[Fact, ...]:
             if fact.vantage in EVERYWHERE:
                 joined.append(fact)
                 continue
-            if fact.vantage not in names:
-                names[fact.vantage] = _free(fact.vantage, taken)
             name = names[fact.vantage]
             joined.append(fact if name == fact.vantage else fact.replace(vantage=name))
         taken.update(dict.fromkeys(names.values()))
     return tuple(joined)
 
 
-def _free(name: str, taken: Dict[str, None]) -> str:
-    wanted, number = name, 1
-    while wanted in taken:
-        number += 1
-        wanted = f"{name} ({number})"
-    return wanted
+def _names(facts: Tuple[Fact, ...], taken: Dict[str, None]) -> Dict[str, str]:
+    """Give each place of one walk a name that no other has."""
+    own = dict.fromkeys(fact.vantage for fact in facts if fact.vantage not in EVERYWHERE)
+    names: Dict[str, str] = {}
+    for name in own:
+        wanted, number = name, 1
+        while wanted in taken or wanted in names.values() or (wanted != name and wanted in own):
+            number += 1
+            wanted = f"{name} ({number})"
+        names[name] = wanted
+    return names
