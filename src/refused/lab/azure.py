@@ -196,13 +196,11 @@ def acr(
         enableNonSslPort=plain_port,
         publicNetworkAccess="Enabled" if is_public else "Disabled",
     )
-    if "maxclients" in server:
-        document["properties"]["redisConfiguration"]["maxclients"] = str(server["maxclients"])
     _declare(world, cache, document)
     for rule, addresses in (rules or {}).items():
         first, _, last = addresses.partition("-")
-        _put(world, documents.firewall_rule(cache.id, rule, first, last or first))
-    _put(
+        put(world, documents.firewall_rule(cache.id, rule, first, last or first))
+    put(
         world,
         documents.patch_schedule(document, [{"dayOfWeek": "Sunday", "startHourUtc": 2}]),
     )
@@ -211,15 +209,16 @@ def acr(
 
 def _declare(world: World, cache: Cache, document: dict[str, Any]) -> None:
     """Give a cache its document, and let the documents decide who is let in."""
-    _put(world, documents.subscription(SUBSCRIPTION, TENANT))
-    _put(world, documents.group(SUBSCRIPTION, GROUP, LOCATION))
-    _put(world, document)
+    put(world, documents.subscription(SUBSCRIPTION, TENANT))
+    put(world, documents.group(SUBSCRIPTION, GROUP, LOCATION))
+    put(world, document)
     cache.id = document["id"]
     world.resource = world.resource or cache.id
     world.doors.caches.append(cache)
 
 
-def _put(world: World, document: dict[str, Any]) -> None:
+def put(world: World, document: dict[str, Any]) -> None:
+    """Lay a document among those of the control plane."""
     world.documents[document["id"].lower()] = document
 
 
@@ -310,7 +309,7 @@ def amr(
         clusteringPolicy=policy,
         accessKeysAuthentication="Enabled" if access_keys else "Disabled",
     )
-    _put(world, database)
+    put(world, database)
     cache.database = database["id"]
     return cache
 
@@ -349,8 +348,10 @@ def private_endpoint(
         in_zone: Whether the endpoint has written its record into the zone.
     """
     alias = privatelink(cache.host)
-    answer = [address] if linked and in_zone else [cache.address]
+    answer = [address] if linked else [cache.address]
     world.zone.chain(cache.host, alias, to=answer, ttl_s=10)
+    if linked and not in_zone:
+        world.zone.forget(alias)  # a zone that is linked is asked, and nobody else
     ports = {cache.port}
     if cache.cluster is not None:
         ports |= {node.port for node in cache.cluster.nodes}
@@ -392,7 +393,7 @@ def _declare_endpoint(
     connection = documents.connection(
         cache.id, f"{name}.{ENDPOINT_GUID}", endpoint, status=status, description="Auto-Approved"
     )
-    _put(world, connection)
+    put(world, connection)
     world.doors.endpoints[address] = connection["id"].lower()
 
     def order(state: State) -> None:
@@ -410,6 +411,25 @@ def _declare_endpoint(
         )
 
     world.order(order)
+
+
+def happened(
+    world: World, resource: str, action: str, ago_s: float, who: str = "anna@contoso.example"
+) -> None:
+    """Let the activity log say that something was done, *ago_s* seconds before it is first asked.
+
+    Args:
+        resource: The id of what it was done to.
+        action: The RBAC action, as ``Microsoft.Cache/redis/regenerateKey/action``.
+    """
+
+    def order(state: State) -> None:
+        from refused.lab.arm.routes import Caller
+
+        state.note(resource, action, Caller(name=who), at=state.now() + state.ago_s - ago_s)
+
+    if world.control_plane:
+        world.order(order)
 
 
 def privatelink(host: str) -> str:

@@ -18,6 +18,8 @@ from typing import TYPE_CHECKING, Any
 
 from refused.lab.fronts import Silent, Tls
 from refused.lab.names import Entry
+from refused.lab.resp import ServerError
+from refused.service.tiers import connection_limit
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
@@ -180,11 +182,66 @@ def couple(world: World, state: State) -> None:
         keys = state.secrets.setdefault(cache.keys_id.lower(), {})
         keys.setdefault("primaryKey", cache.key or world.secret())
         keys.setdefault("secondaryKey", world.secret())
+    for cache in doors.caches:
+        _measure(cache, state)
     world.zone.view = lambda name: _told(world, state, name)
     state.on_change.append(lambda now, id_: _written(world, now, id_))
     state.on_action.append(lambda now, id_, action: _done(world, now, id_, action))
     for cache in doors.caches:
         world.once_up(functools.partial(_set_logins, cache, state))
+
+
+def _measure(cache: Cache, state: State) -> None:
+    """Let the metrics be those of the real servers.
+
+    A server of the lab that takes only a few clients plays a tier that takes a thousand: what it
+    counts is shown in the same proportion.
+    """
+    from refused.lab.arm import monitor
+
+    said = state.documents[cache.id.lower()]
+    size = said["properties"].get("sku") or {}
+    if cache.service == "acr":
+        limit = connection_limit(size["name"], f"{size['family']}{size['capacity']}")
+    else:
+        limit = connection_limit(said["sku"]["name"])
+    most = cache.server.maxclients
+    scale = limit / most if limit is not None and most else 1.0
+
+    def clients() -> float | None:
+        counted = [_number(server, "clients", "connected_clients") for server in cache.servers]
+        known = [each for each in counted if each is not None]
+        # One of them is the lab's own look.
+        return max(0.0, sum(known) - (0 if most else len(known))) * scale if known else None
+
+    def memory() -> float | None:
+        counted = [_number(server, "memory", "used_memory") for server in cache.servers]
+        known = [each for each in counted if each is not None]
+        return sum(known) if known else None
+
+    for name in ("connectedclients", "allconnectedclients"):
+        monitor.gauge(state, cache.id, name, clients)
+    for name in ("usedmemory", "allusedmemory"):
+        monitor.gauge(state, cache.id, name, memory)
+
+
+def _number(server: Server, section: str, field: str) -> float | None:
+    """Return one number of a server's ``INFO``; ``None`` where it does not answer."""
+    if server.pid is None:
+        return None
+    try:
+        said = server.command("INFO", section)
+    except OSError:
+        return None
+    except ServerError as refusal:
+        is_full = "max number of clients" in str(refusal)
+        return server.maxclients if is_full and field == "connected_clients" else None
+    text = said.decode() if isinstance(said, bytes) else str(said)
+    for line in text.splitlines():
+        name, _, value = line.partition(":")
+        if name == field:
+            return float(value)
+    return None
 
 
 def _written(world: World, state: State, id_: str) -> None:
@@ -232,8 +289,10 @@ def _set_logins(cache: Cache, state: State) -> None:
     keys = state.secrets.get(cache.keys_id.lower(), {})
     words = [f">{each}" for each in keys.values()] if cache.takes_keys else []
     for server in cache.servers:
+        # A server that is full, frozen or loading keeps the keys that it has.
         if server.pid is not None:
-            server.command("ACL", "SETUSER", "default", "resetpass", *words)
+            with contextlib.suppress(OSError, ServerError):
+                server.command("ACL", "SETUSER", "default", "resetpass", *words)
 
 
 def _done(world: World, state: State, id_: str, action: str) -> None:
@@ -251,13 +310,14 @@ def _done(world: World, state: State, id_: str, action: str) -> None:
                 drop(server)
         elif "/flush" in deed:
             for server in cache.servers:
-                server.command("FLUSHALL")
+                with contextlib.suppress(OSError, ServerError):
+                    server.command("FLUSHALL")
 
 
 def drop(server: Server) -> None:
     """End every connection of a server's clients."""
     if server.pid is not None:
-        with contextlib.suppress(OSError):
+        with contextlib.suppress(OSError, ServerError):
             server.command("CLIENT", "KILL", "TYPE", "normal", "SKIPME", "yes")
 
 

@@ -10,6 +10,7 @@ beginning is any number of them. Of several templates that match, the one with f
 
 from __future__ import annotations
 
+import datetime as dt
 import functools
 import pkgutil
 import re
@@ -229,7 +230,8 @@ def check_version(path: str, api_version: str) -> None:
         if name.lower() != namespace:
             continue
         for each, versions in types.items():
-            if each.lower() == kind and versions and api_version not in versions:
+            is_known = api_version in versions or _came_later(api_version, versions)
+            if each.lower() == kind and versions and not is_known:
                 raise Refusal(
                     400,
                     "NoRegisteredProviderFound",
@@ -238,6 +240,18 @@ def check_version(path: str, api_version: str) -> None:
                     f"are '{', '.join(versions)}'. The supported locations are "
                     f"'{', '.join(LOCATIONS)}'.",
                 )
+
+
+def _came_later(api_version: str, versions: Iterable[str]) -> bool:
+    """Whether a version is from after the newest known one, and not from the future.
+
+    ``az`` moves on every month; the answers of the newest version that is known serve it.
+    """
+    try:
+        day = dt.date.fromisoformat(api_version.removesuffix("-preview"))
+    except ValueError:
+        return False
+    return day <= dt.datetime.now(dt.UTC).date() and api_version > max(versions, default="")
 
 
 @functools.cache

@@ -233,6 +233,7 @@ def default(world: World) -> World:
         _make_app_network(state)
 
     world.order(order)
+    world.once_up(lambda: world.arm, before_others=True)
     return world
 
 
@@ -444,6 +445,7 @@ def _declare(world: World, told: Mapping[str, Any], where: str) -> None:
 
     world.order(order)
     world.order(settings)
+    world.once_up(lambda: world.arm, before_others=True)
 
 
 def _clients(world: World, told: Mapping[str, Any], where: str) -> None:

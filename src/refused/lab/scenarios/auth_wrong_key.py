@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from refused.lab.azure import acr, amr, plain_redis
+from refused.lab.azure import acr, amr, happened, plain_redis
 from refused.lab.scenario import scenario
 
 if TYPE_CHECKING:
@@ -18,6 +18,7 @@ def build(world: World) -> None:
     """The platform team rolled both keys on Friday; the application still has Thursday's."""
     cache = acr(world, "contoso")
     world.target = cache.target(key=world.secret())
+    happened(world, cache.id, "Microsoft.Cache/redis/regenerateKey/action", 86_400)
 
 
 @scenario("auth-wrong-key.quoted", "The key stands in quotes", service="acr")

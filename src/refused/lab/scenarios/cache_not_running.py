@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from refused.lab.azure import acr
+from refused.lab.azure import GROUP_ID, acr, amr, happened
 from refused.lab.scenario import scenario
 
 if TYPE_CHECKING:
@@ -16,3 +16,20 @@ def build(world: World) -> None:
     """A clean-up of old resource groups took one that was not old."""
     cache = acr(world, "contoso")
     world.target = cache.target(host="contoso-sessions.redis.cache.windows.net")
+    world.resource = f"{GROUP_ID}/providers/Microsoft.Cache/Redis/contoso-sessions"
+    happened(
+        world, world.resource, "Microsoft.Cache/redis/delete", 1200, "clean-up@contoso.example"
+    )
+
+
+@scenario(
+    "cache-not-running.disabled",
+    "The instance is disabled",
+    service="amr",
+    unknown="whether an instance that is disabled is silent or refuses",
+)
+def disabled(world: World) -> None:
+    """The bill of the subscription was not paid, and nobody told the application."""
+    cache = amr(world, "fabrikam", policy="EnterpriseCluster")
+    if world.control_plane:
+        world.documents[cache.id.lower()]["properties"]["resourceState"] = "Disabled"

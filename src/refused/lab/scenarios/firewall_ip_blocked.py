@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from refused.lab.azure import acr
-from refused.lab.fronts import AllowFrom, CloseAfterAccept, ResetAfterAccept, Silent
+from refused.lab.azure import acr, happened
+from refused.lab.fronts import CloseAfterAccept, ResetAfterAccept
 from refused.lab.scenario import scenario
 from refused.lab.world import CLIENT_IP
 
@@ -25,8 +25,7 @@ OFFICE = "192.0.2.44"
 )
 def build(world: World) -> None:
     """The cluster got a NAT gateway, and with it an address that nobody added to the rules."""
-    cache = acr(world, "contoso")
-    world.at(cache.address, 6380, AllowFrom(cache.front, [OFFICE], Silent()))
+    acr(world, "contoso", rules={"office": OFFICE})
     world.vantage("here", CLIENT_IP)
     world.vantage("office", OFFICE)
 
@@ -36,11 +35,11 @@ def build(world: World) -> None:
     "The same, with nobody else to compare with",
     service="acr",
     unknown=UNKNOWN,
+    control_plane=False,
 )
 def alone(world: World) -> None:
     """Only the cluster can be asked, at three in the morning."""
-    cache = acr(world, "contoso")
-    world.at(cache.address, 6380, AllowFrom(cache.front, [OFFICE], Silent()))
+    acr(world, "contoso", rules={"office": OFFICE})
 
 
 @scenario(
@@ -51,8 +50,7 @@ def alone(world: World) -> None:
 )
 def reset(world: World) -> None:
     """The same rule, with the other face that reports tell of."""
-    cache = acr(world, "contoso")
-    world.at(cache.address, 6380, AllowFrom(cache.front, [OFFICE], ResetAfterAccept()))
+    acr(world, "contoso", rules={"office": OFFICE}, turned_away=ResetAfterAccept())
     world.vantage("here", CLIENT_IP)
     world.vantage("office", OFFICE)
 
@@ -65,7 +63,21 @@ def reset(world: World) -> None:
 )
 def closed(world: World) -> None:
     """The same rule, ending the connection without a word."""
-    cache = acr(world, "contoso")
-    world.at(cache.address, 6380, AllowFrom(cache.front, [OFFICE], CloseAfterAccept()))
+    acr(world, "contoso", rules={"office": OFFICE}, turned_away=CloseAfterAccept())
     world.vantage("here", CLIENT_IP)
     world.vantage("office", OFFICE)
+
+
+@scenario(
+    "firewall-ip-blocked.deleted",
+    "The rule for the client was deleted a few minutes ago",
+    service="acr",
+    unknown=UNKNOWN,
+)
+def deleted(world: World) -> None:
+    """Somebody tidied up the rules, and took the one of the application for an old one."""
+    cache = acr(world, "contoso", rules={"office": OFFICE})
+    world.vantage("here", CLIENT_IP)
+    world.vantage("office", OFFICE)
+    rule = f"{cache.id}/firewallRules/app"
+    happened(world, rule, "Microsoft.Cache/redis/firewallRules/delete", 240)

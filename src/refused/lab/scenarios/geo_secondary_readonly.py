@@ -6,6 +6,7 @@ import time
 from typing import TYPE_CHECKING
 
 from refused.lab.azure import acr
+from refused.lab.azure_network import link
 from refused.lab.scenario import scenario
 
 if TYPE_CHECKING:
@@ -17,7 +18,8 @@ if TYPE_CHECKING:
 def build(world: World) -> None:
     """After the last exercise the roles were left reversed; the application still has the old name."""
     primary = world.server()
-    cache = acr(world, "contoso", replica_of=primary)
+    cache = acr(world, "contoso", sku=("Premium", "P", 1), replica_of=primary)
+    link(world, cache, "contoso-primary")
     world.once_up(lambda: _follow(cache.server, primary))
 
 

@@ -5,7 +5,6 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from refused.lab.azure import acr, amr
-from refused.lab.fronts import Silent
 from refused.lab.scenario import scenario
 from refused.lab.world import CLIENT_IP
 
@@ -24,8 +23,7 @@ UNKNOWN = "whether a switched-off public endpoint drops what comes, or accepts i
 )
 def build(world: World) -> None:
     """A policy set publicNetworkAccess to Disabled; no private endpoint was ever made."""
-    cache = amr(world, "fabrikam", policy="EnterpriseCluster")
-    world.at(cache.address, cache.port, Silent())
+    amr(world, "fabrikam", policy="EnterpriseCluster", is_public=False)
 
 
 @scenario(
@@ -36,7 +34,6 @@ def build(world: World) -> None:
 )
 def old_service(world: World) -> None:
     """Nobody gets in from outside any more: neither the cluster nor the office."""
-    cache = acr(world, "contoso")
-    world.at(cache.address, 6380, Silent())
+    acr(world, "contoso", is_public=False)
     world.vantage("here", CLIENT_IP)
     world.vantage("office", "192.0.2.44")

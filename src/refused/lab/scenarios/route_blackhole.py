@@ -5,7 +5,8 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from refused.lab import kernel
-from refused.lab.azure import plain_redis
+from refused.lab.azure import PRIVATE_ADDRESS, acr, plain_redis, private_endpoint
+from refused.lab.azure_network import send_nowhere
 from refused.lab.fronts import Silent
 from refused.lab.scenario import scenario
 
@@ -36,3 +37,14 @@ def silent(world: World) -> None:
     server = plain_redis(world, "redis.internal.example", address="10.2.0.7")
     world.at(server.address, 6379, Silent())
     world.closed(server.address, Silent())
+
+
+@scenario(
+    "route-blackhole.table",
+    "A route table of the client's subnet sends the endpoint's address nowhere",
+    service="acr",
+)
+def table(world: World) -> None:
+    """Somebody closed the way to the old data network, whose addresses were given out again."""
+    private_endpoint(world, acr(world, "contoso"))
+    send_nowhere(world, "clients", f"{PRIVATE_ADDRESS}/32")

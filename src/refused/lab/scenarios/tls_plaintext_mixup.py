@@ -59,3 +59,6 @@ def managed(world: World) -> None:
     """A benchmark was run without encryption, and the setting stayed."""
     cache = amr(world, "fabrikam", policy="NoCluster")
     world.at(cache.address, 10000, cache.plain)
+    if world.control_plane:
+        database = world.documents[cache.database.lower()]
+        database["properties"]["clientProtocol"] = "Plaintext"
