@@ -14,7 +14,7 @@ from refused.report import Report
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from collections.abc import Mapping, Sequence
+    from collections.abc import Callable, Mapping, Sequence
     from typing import Any
 
     from refused.evidence.bundle import Fact
@@ -22,6 +22,10 @@ if TYPE_CHECKING:
     from refused.evidence.target import Parsed
     from refused.lab.scenario import Scenario
     from refused.lab.world import World
+    from refused.remedies.apply import Seen
+    from refused.remedies.arm import Writer
+    from refused.remedies.plan import Plan
+    from refused.remedies.watch import Attempt
 
 TIMEOUT_S = 5.0
 
@@ -102,6 +106,7 @@ def probe(
     hold_s: float = 0.0,
     scope: str | None = None,
     pid: int | None = None,
+    write: bool = False,
     azure: bool | None = None,
     resource: str | None = None,
     client_ip: str | None = None,
@@ -128,6 +133,7 @@ def probe(
         hold_s: Hold a connection idle for so long and see whether it lives.
         scope: Who is affected: ``all``, ``some`` or ``one``.
         pid: The process whose descriptors are counted.
+        write: Write a value under a key of our own, read it back and delete it.
         azure: Whether to ask the control plane; ``None`` asks it where the host name is Azure's or
             *resource* is given, and a credential is at hand.
         resource: The ARM id of the cache, where its host name does not lead to it.
@@ -195,6 +201,7 @@ def probe(
         ca_file=ca_file,
         deep=deep,
         hold_s=hold_s,
+        write=write,
         root=root,
         environ=surroundings,
         pid=pid,
@@ -335,3 +342,92 @@ def probe_world(world: World, **options: Any) -> Bundle:
         environ=world.client_environ,
         **options,
     )
+
+
+# --- mending -------------------------------------------------------------------------------------
+
+
+def plan(report: Report, tried: Mapping[str, str] | None = None) -> Plan:
+    """Plan what would end the causes of *report*; nothing is changed.
+
+    Args:
+        tried: What changes taught that were made before and taken back, by title.
+    """
+    from refused.remedies.plan import plan as made
+
+    return made(report.bundle, report.diagnosis, tried)
+
+
+def arm_writer(environ: Mapping[str, str]) -> Writer:
+    """Return the control plane as a change needs it.
+
+    Raises:
+        ValueError: It cannot be asked the way the environment says; one line for people.
+    """
+    from refused.remedies.arm import Writer as Opened
+
+    return Opened(environ)
+
+
+def looker(target: str, options: Mapping[str, Any]) -> Callable[[str], Callable[[], Seen]]:
+    """Return what looks at *target* again, as the first diagnosis did, for a change to be proved by.
+
+    The look asks whether a hop works now, and every hop before it. The control plane is left alone:
+    its word does not prove that a connection works.
+    """
+    from refused.remedies.apply import Seen as Shown
+
+    wanted = {**options, "azure": False, "resource": None, "changes": None, "echo": None}
+
+    def look_for(hop: str) -> Callable[[], Seen]:
+        def look() -> Seen:
+            from refused.evidence.path import HOPS
+
+            report = diagnose(target, **wanted)
+            until = HOPS[: HOPS.index(hop) + 1]
+            path = {each.hop: each for each in report.diagnosis.path if each.hop in until}
+            failed = next((each for each in path.values() if each.status == "failed"), None)
+            works = failed is None and path[hop].status == "ok"
+            if works:
+                return Shown(works=True, says=path[hop].said)
+            if failed is None:
+                return Shown(works=False, says=f"{hop} could not be tried")
+            return Shown(works=False, says=f"{failed.hop}: {failed.said}")
+
+        return look
+
+    return look_for
+
+
+def attempt(target: str, *, write: bool = False, **options: Any) -> tuple[Attempt, ...]:
+    """Try *target* once from every vantage point, for a watch."""
+    from refused.evidence.observations import RoundTrip, TcpDial
+    from refused.evidence.redaction import redact
+    from refused.remedies.watch import Attempt as Made
+
+    report = diagnose(target, write=write, **options)
+    made = []
+    for place in report.diagnosis.places:
+        view = report.bundle.view(place.vantage)
+        failed = next((hop for hop in place.path if hop.status == "failed"), None)
+        trip = next(iter(view.look(RoundTrip)), None)
+        why = "" if place.verdict == "healthy" else "no hop could be shown to work"
+        if failed is not None:
+            why = f"{failed.hop}: {failed.said}"
+        elif not why and write and (trip is None or trip.outcome != "ok"):
+            why = (
+                "nothing was written"
+                if trip is None
+                else f"{trip.step}: {trip.error_text or trip.outcome}"
+            )
+        done = [fact.at for fact in view.facts if hasattr(fact, "at")]
+        dialled = next((dial for dial in view.look(TcpDial) if dial.purpose == "client"), None)
+        began = dialled.at - dialled.took_ms / 1000 if dialled else report.bundle.taken_at
+        # From the dial to the last hop that was walked; looks at the host beside it are not counted.
+        ms = sum(hop.ms or 0.0 for hop in place.path)
+        made.append(
+            Made(
+                at=max(done, default=began), what=place.vantage, ok=not why, ms=ms, why=redact(why)
+            )
+        )
+    return tuple(made)

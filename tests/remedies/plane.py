@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 import json
-from typing import TYPE_CHECKING, Any, NamedTuple
+from typing import TYPE_CHECKING, Any
 
-from refused.remedies.apply import Reply
+from refused.remedies.apply import Reply, Seen
 from refused.remedies.change import ArmWrite, Change
 
 if TYPE_CHECKING:
@@ -14,13 +14,6 @@ if TYPE_CHECKING:
 
 CACHE = "/subscriptions/s/resourceGroups/prod/providers/Microsoft.Cache/redis/contoso"
 RULE = f"{CACHE}/firewallRules/refused_203_0_113_7"
-
-
-class Seen(NamedTuple):
-    """What the probe shows."""
-
-    works: bool
-    says: str
 
 
 class Plane:
@@ -89,7 +82,7 @@ class Plane:
     def look(self) -> Seen:
         """Return what a client sees: it is let in where the rule is."""
         works = RULE in self.documents
-        return Seen(works, "PING is answered" if works else "silence")
+        return Seen(works=works, says="PING is answered" if works else "silence")
 
     def _load(self) -> dict[str, Any]:
         held: dict[str, Any] = json.loads(self.file.read_text())

@@ -14,6 +14,7 @@ import pytest
 from refused.remedies.apply import (
     ChangedMeanwhile,
     CouldNotApply,
+    Seen,
     apply,
     differences,
     resume,
@@ -22,7 +23,7 @@ from refused.remedies.apply import (
 )
 from refused.remedies.change import ArmWrite
 from refused.remedies.journal import Busy, Journal
-from tests.remedies.plane import CACHE, RULE, Plane, Seen, rule_change
+from tests.remedies.plane import CACHE, RULE, Plane, rule_change
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -89,7 +90,7 @@ def test_nothing_is_taken_back_before_its_time(plane: Plane, journal: Journal) -
 
     def look() -> Seen:
         looks.append(1)
-        return Seen(len(looks) == 3, "answered" if len(looks) == 3 else "silence")
+        return Seen(works=len(looks) == 3, says="answered" if len(looks) == 3 else "silence")
 
     outcome = apply(
         change, plane, journal, look, planned=snapshot(change, plane), sleep=slept.append
@@ -251,7 +252,8 @@ import os, signal, sys
 from pathlib import Path
 from refused.remedies import journal as journals
 from refused.remedies.apply import apply, snapshot
-from tests.remedies.plane import Plane, Seen, rule_change
+from tests.remedies.plane import Plane, rule_change
+from refused.remedies.apply import Seen
 
 folder, at = Path(sys.argv[1]), int(sys.argv[2])
 count = 0
@@ -271,7 +273,7 @@ journals.Entry.note = noting
 
 plane = Plane(folder / "plane.json")
 plane.on_write = die_at
-look = plane.look if sys.argv[3] == "helps" else lambda: Seen(False, "silence")
+look = plane.look if sys.argv[3] == "helps" else lambda: Seen(works=False, says="silence")
 change = rule_change()
 apply(change, plane, journals.Journal(folder / "changes"), look, planned=snapshot(change, plane))
 print(count)

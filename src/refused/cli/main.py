@@ -15,7 +15,11 @@ if TYPE_CHECKING:
 COMMANDS = {
     "diagnose": "find out why a connection fails (the main job)",
     "explain": "name the causes from an error message, a stack trace or a log",
+    "fix": "plan what would end the fault; with --apply make the first change and prove it",
+    "verify": "the watch after a fix",
     "probe": "the evidence alone, unjudged, as JSON",
+    "allow-list": "what a firewall team has to let through",
+    "agent": "the probes as one file, for places that only a person can reach",
     "causes": "the catalogue of root causes, or one cause's page",
     "lab": "a working twin of the service, with faults to order",
 }
@@ -53,7 +57,7 @@ def _run(arguments: list[str]) -> int:
 
     from refused.cli.parser import Parser
 
-    module = import_module(f"refused.cli.{name}")
+    module = import_module(f"refused.cli.{name.replace('-', '_')}")
     parser = Parser(
         prog=f"refused {name}",
         description=module.__doc__,

@@ -17,6 +17,7 @@ from refused.cli.options import BadOption, looking, probing, seconds, with_envir
 if TYPE_CHECKING:
     from argparse import ArgumentParser, Namespace
     from collections.abc import Iterator
+    from pathlib import Path
 
     from refused.remedies.watch import Attempt, Watched
 
@@ -180,7 +181,7 @@ class _Teller:
             print(file=sys.stderr)
 
 
-def _notes_of(options: Namespace) -> object:
+def _notes_of(options: Namespace) -> Path:
     """Return where the notes of this very watch lie."""
     from hashlib import sha256
 

@@ -36,17 +36,6 @@ if TYPE_CHECKING:
         def poll(self, url: str) -> Reply:
             """GET an operation's own URL."""
 
-    class Look(Protocol):
-        """What the failing probe shows now."""
-
-        @property
-        def works(self) -> bool:
-            """Whether the hop that the change is to mend works, and those before it."""
-
-        @property
-        def says(self) -> str:
-            """One line."""
-
 
 LONGEST_OPERATION_S = 3600.0
 # Fields that change by themselves, and so tell nothing of what somebody did.
@@ -59,6 +48,18 @@ class Reply(NamedTuple):
     status: int
     body: Any
     headers: Mapping[str, str]
+
+
+class Seen(Record):
+    """What a look after a change shows.
+
+    Attributes:
+        works: Whether the hop that the change is to mend works, and those before it.
+        says: One line.
+    """
+
+    works: bool
+    says: str
 
 
 class CouldNotApply(ValueError):
@@ -118,7 +119,7 @@ def apply(
     change: Change,
     arm: Arm,
     journal: Journal,
-    look: Callable[[], Look],
+    look: Callable[[], Seen],
     *,
     planned: dict[str, Any],
     target: str = "",
@@ -177,7 +178,7 @@ def apply(
 def resume(
     entry: Entry,
     arm: Arm,
-    look: Callable[[], Look],
+    look: Callable[[], Seen],
     *,
     keep: bool = False,
     tell: Callable[[str], None] = lambda _: None,
@@ -253,7 +254,7 @@ def undo(
 def _finish(
     entry: Entry,
     arm: Arm,
-    look: Callable[[], Look],
+    look: Callable[[], Seen],
     *,
     keep: bool,
     tell: Callable[[str], None],
@@ -298,10 +299,10 @@ def _finish(
 
 def _await(
     entry: Entry,
-    look: Callable[[], Look],
+    look: Callable[[], Seen],
     tell: Callable[[str], None],
     sleep: Callable[[float], None],
-) -> Look:
+) -> Seen:
     """Look until it works, or until the change has had the time that it may need."""
     patience = entry.change.settles_s
     written = entry.last("written")
