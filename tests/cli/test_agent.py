@@ -11,6 +11,7 @@ import sys
 from typing import TYPE_CHECKING, Any
 
 import pytest
+import trustme
 from hypothesis import given
 from hypothesis import strategies as st
 
@@ -22,6 +23,7 @@ from refused.vantage import agent
 from refused.vantage.build import AT_HOME, LARGEST_BYTES, _modules, build
 from tests.cli.alone import command
 from tests.cli.running import apart
+from tests.probes import peers
 from tests.vantage.doors import python_of
 
 if TYPE_CHECKING:
@@ -35,7 +37,7 @@ KEY = "Zm9yIHRoZSBzaW5nbGUgZmlsZSBhbG9uZSAxMjM0NTY="
 PASSING = {
     "at", "took_ms", "local_address", "clock_offset_s", "uptime_s", "connected_clients", "pid",
     "total_connections", "used_memory_bytes", "operations_per_s", "input_kbps", "output_kbps",
-    "by_state", "open", "system_open", "used", "time_wait", "entries", "round_trips_ms", "to_target",
+    "bytes_in", "by_state", "open", "system_open", "used", "time_wait", "entries", "round_trips_ms", "to_target",
 }  # fmt: skip
 
 
@@ -164,6 +166,32 @@ def test_it_sees_what_the_installed_program_sees(version: str, file: Path, serve
     assert steady(json.loads(there.stdout)) == steady(json.loads(at_home.out))
     assert '"RedisReply"' in there.stdout
     assert KEY not in there.stdout + there.stderr
+
+
+@pytest.mark.parametrize("version", VERSIONS)
+@pytest.mark.parametrize("trusted", [True, False])
+def test_it_sees_the_same_over_tls(version: str, trusted: bool, file: Path, tmp_path: Path) -> None:
+    """With the CA that signed, and with another: certificates, their chain and what is wrong with it."""
+    ours, stranger = trustme.CA(), trustme.CA()
+    chain, key, authority = (tmp_path / name for name in ("chain.pem", "key.pem", "ca.pem"))
+    issued = ours.issue_cert("127.0.0.1")
+    chain.write_bytes(b"".join(blob.bytes() for blob in issued.cert_chain_pems))
+    issued.private_key_pem.write_to_path(str(key))
+    (ours if trusted else stranger).cert_pem.write_to_path(str(authority))
+    port = peers.free_port()
+    options = ["--port", "0", "--tls-port", str(port), "--tls-auth-clients", "no"]
+    options += ["--tls-cert-file", str(chain), "--tls-key-file", str(key)]
+    options += ["--tls-ca-cert-file", str(chain)]
+    words = ("--timeout", "3", "--ca-file", str(authority), f"rediss://127.0.0.1:{port}")
+
+    with peers.redis(tmp_path, port, *options):
+        there = run(python_of(version), file, *words)
+        at_home = apart("probe", *words)
+
+    assert there.returncode == 0, there.stderr
+    assert steady(json.loads(there.stdout)) == steady(json.loads(at_home.out))
+    shakes = [each for each in json.loads(there.stdout)["facts"] if each["fact"] == "TlsHandshake"]
+    assert shakes[0]["outcome"] == ("ok" if trusted else "untrusted")
 
 
 @pytest.mark.parametrize("version", VERSIONS)
