@@ -207,12 +207,10 @@ def probe(
         pid=pid,
     )
     places = [open_vantage(text) for text in (vantages or ("here",))]
-    if begun.look is not None:
-        begun.look.begin(parsed.target, parsed.settings)
     facts: list[Fact] = [] if parsed.settings is None else [parsed.settings]
-    facts += [*look(parsed, places, wishes), *begun.facts]
-    if begun.look is not None:
-        facts += begun.look.end(parsed.credentials, facts)
+    with begun:
+        facts += [*look(parsed, places, wishes), *begun.facts]
+        facts += begun.end(facts)
     return Bundle(
         target=parsed.target,
         taken_at=taken_at,

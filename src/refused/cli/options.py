@@ -20,12 +20,19 @@ class BadOption(ValueError):
     for_people = True
 
 
-def looking(parser: ArgumentParser) -> None:
-    """Declare how to look."""
+def looking(parser: ArgumentParser, *, needs_target: bool = True, holds: bool = True) -> None:
+    """Declare how to look.
+
+    Args:
+        needs_target: Whether the command is nothing without a target.
+        holds: Whether a connection may be held idle with ``--for``, a word that the watch needs.
+    """
     parser.add_argument(
         "target",
         metavar="TARGET",
-        help="host[:port], redis:// or rediss:// URL, a client's connection string, @bundle.json, lab:SCENARIO",
+        nargs=None if needs_target else "?",
+        help="host[:port], redis:// or rediss:// URL, a client's connection string, a cache's name or ARM id, "
+        "@bundle.json, lab:SCENARIO",
     )
     parser.add_argument(
         "--from",
@@ -49,27 +56,61 @@ def looking(parser: ArgumentParser) -> None:
     parser.add_argument(
         "--deep", action="store_true", default=None, help="slower, heavier looks as well"
     )
-    parser.add_argument(
-        "--for",
-        dest="hold",
-        metavar="SECONDS",
-        help="hold a connection idle for so long (60, 90s, 5m)",
-    )
+    if holds:
+        parser.add_argument(
+            "--for",
+            dest="hold",
+            metavar="SECONDS",
+            help="hold a connection idle for so long (60, 90s, 5m)",
+        )
     parser.add_argument(
         "--pid", type=int, metavar="PID", help="count the descriptors of this process"
+    )
+    azure(parser)
+    parser.add_argument(
+        "--scope", choices=("all", "some", "one"), help="who is affected, for the severity"
+    )
+    parser.add_argument(
+        "--save", metavar="BUNDLE", help="keep the evidence in this file, secrets removed"
+    )
+
+
+def azure(parser: ArgumentParser) -> None:
+    """Declare what concerns Azure's control plane."""
+    parser.add_argument(
+        "--azure",
+        action="store_true",
+        default=None,
+        help="ask Azure's control plane as well (default: where the name is Azure's and you are logged in)",
     )
     parser.add_argument(
         "--no-azure",
         dest="azure",
         action="store_false",
         default=None,
-        help="do not ask the control plane (this version never does)",
+        help="do not ask the control plane",
     )
     parser.add_argument(
-        "--scope", choices=("all", "some", "one"), help="who is affected, for the severity"
+        "--resource", metavar="ARM_ID", help="the cache's id, where its name is not enough"
     )
     parser.add_argument(
-        "--save", metavar="BUNDLE", help="keep the evidence in this file, secrets removed"
+        "--subscription", metavar="ID", help="look for the cache in this subscription alone"
+    )
+    parser.add_argument(
+        "--client-ip", metavar="IP", help="the address from which the service sees the client"
+    )
+    parser.add_argument(
+        "--client-subnet", metavar="ARM_ID", help="the subnet that the client stands in"
+    )
+    parser.add_argument(
+        "--changes",
+        metavar="FILE|COMMAND",
+        help="your own history of changes: JSON lines, CSV or git log",
+    )
+    parser.add_argument(
+        "--echo",
+        metavar="URL",
+        help="an https service that says from which address it was asked (none is asked by default)",
     )
 
 
@@ -187,9 +228,16 @@ def probing(options: Namespace, environ: Mapping[str, str]) -> dict[str, Any]:
         "ca_file": options.ca_file,
         "timeout_s": seconds(options.timeout, "--timeout") if options.timeout else 5.0,
         "deep": bool(options.deep),
-        "hold_s": seconds(options.hold, "--for") if options.hold else 0.0,
+        "hold_s": seconds(options.hold, "--for") if getattr(options, "hold", None) else 0.0,
         "scope": options.scope,
         "pid": options.pid,
+        "azure": options.azure,
+        "resource": options.resource,
+        "client_ip": options.client_ip,
+        "client_subnet": options.client_subnet,
+        "subscription": options.subscription,
+        "changes": options.changes,
+        "echo": options.echo,
         "root": environ.get("REFUSED_HOST_ROOT", "/"),
         "environ": environ,
     }

@@ -1,7 +1,7 @@
 """Gather the evidence about TARGET and print it as JSON, unjudged.
 
-The output is a bundle: `refused diagnose @FILE` judges it, here or anywhere. Exit code 0 whatever
-was seen.
+The output is a bundle: `refused diagnose @FILE` judges it, here or anywhere. With --azure it holds the
+control plane's raw answers as well, secrets removed. Exit code 0 whatever was seen.
 """
 
 from __future__ import annotations
@@ -31,7 +31,9 @@ def run(options: Namespace) -> int:
     from refused.evidence.redaction import redact_data
 
     with_environment(options, os.environ)
-    bundle = probe(options.target, **probing(options, os.environ))
+    # Whoever asks for Azure by name wants to see what Azure said.
+    keeps_raw = options.azure is True
+    bundle = probe(options.target, keeps_raw=keeps_raw, **probing(options, os.environ))
     if options.save:
         save(bundle, options.save)
     print_json(dumps(redact_data(bundle.to_json()), indent=2, ensure_ascii=False))

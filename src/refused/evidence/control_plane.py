@@ -37,12 +37,14 @@ class ResourceSearch(Observation):
             sees. None found is no proof of absence: the credential may not see all.
         subscriptions: The subscriptions that were looked through.
         complete: Whether all of the answer's pages were read.
+        elsewhere: ``(id, host name)`` of caches that bear the name, but another host name than the target's.
     """
 
     name: str
     found: tuple[str, ...]
     subscriptions: tuple[str, ...] = ()
     complete: bool = True
+    elsewhere: tuple[tuple[str, str], ...] = ()
 
 
 class AzureSubscription(Observation):
