@@ -167,6 +167,14 @@ def _azure_says(evidence: Evidence) -> Iterator[Statement]:
 # What is printed when it strikes.
 SIGNATURES = (
     Signature(
+        id="auth-wrong-key-url-split",
+        pattern=r"could not be cast to integer value as|invalid userinfo|URI malformed|invalid port \"?:?[^0-9\"\n ]|bad URI\(is not URI\?\)[^\n]{0,20}redis",
+        family="socket",
+        weight=3.0,
+        says="the connection string is cut where a letter of the key was not escaped",
+        example="ValueError: Port could not be cast to integer value as 'abc'",
+    ),
+    Signature(
         id="auth-wrong-key-wrongpass",
         pattern=r"\bWRONGPASS\b|invalid username-password pair|\bERR invalid password|ERR AUTH failed|[Ii]nvalid [Uu]sername or [Pp]assword",
         family="server",

@@ -55,7 +55,7 @@ TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-    from refused.causes.statements import Statement
+    from refused.causes.statements import Signature, Statement
     from refused.evidence.bundle import Evidence
 
 CAUSE = Cause(
@@ -210,7 +210,11 @@ def _azure_says(evidence: Evidence) -> Iterator[Statement]:
             return
         yield Clue(weight=2.2, because=changed_so(deleted, began), seen=(deleted,))
     for search in searches[-1:]:
-        if not caches and not search.found and search.complete:
+        if not caches and search.elsewhere:
+            _, host = search.elsewhere[0]
+            said = f"the cache {search.name} is there, under the host name {host}"
+            yield Clue(weight=-1.5, because=said, seen=(search,))
+        elif not caches and not search.found and search.complete:
             said = f"no cache named {search.name} is in the {len(search.subscriptions)} subscription(s) looked through"
             yield Clue(
                 weight=0.6, because=f"{said}, of those that this credential sees", seen=(search,)
@@ -229,7 +233,7 @@ def _azure_says(evidence: Evidence) -> Iterator[Statement]:
 SIGNATURES = (
     Signature(
         id="cache-not-running-arm-state",
-        pattern=r"provisioningState\W{1,6}(?:Creating|Updating|Scaling|Failed|Deleting|Disabled|Linking|Unlinking|RecoveringScaleFailure)|unexpected state '(?:Scaling|Creating|Updating|Failed|Deleting|Linking)|waiting for (?:the )?(?:create|creation|update|deletion)[^\n]{0,40}Redis|Redis Cache[^\n]{0,80}(?:is busy|operation is in progress|ConflictingOperation)|(?:is busy|in progress)[^\n]{0,40}Microsoft\.Cache",
+        pattern=r"provisioningState\W{1,6}(?:Creating|Updating|Scaling|Failed|Deleting|Disabled|Linking|Unlinking|RecoveringScaleFailure)|unexpected state '(?:Scaling|Creating|Updating|Failed|Deleting|Linking)|waiting for (?:the )?(?:create|creation|update|deletion)[^\n]{0,40}Redis|Redis Cache[^\n]{0,80}(?:is busy|operation is in progress|ConflictingOperation)|[Rr]edis cache [^\n]{1,80} is busy|(?:is busy|in progress)[^\n]{0,40}Microsoft\.Cache",
         family="arm",
         weight=4.8,
         says="the control plane says that the cache is not in the state to be used",

@@ -64,7 +64,7 @@ def judge(evidence: Evidence) -> Iterator[Statement]:
 SIGNATURES = (
     Signature(
         id="client-library-bug-own-words",
-        pattern=r"please report (?:this|it)\b|[Tt]his is a bug|Bad response from PING health check|ResponseIntegrityFailure|UnableToResolvePhysicalConnection|IndexOutOfRangeException|NullReferenceException|NullPointerException|ObjectDisposedException|AttributeError: 'NoneType'|Cannot read propert(?:y|ies) of (?:undefined|null)|nil pointer dereference|ClassCastException|unexpected type|is not a function",
+        pattern=r"please report (?:this|it)\b|[Tt]his is a bug|Bad response from PING health check|ResponseIntegrityFailure|UnableToResolvePhysicalConnection|IndexOutOfRangeException|NullReferenceException|NullPointerException|ObjectDisposedException|AttributeError: 'NoneType'|Cannot read propert(?:y|ies) of (?:undefined|null)|nil pointer dereference|ClassCastException|unexpected type|is not a function|feature is not enabled|without the tls feature|Cannot connect to a wildcard address",
         family="any",
         weight=2.2,
         says="the client stumbles over itself",
@@ -89,6 +89,8 @@ SYMPTOMS = {
     "odd-reply": 1.6,
     "moved": 1.4,
     "redirects": 1.0,
+    "used-closed": 2.1,
+    "pool-misused": 1.7,
     "aborted": 1.1,
 }
 

@@ -93,7 +93,7 @@ SIGNATURES = (
     ),
     Signature(
         id="client-pool-exhausted-ruby",
-        pattern=r"ConnectionPool::TimeoutError|Waited [0-9.]{1,9} sec(?:, [0-9]{1,6}/[0-9]{1,6} available)?",
+        pattern=r"ConnectionPool::TimeoutError|Waited [0-9.]{1,9} sec(?:,| for)",
         family="redis-rb",
         weight=4.2,
         says="the pool had no connection to give",
@@ -104,4 +104,5 @@ SIGNATURES = (
 SYMPTOMS = {
     "pool-empty": 2.3,
     "pool-failed": 0.9,
+    "pool-misused": 1.8,
 }

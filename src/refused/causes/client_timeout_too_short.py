@@ -91,6 +91,7 @@ SIGNATURES = (
 SYMPTOMS = {
     "read-error": 1.6,
     "no-answer": 1.0,
+    "timed-out": 0.7,
 }
 
 

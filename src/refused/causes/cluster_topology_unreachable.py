@@ -146,6 +146,14 @@ def read(told: Told) -> Iterator[Statement]:
             because="several private addresses of one cluster do not answer",
             seen=told.errors,
         )
+    if (
+        told.saw("connect-timeout", "refused", "unreachable")
+        and told.marked("cluster")
+        and told.is_private
+    ):
+        yield Clue(
+            weight=1.3, because="a cluster's client dials a private address", seen=told.errors
+        )
     if told.saw("unreachable") and told.address.startswith("172.") and told.is_private:
         yield Clue(
             weight=1.6, because="an address of a container network was handed out", seen=told.errors

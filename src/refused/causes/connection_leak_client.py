@@ -143,12 +143,12 @@ def _by_the_metrics(metrics: tuple[Metric, ...], limit: int | None) -> Iterator[
 # What is printed when it strikes.
 SIGNATURES = (
     Signature(
-        id="connection-leak-client-not-returned",
-        pattern=r"Could not return the (?:broken )?resource to the pool|has already been returned to (?:this|the) pool|Returned object not currently part of this pool|connection leak detected|[Ll]eak(?:ed)? (?:detected|connection)|MaxListenersExceededWarning",
-        family="jedis",
-        weight=3.0,
-        says="connections are not given back as they should be",
-        example="Could not return the resource to the pool",
+        id="connection-leak-client-piling-up",
+        pattern=r"connection leak detected|[Ll]eak(?:ed)? (?:detected|connection)|MaxListenersExceededWarning",
+        family="socket",
+        weight=2.4,
+        says="connections or listeners pile up",
+        example="MaxListenersExceededWarning: Possible EventEmitter memory leak detected",
     ),
 )
 # Log-odds that a symptom lends it where nothing more is told.
@@ -157,6 +157,7 @@ SYMPTOMS = {
     "pool-failed": 1.1,
     "descriptors": 1.6,
     "local-ports": 0.7,
+    "pool-misused": 1.6,
 }
 
 

@@ -146,7 +146,7 @@ def read(told: Told) -> Iterator[Statement]:
     """Weigh what the errors of a text tell beside their words."""
     if told.saw("name-unknown") and told.is_azure:
         yield Clue(
-            weight=0.5,
+            weight=0.7,
             because="the name is the service's own, and should be known to every resolver",
             seen=told.errors,
         )

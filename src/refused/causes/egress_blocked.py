@@ -199,6 +199,7 @@ SYMPTOMS = {
     "cannot-connect": 0.7,
     "not-connected": 0.3,
     "no-token": 0.1,
+    "timed-out": 0.6,
 }
 
 

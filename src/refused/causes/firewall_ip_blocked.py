@@ -302,6 +302,10 @@ SYMPTOMS = {
     "not-connected": 0.8,
     "gave-up": 0.5,
     "pool-failed": 0.5,
+    "timed-out": 0.6,
+    "queue-full": 0.1,
+    "no-sentinel": 0.7,
+    "went-away": 0.5,
 }
 
 

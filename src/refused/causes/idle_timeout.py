@@ -106,6 +106,8 @@ SYMPTOMS = {
     "not-connected": 0.3,
     "reconnecting": 1.8,
     "pool-failed": 0.5,
+    "used-closed": 0.3,
+    "went-away": 1.5,
 }
 
 

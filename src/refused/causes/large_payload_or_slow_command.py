@@ -94,6 +94,8 @@ SYMPTOMS = {
     "not-sent": 1.9,
     "pool-empty": 0.3,
     "busy-script": 2.5,
+    "timed-out": 0.2,
+    "queue-full": 0.7,
 }
 
 
@@ -105,6 +107,17 @@ def read(told: Told) -> Iterator[Statement]:
             because="the receive buffer is full: a large reply is being read",
             seen=told.errors,
             fact="payload",
+        )
+    if 8192 <= told.count("in") < 60000:
+        yield Clue(
+            weight=1.2,
+            because="kilobytes of a reply have come and lie unread",
+            seen=told.errors,
+            fact="payload",
+        )
+    if told.count("cur-in") >= 16384 or told.count("in-pipe") >= 65536:
+        yield Clue(
+            weight=1.8, because="a large reply is being taken in", seen=told.errors, fact="payload"
         )
     if told.count("inbound") >= 200 or told.count("outbound") >= 200:
         yield Clue(

@@ -95,6 +95,7 @@ SYMPTOMS = {
     "socket-failure": 1.3,
     "no-answer": 0.9,
     "not-sent": 0.2,
+    "timed-out": 0.5,
 }
 
 

@@ -112,7 +112,7 @@ def judge(evidence: Evidence) -> Iterator[Statement]:
 SIGNATURES = (
     Signature(
         id="local-server-not-running-named-local",
-        pattern=r"connecting to localhost:6379[^\n]{0,40}(?:refused|actively)|Could not connect to Redis at (?:127\.0\.0\.1|localhost):6379: Connection refused|Error (?:111|61|10061) connecting to (?:localhost|127\.0\.0\.1):6379|localhost:6379 \(Connection refused|Connection refused - connect\(2\) for (?:127\.0\.0\.1|localhost)[^\n]{0,12}6379|Connection refused \[tcp://(?:127\.0\.0\.1|localhost):6379|dial tcp (?:127\.0\.0\.1|\[::1\]):6379: connect: connection refused|[Cc]onnection refused: (?:localhost|/?127\.0\.0\.1)[^\n]{0,20}:6379",
+        pattern=r"connecting to localhost:6379[^\n]{0,40}(?:refused|actively)|Could not connect to Redis at (?:127\.0\.0\.1|localhost):6379: Connection refused|Error (?:111|61|10061) connecting to (?:localhost|127\.0\.0\.1):6379|localhost:6379 \(Connection refused|Connection refused - connect\(2\) for (?:127\.0\.0\.1|localhost)[^\n]{0,12}6379|Connection refused \[tcp://(?:127\.0\.0\.1|localhost):6379|dial tcp (?:127\.0\.0\.1|\[::1\]):6379: connect: connection refused|connecting to Redis on (?:127\.0\.0\.1|localhost):6379 \((?:Errno::)?ECONNREFUSED|[Cc]onnection refused: (?:localhost|/?127\.0\.0\.1)[^\n]{0,20}:6379",
         family="socket",
         weight=3.4,
         says="the host's own port 6379 refuses: nothing listens there",
@@ -141,6 +141,8 @@ SYMPTOMS = {
     "cannot-connect": 0.3,
     "gave-up": 1.0,
     "pool-failed": 0.9,
+    "no-sentinel": 0.2,
+    "went-away": 1.4,
 }
 
 

@@ -235,4 +235,5 @@ SIGNATURES = (
 SYMPTOMS = {
     "tls-cut": 0.2,
     "closed": 0.1,
+    "went-away": 0.1,
 }

@@ -110,7 +110,7 @@ def _by_the_metrics(
 SIGNATURES = (
     Signature(
         id="memory-pressure-oom-oom",
-        pattern=r"\bOOM command not allowed|used memory > 'maxmemory'|OutOfMemoryException[^\n]{0,80}redis|RedisOutOfMemory|Can't save in background: fork: Cannot allocate memory|overcommit_memory is set to 0",
+        pattern=r"\bOOM command not allowed|used memory > 'maxmemory'|OutOfMemoryException[^\n]{0,80}redis|RedisOutOfMemory",
         family="server",
         weight=5.2,
         says="the server's memory limit is reached",

@@ -333,6 +333,7 @@ SYMPTOMS = {
     "cannot-connect": 0.7,
     "not-connected": 0.5,
     "gave-up": 0.2,
+    "timed-out": 0.3,
 }
 
 
@@ -346,7 +347,7 @@ def read(told: Told) -> Iterator[Statement]:
         )
     if told.saw("name-unknown") and told.is_azure:
         yield Clue(
-            weight=0.8,
+            weight=0.6,
             because="the name is the service's own; behind a private zone that lacks it, it has no address",
             seen=told.errors,
         )

@@ -211,6 +211,7 @@ SYMPTOMS = {
     "still-connecting": 0.5,
     "cannot-connect": 0.8,
     "not-connected": 0.8,
+    "timed-out": 0.2,
 }
 
 

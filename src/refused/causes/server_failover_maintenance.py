@@ -51,7 +51,7 @@ TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-    from refused.causes.statements import Statement
+    from refused.causes.statements import Clue, Signature, Statement
     from refused.evidence.bundle import Evidence
     from refused.evidence.observations import (
         Observation,
@@ -286,7 +286,7 @@ SIGNATURES = (
     ),
     Signature(
         id="server-failover-maintenance-no-primary",
-        pattern=r"requires writable - not eligible for replica|No master is available|no primary (?:is )?available|NoMasterException|Master is currently unknown",
+        pattern=r"requires writable - not eligible for replica|No master is available|no primary (?:is )?available|NoMasterException|Expected to connect to a master, but the server is a replica|No master server available|Master is currently unknown",
         family="stackexchange",
         weight=3.2,
         says="the client knows no primary",
@@ -313,6 +313,9 @@ SYMPTOMS = {
     "redirects": 0.7,
     "slot-missing": 1.9,
     "no-primary-link": 2.7,
+    "queue-full": 2.0,
+    "used-closed": 1.4,
+    "went-away": 1.4,
 }
 
 

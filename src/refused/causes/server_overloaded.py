@@ -222,6 +222,8 @@ SYMPTOMS = {
     "read-error": 0.5,
     "no-answer": 1.4,
     "busy-script": 1.7,
+    "timed-out": 0.7,
+    "queue-full": 1.5,
 }
 
 

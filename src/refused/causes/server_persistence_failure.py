@@ -66,7 +66,7 @@ def judge(evidence: Evidence) -> Iterator[Statement]:
 SIGNATURES = (
     Signature(
         id="server-persistence-failure-misconf",
-        pattern=r"\bMISCONF\b|unable to persist (?:on|to) disk|not able to persist on disk|Background saving error|Write error (?:saving DB|writing append only file)|Failed opening (?:the RDB|\.rdb|the temp RDB)|Errors writing to the AOF",
+        pattern=r"\bMISCONF\b|unable to persist (?:on|to) disk|not able to persist on disk|Background saving error|Can't save in background: fork|Write error (?:saving DB|writing append only file)|Failed opening (?:the RDB|\.rdb|the temp RDB)|Errors writing to the AOF",
         family="server",
         weight=5.2,
         says="the server cannot write its snapshot or log",

@@ -133,6 +133,12 @@ SYMPTOMS = {
 
 def read(told: Told) -> Iterator[Statement]:
     """Weigh what the errors of a text tell beside their words."""
+    if told.saw("denied") and told.runtime == "dotnet":
+        yield Clue(
+            weight=0.6,
+            because="Windows forbids the socket, as App Service does at its limit of connections",
+            seen=told.errors,
+        )
     if bool(told.elsewhere) and told.saw("connect-timeout"):
         yield Clue(
             weight=3.4, because="connections to other services time out as well", seen=told.errors

@@ -162,6 +162,10 @@ SYMPTOMS = {
     "cannot-connect": 0.5,
     "gave-up": 1.0,
     "odd-reply": 1.4,
+    "timed-out": 0.2,
+    "used-closed": 0.3,
+    "no-sentinel": 0.7,
+    "went-away": 0.2,
 }
 
 

@@ -376,6 +376,8 @@ SYMPTOMS = {
     "cannot-connect": 0.7,
     "gave-up": 0.5,
     "pool-failed": 0.5,
+    "timed-out": 0.7,
+    "no-sentinel": 0.7,
 }
 
 

@@ -126,10 +126,14 @@ def _azure_says(evidence: Evidence) -> Iterator[Statement]:
             said = f"the host name of the cache {cache.name} is {cache.host}, not {target.host}"
             yield Proof(because=said, seen=(cache,))
     for search in searches[-1:]:
-        if not caches and search.found:
-            where = f"{len(search.found)} of that name are there, {search.found[0]} first"
-            said = f"no cache has the host name {target.host}; {where}"
-            yield Clue(weight=1.6, because=said, seen=(search,))
+        if not caches and search.elsewhere:
+            _, host = search.elsewhere[0]
+            said = f"no cache has the host name {target.host}; that of the cache {search.name} is {host}"
+            # A cache that was moved to another service left its old name behind: that is another cause.
+            if service_of(host).service == target.service:
+                yield Proof(because=said, seen=(search,))
+            else:
+                yield Clue(weight=-0.5, because=said, seen=(search,))
         elif not caches and search.complete and search.subscriptions:
             said = (
                 f"no cache is called {search.name} in the subscriptions that this credential sees"
@@ -150,7 +154,7 @@ SIGNATURES = (
     ),
     Signature(
         id="wrong-hostname-scheme-in-name",
-        pattern="(?:ENOTFOUND|lookup|UnknownHostException:|connecting to|resolve) ?['\\\"]?(?:rediss?|https?|tcp|tls):",
+        pattern="(?:ENOTFOUND|lookup|UnknownHostException:|connecting to|resolve) ?['\\\"]?(?:rediss?|https?|tcp|tls)://",
         family="socket",
         weight=6.0,
         says="the host name begins with a scheme",
@@ -177,9 +181,9 @@ SIGNATURES = (
     ),
     Signature(
         id="wrong-hostname-bad-url",
-        pattern=r"invalid (?:redis )?url|url must (?:be|specify)|redis url must|invalid uri: the hostname could not be parsed|invalid port (?:in url|number)|ERR_INVALID_URL|could not be cast to integer value|URL did not parse",
+        pattern=r"invalid (?:redis )?url|url must (?:be|specify)|redis url must|invalid uri: the hostname could not be parsed|invalid port (?:in url|number)|ERR_INVALID_URL|URL did not parse",
         family="socket",
-        weight=3.0,
+        weight=2.4,
         says="the connection string cannot be read as one",
         example="TypeError: Invalid URL: redis://",
         ignores_case=True,

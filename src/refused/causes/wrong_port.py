@@ -134,7 +134,7 @@ SIGNATURES = (
     ),
     Signature(
         id="wrong-port-http-answers",
-        pattern="got \\\"?'?H\\\"?'? as reply|first byte: 72\\b|Unknown reply: H|invalid[^\\n]{0,30}HTTP/1|Expected [^\\n]{1,30}got 'H'|malformed HTTP response \\\"-ERR|Invalid response: ?b?['\\\"]?HTTP",
+        pattern="got \\\"?'?H\\\"?'? as reply|first byte: 72\\b|Unknown reply: H|invalid[^\\n]{0,30}HTTP/1|Expected [^\\n]{1,30}got 'H'|malformed HTTP response \\\"-ERR|(?:Protocol Error|InvalidResponse|Invalid response)[^\\n]{0,40}HTTP/1",
         family="socket",
         weight=4.5,
         says="an HTTP server answers on the port",

@@ -32,6 +32,8 @@ LONGEST_LINE = 16_384
 LONGEST_QUOTE = 300
 MOST_LINES = 20_000
 MOST_GAPS = 200
+# Beyond so many endpoints, errors are told apart by their words alone.
+MOST_PLACES = 100
 
 _SYMPTOM_OF = {each.id: each.symptom for each in WORDINGS}
 # Families whose words nobody but a Redis client or server utters.
@@ -65,13 +67,14 @@ _REDIS = re.compile(
     re.IGNORECASE,
 )
 _FOREIGN = re.compile(
-    r"https?://|HTTPS?ConnectionPool|HTTP/[12]|\bFetchError\b|axios|urllib3|"
+    r"https?://|psycopg|\bcurl\b|\bssh\b|npm ERR|\bport (?:22|25|80|443|1433|3306|5432|5672|8080|9092|27017)\b|HTTPS?ConnectionPool|HTTP/[12]|\bFetchError\b|axios|urllib3|"
     r"mysql|mariadb|postgres|\bpg_|pgsql|mongo|rabbitmq|\bamqp|kafka|hikari|jdbc|sqlserver|SqlClient|SqlException|"
     r"cosmos|blob\.core|servicebus|eventhub|elasticsearch|opensearch|\bsmtp|\bldap|memcache|zookeeper|\betcd\b|"
     r"docker\.sock|kube-api|MountVolume|apiserver|cassandra|oracle|clickhouse|\bgrpc|database\.windows\.net|vault\.azure\.net|"
     r":(?:80|443|8080|8443|1433|1521|3306|5432|27017|5671|5672|9092|9200|2181|11211|25|465|587|389|636|22|9042)\b",
     re.IGNORECASE,
 )
+_URL = re.compile(r"https?://[^ \n'\"]{1,2000}", re.IGNORECASE)
 _FOREIGN_PLACE = re.compile(
     r"(?:https?://)?([A-Za-z0-9.-]{3,253}):?(443|80|8080|8443|1433|1521|3306|5432|27017|5671|5672|9092|9200)?\b"
 )
@@ -165,6 +168,11 @@ _NAMED = re.compile(
     rf"(?:ENOTFOUND|EAI_AGAIN|UnknownHostException:|lookup|Can't resolve:|hostname\"?'?:|tcp connection to \(|to resolve) [\"']?({_HOST})"
 )
 _SE_HOST = re.compile(rf" on ({_HOST})(?::([0-9]{{2,5}}))?/(Interactive|Subscription)")
+_SERVER_ENDPOINT = re.compile(rf"serverEndpoint: (?:Unspecified/)?({_HOST}|{_V4}):([0-9]{{2,5}})")
+_AZURE_HOST = re.compile(
+    rf"\b([a-z0-9-]{{1,63}}(?:\.[a-z0-9-]{{1,63}}){{0,4}}\.redis(?:enterprise)?\.(?:cache\.|azure\.)[a-z.]{{3,40}})",
+    re.IGNORECASE,
+)
 _GETADDRINFO = re.compile(rf"getaddrinfo[^\n]{{0,200}}?({_V4})|\('({_V4})', [0-9]{{2,5}}\)")
 _SOURCE_FILE = re.compile(
     r"\.(?:js|ts|mjs|py|rb|java|go|php|cs|c|cc|cpp|rs|lua|ex|exs|kt|scala|jar)$", re.IGNORECASE
@@ -175,7 +183,7 @@ _NUMBERS = re.compile(
     r"outstanding|pending|input-buffer|last-read|last-write|unanswered-write|keep-alive|inbound|outbound)"
     r"(?:: ?|=)(-?[0-9]{1,15}(?:\.[0-9]{1,6})?)"
 )
-_POOLS = re.compile(r"\b(IOCP|WORKER|POOL): \(([A-Za-z0-9=,]{1,160})")
+_POOLS = re.compile(r"\b(IOCP|WORKER|POOL):? \(([A-Za-z0-9=,]{1,160})")
 _MANAGER = re.compile(r"\bmgr: ([0-9]{1,4}) of ([0-9]{1,4})")
 _CONNECTS = re.compile(r"\bmc: ([0-9]{1,9})/([0-9]{1,9})/([0-9]{1,9})")
 _STATES = re.compile(r"\b(rs|ws|bw|state|aw|origin): ?([A-Za-z]{2,30})")
@@ -294,7 +302,7 @@ def read_errors(
     if not failing:
         return ()
     whole = "\n".join(lines)
-    speaks_redis = _REDIS.search(whole) is not None or any(each.is_ours for each in told)
+    speaks_redis = _names_redis(whole) or any(each.is_ours for each in told)
     ours = [each for each in failing if _concerns_redis(each, speaks_redis=speaks_redis)]
     if not ours:
         return ()
@@ -335,11 +343,16 @@ def _concerns_redis(each: _Told, *, speaks_redis: bool) -> bool:
     """Whether a failing line is about Redis: it says so, or nothing says otherwise."""
     if not each.is_foreign or each.is_ours:
         return True
-    return speaks_redis and _REDIS.search(each.line) is not None
+    return speaks_redis and _names_redis(each.line)
+
+
+def _names_redis(text: str) -> bool:
+    """Whether a word of *text* is of Redis; a path in somebody's URL is none."""
+    return _REDIS.search(_URL.sub("", text)) is not None
 
 
 # A certificate that is not trusted is what every program prints behind a proxy that re-signs.
-_ANYBODYS = ("tls-unverified.", "tls-certificate-untrusted-")
+_ANYBODYS = ("tls-unverified.", "tls-refused.", "tls-certificate-untrusted-", "tls-inspection-root")
 _FRAME = re.compile(r"^ {2,}at |^\tat |^ {2,}File \"|^ {2,}from ")
 
 
@@ -368,12 +381,15 @@ def _grouped(
 ) -> Tuple[LoggedError, ...]:
     """Make one record of equal lines, each with what the whole block tells."""
     shared = _context(whole)
-    groups: Dict[Tuple[str, ...], List[_Told]] = {}
+    groups: Dict[Tuple[Any, ...], List[_Told]] = {}
     for each in ours:
-        groups.setdefault(each.ids, []).append(each)
+        place = _endpoint(each.line) or {}
+        key = (each.ids, place.get("host"), place.get("address"), place.get("port"))
+        groups.setdefault(key if len(groups) < MOST_PLACES else (each.ids,), []).append(each)
     found = []
-    for ids, members in groups.items():
+    for members in groups.values():
         first = members[0]
+        ids = first.ids
         times = [
             moment for moment in (time_of(each.line) for each in members) if moment is not None
         ]
@@ -429,7 +445,7 @@ def _context(whole: str) -> Dict[str, Any]:
 
 def _endpoint(text: str) -> Optional[Dict[str, Any]]:
     """Return host, address and port as a client names them; ``None`` where nothing is named."""
-    own = _SE_HOST.search(text)
+    own = _SERVER_ENDPOINT.search(text) or _SE_HOST.search(text)
     if own:
         return _place(own.group(1), int(own.group(2)) if own.group(2) else None)
     for found in _ENDPOINT.finditer(text):
@@ -448,7 +464,7 @@ def _endpoint(text: str) -> Optional[Dict[str, Any]]:
     if bare:
         port_found = _BARE_PORT.search(text)
         return _place(bare.group(1), int(port_found.group(1)) if port_found else None)
-    named = _NAMED.search(text)
+    named = _NAMED.search(text) or _AZURE_HOST.search(text)
     if named:
         return _place(named.group(1), None)
     return None
