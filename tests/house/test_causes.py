@@ -39,6 +39,7 @@ NAME_TO_TOPOLOGY = """
 OF_THE_SERVER = """
     max-clients-reached connection-leak-client server-failover-maintenance server-loading
     server-overloaded memory-pressure-oom geo-secondary-readonly cache-not-running
+    bandwidth-exceeded azure-platform-outage resource-retired-or-migrated
 """.split()  # noqa: SIM905  # one word for a line each says nothing more
 
 # They strike within the client, where no probe walks and no twin of the service can play them: what
@@ -49,9 +50,7 @@ OF_THE_CLIENT = """
 """.split()  # noqa: SIM905  # one word for a line each says nothing more
 
 # Ids of the contract that have no module yet: a page may already tell its cause from them.
-STILL_TO_COME = """
-    bandwidth-exceeded azure-platform-outage resource-retired-or-migrated
-""".split()  # noqa: SIM905  # one word for a line each says nothing more
+STILL_TO_COME: tuple[str, ...] = ()
 
 SECTIONS = ["What is wrong", "How it looks", "What ends it", "What it is not", "Sources"]
 

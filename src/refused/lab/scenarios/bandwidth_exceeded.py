@@ -26,8 +26,8 @@ def build(world: World) -> None:
     """The server itself has little to do; the bytes on their way out stand in a queue."""
     cache = acr(world, "contoso")
     if cache.certificate is not None:
-        world.at(cache.address, cache.port, Tls(Slow(cache.plain, 0.4), cache.certificate))
-    world.target = cache.target(extra=",syncTimeout=300")
+        world.at(cache.address, cache.port, Tls(Slow(cache.plain, 0.7), cache.certificate))
+    world.target = cache.target(extra=",syncTimeout=600")
 
     def measured(state: State) -> None:
         from refused.lab.arm import monitor
@@ -36,4 +36,4 @@ def build(world: World) -> None:
         monitor.record(state, cache.id, "cacheWrite", level=1e6)
         monitor.record(state, cache.id, "serverLoad", level=30)
 
-    world.order(measured)
+    world.once_up(lambda: measured(world.arm))
