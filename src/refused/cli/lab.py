@@ -2,7 +2,15 @@
 
   refused lab list              the scenarios, and the cause each should lead to
   refused lab run [--all|ID…]   diagnose scenarios, and hold the answers against what is true
-  refused lab up [ID]           bring one up, until Ctrl-C; --env-file says how to reach it
+  refused lab up [ID|FILE.toml] bring one up, or a world of your own, until Ctrl-C
+
+With no ID, up brings two caches up, their networks, and a control plane: `contoso`, an Azure Cache
+for Redis, and `fabrikam`, an Azure Managed Redis. --env-file FILE says how to reach it all:
+
+  refused lab up --env-file lab.env &
+  . ./lab.env
+  az redis firewall-rules list -n "$REFUSED_LAB_CACHE" -g "$REFUSED_LAB_GROUP"
+  refused diagnose "$REFUSED_LAB_TARGET"
 
 A scenario is also a target: refused diagnose lab:ID
 """
@@ -14,12 +22,14 @@ import sys
 from refused.cli.options import BadOption
 
 SIDE_BY_SIDE = 3
+DEFAULT = "healthy.azure"
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from argparse import ArgumentParser, Namespace
 
     from refused.lab.scenario import Scenario
+    from refused.lab.world import World
     from refused.report import Report
 
 
@@ -36,7 +46,11 @@ def arguments(parser: ArgumentParser) -> None:
     running.add_argument("--json", action="store_true", help="print as JSON")
     up = commands.add_parser("up", help="bring a scenario up until Ctrl-C", allow_abbrev=False)
     up.add_argument(
-        "id", nargs="?", default="healthy", metavar="ID", help="the scenario (default: healthy)"
+        "id",
+        nargs="?",
+        default=DEFAULT,
+        metavar="ID|FILE.toml",
+        help=f"the scenario, or a file that describes a world (default: {DEFAULT})",
     )
     up.add_argument(
         "--env-file", metavar="FILE", help="write shell export lines to FILE once it is ready"
@@ -164,26 +178,64 @@ def _is_right(scenario: Scenario, report: Report) -> bool:
 
 
 def _up(options: Namespace) -> int:
+    _end_on_signals()
+    world, title = _world(options.id)
+    try:
+        with world:
+            lines = [
+                f"export {name}={_quoted(value)}" for name, value in world.environment().items()
+            ]
+            if options.env_file:
+                _write_private(options.env_file, "\n".join(lines) + "\n")
+            print(title, file=sys.stderr)
+            print("\n".join(lines), flush=True)
+            print(
+                'try: refused diagnose "$REFUSED_LAB_TARGET"     (Ctrl-C ends the lab)',
+                file=sys.stderr,
+                flush=True,
+            )
+            _wait()
+    except KeyboardInterrupt:
+        pass  # somebody who does not want it to come up ends it as everybody does
+    return 0
+
+
+def _world(wanted: str) -> tuple[World, str]:
+    """Declare the world of a scenario or of a file, and return it with a line about it."""
+    if wanted.lower().endswith(".toml"):
+        from pathlib import Path
+
+        from refused.lab.arm.worlds import from_toml
+
+        return from_toml(Path(wanted)), f"{wanted}: a world of your own"
+    from refused.lab.kernel import cannot_run
     from refused.lab.scenario import UnknownScenario, by_id
 
     try:
-        scenario = by_id(options.id)
+        scenario = by_id(wanted)
     except UnknownScenario as unknown:
         raise BadOption(str(unknown)) from None
-    with scenario.up() as world:
-        lines = [f"export {name}={_quoted(value)}" for name, value in world.environment().items()]
-        if options.env_file:
-            with open(options.env_file, "w", encoding="utf-8") as file:
-                file.write("\n".join(lines) + "\n")
-        print(f"{scenario.id}: {scenario.title}", file=sys.stderr)
-        print("\n".join(lines), flush=True)
-        print(
-            'try: refused diagnose "$REFUSED_LAB_TARGET"     (Ctrl-C ends the lab)',
-            file=sys.stderr,
-            flush=True,
-        )
-        _wait()
-    return 0
+    if why_not := cannot_run(scenario):
+        raise BadOption(f"{scenario.id} cannot be brought up here: it {why_not}")
+    return scenario.up(), f"{scenario.id}: {scenario.title}"
+
+
+def _write_private(path: str, text: str) -> None:
+    """Write a file that only its owner can read, for it holds keys; whole or not at all.
+
+    Raises:
+        BadOption: It cannot be written.
+    """
+    import os
+
+    beside = f"{path}.{os.getpid()}.part"
+    try:
+        descriptor = os.open(beside, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600)
+        with os.fdopen(descriptor, "w", encoding="utf-8") as file:
+            file.write(text)
+        os.replace(beside, path)
+    except OSError as failure:
+        raise BadOption(f"--env-file {path} cannot be written: {failure.strerror}") from None
 
 
 def _quoted(text: str) -> str:
@@ -192,13 +244,21 @@ def _quoted(text: str) -> str:
     return quote(text)
 
 
-def _wait() -> None:
-    """Wait for Ctrl-C or a TERM, and take either as the word to go."""
+def _end_on_signals() -> None:
+    """Take Ctrl-C and a TERM alike as the word to go, however far it has come."""
     import signal
+
+    def leave(*_: object) -> None:
+        raise KeyboardInterrupt
+
+    for number in (signal.SIGINT, signal.SIGTERM):
+        signal.signal(number, leave)
+
+
+def _wait() -> None:
+    """Wait for ever; a signal ends it."""
     import threading
 
     over = threading.Event()
-    for number in (signal.SIGINT, signal.SIGTERM):
-        signal.signal(number, lambda *_: over.set())
     while not over.wait(3600):
         pass
