@@ -10,6 +10,7 @@ if TYPE_CHECKING:
     from refused.diagnosis.rank import Finding
     from refused.diagnosis.weigh import Weighed
     from refused.evidence.bundle import Bundle
+    from refused.report.timeline import Timeline
 
 SCHEMA = "refused.report/1"
 DOCS = "https://refused.readthedocs.io/causes/{id}/"
@@ -21,11 +22,13 @@ class Report:
     Attributes:
         bundle: The evidence that it rests on.
         diagnosis: The conclusions drawn from it.
+        timeline: What the log that was read tells over time, if one was.
     """
 
     def __init__(self, bundle: Bundle, diagnosis: Diagnosis) -> None:
         self.bundle = bundle
         self.diagnosis = diagnosis
+        self.timeline: Timeline | None = None
 
     @property
     def verdict(self) -> str:
@@ -101,6 +104,7 @@ class Report:
             "notes": [*said.notes, *map(str, said.differences)],
             "evidence": self._evidence(),
             "took_ms": _rounded(self.bundle.took_ms),
+            **({"timeline": self.timeline.to_data()} if self.timeline else {}),
         }
 
     def _evidence(self) -> dict[str, Any]:

@@ -140,6 +140,9 @@ def _quotes(report: Report, width: int, *, verbose: bool) -> Iterator[str]:
     """Quote the errors, where they stand and how often, so that a reader can disagree with us."""
     from refused.evidence.observations import LoggedError
 
+    if report.timeline:  # it quotes them, too
+        yield from report.timeline.to_lines(width, verbose=verbose)
+        return
     errors = [fact for fact in report.bundle.facts if isinstance(fact, LoggedError)]
     if not errors:
         return

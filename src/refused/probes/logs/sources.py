@@ -72,6 +72,8 @@ class Source:
         self.follows = follows
         self._stdin = stdin
         self._sleep = sleep
+        self._begun: Iterator[Chunk] | None = None
+        self._looked_at: list[Chunk] = []
 
     def chunks(self) -> Iterator[Chunk]:
         """Read to the end, or, when following, until interrupted.
@@ -79,7 +81,28 @@ class Source:
         Raises:
             BadLog: The file cannot be opened, or needs what is not installed.
         """
-        return _lines(self._text(), self.notes, self._said())
+        if self._begun is None:
+            self._begun = _lines(self._text(), self.notes, self._said())
+        looked_at, self._looked_at = self._looked_at, []
+        yield from looked_at
+        yield from self._begun
+
+    def head(self, most: int) -> bytes | None:
+        """Return all of it where that is no more than *most* bytes; :meth:`chunks` still gives it all.
+
+        Raises:
+            BadLog: As for :meth:`chunks`.
+        """
+        size = 0
+        chunks = self.chunks()
+        looked_at: list[Chunk] = []
+        for chunk in chunks:
+            looked_at.append(chunk)
+            size += len(chunk.data)
+            if size > most:
+                break
+        self._looked_at = looked_at
+        return None if size > most else b"".join(chunk.data for chunk in looked_at)
 
     def _said(self) -> str:
         return self.name or "standard input"
