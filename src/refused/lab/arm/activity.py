@@ -34,6 +34,7 @@ provides(
 LAG = "log_lag_s"
 PAGE = 200
 LONGEST_S = 90 * 86400
+_SLACK_S = 1.0  # the record of an end is written ahead of the end by less than this
 CATEGORIES = (
     ("Administrative", "Administrative"),
     ("Security", "Security"),
@@ -138,7 +139,7 @@ def _events(call: Call) -> Answer:
         each
         for each in events
         if each["subscriptionId"].lower() == call.params["sub"].lower()
-        and begin <= moment_of(each["eventTimestamp"]) <= min(end, seen_before)
+        and begin <= moment_of(each["eventTimestamp"]) <= min(end, seen_before) + _SLACK_S
         and all(_fits(each, name, value) for name, value in wanted)
     ]
     found.sort(key=lambda each: str(each["eventTimestamp"]), reverse=True)

@@ -27,8 +27,7 @@ from refused.lab.arm.state import moment, type_of
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-    from refused.lab.arm.operations import Operation
-    from refused.lab.arm.state import State
+    from refused.lab.arm.state import Operation, State
 
 Document = dict[str, Any]
 
