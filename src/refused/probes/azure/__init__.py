@@ -1,6 +1,7 @@
 """What Azure's control plane says of the cache, read side by side with the walk of the path.
 
     client       one kept-alive https conversation with Azure Resource Manager, polite and bounded
+    endpoint, trust, signs   where it is, whom to trust, whether a credential is at hand
     credentials  one token, from the environment or from azure-identity's chain
     find         from a host name to the resource
     read         which reads are made, in which order, within the time limit

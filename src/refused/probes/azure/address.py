@@ -9,7 +9,8 @@ from __future__ import annotations
 
 from refused.evidence.control_plane import ClientAddress
 from refused.evidence.observations import Unseen
-from refused.probes.azure.client import BadEndpoint, trust
+from refused.probes.azure.endpoint import BadEndpoint
+from refused.probes.azure.trust import trust
 from refused.probes.azure.ways import items, text
 from refused.probes.stopwatch import Stopwatch
 from refused.service.addresses import parse

@@ -208,7 +208,7 @@ class _Beginning:
                 f"Azure did not say where {resource.name} is reached: {aim.why}; {aim.how}; "
                 "or give the host name"
             )
-        return self._placed(target, look, aim, "resource")
+        return self._placed(target, look, aim)
 
     def by_name(self, target: str, parsed: Parsed) -> Start:
         """Look a bare name up: a host that is known by it comes first, unless ``--azure`` was said."""
@@ -227,7 +227,7 @@ class _Beginning:
         look = self.look()
         aim = look.find(parsed.target.host) if look.asked.resource is None else look.aim()
         if aim is not None and aim.host:
-            return self._placed(target, look, aim, "host")
+            return self._placed(target, look, aim)
         if wanted.azure:
             why = aim.why if aim is not None else look.why_not_found()
             look.close()
@@ -237,9 +237,9 @@ class _Beginning:
             )
         return Start(parsed, look, is_delayed=True)
 
-    def _placed(self, target: str, look: Look, aim: Aim, form: str) -> Start:
+    def _placed(self, target: str, look: Look, aim: Aim) -> Start:
         found = self.read(f"{'rediss' if aim.tls else 'redis'}://{aim.host}:{aim.port}")
-        placed = found.target.replace(text=target.strip(), form=form, port_given=False)
+        placed = found.target.replace(text=target.strip(), form="name", port_given=False)
         return Start(Parsed(placed, found.settings, found.credentials), look, is_delayed=True)
 
 
@@ -256,7 +256,7 @@ def _is_bare(parsed: Parsed) -> bool:
     """Whether the target is one word that may be a cache's name as well as a host's."""
     target = parsed.target
     return (
-        target.form == "host"
+        target.form == "name"
         and not target.port_given
         and target.host != "localhost"
         and "." not in target.host

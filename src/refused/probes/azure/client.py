@@ -10,7 +10,6 @@ it would bring (retries, Retry-After, proxies) is two dozen lines here.
 from __future__ import annotations
 
 import contextlib
-import os
 import re
 import socket
 import threading
@@ -18,11 +17,12 @@ import time
 
 from refused.evidence.control_plane import CONTROL_PLANE, ArmAnswer
 from refused.evidence.observations import Unseen
-from refused.evidence.redaction import Secret, redact
-from refused.probes.azure.signs import az_folder
+from refused.evidence.redaction import redact
+from refused.probes.azure.endpoint import BadEndpoint
+from refused.probes.azure.raw import without_secrets
+from refused.probes.azure.trust import proxy_for, trust
 from refused.probes.azure.ways import text
-from refused.service.arm import action_for, audience_of, cloud_at
-from refused.service.clouds import CLOUDS, arm_endpoint, cloud_of, login_authority
+from refused.service.arm import action_for
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -31,11 +31,12 @@ if TYPE_CHECKING:
     from http.client import HTTPSConnection
     from typing import Any
 
+    from refused.evidence.redaction import Secret
+    from refused.probes.azure.endpoint import Endpoint
     from refused.probes.stopwatch import Deadline
 
 LARGEST_BYTES = 32 * 1024 * 1024
 MOST_PAGES = 20
-RAW_BYTES = 64 * 1024
 # A connection to the control plane that takes longer than this is not going to come about.
 CONNECT_S = 4.0
 # How often a request is repeated: a throttled one as long as the time allows, a failed one twice.
@@ -43,12 +44,6 @@ MOST_TRIES = 4
 _BACKOFF_S = (0.2, 0.5, 1.0)
 _PASSING = frozenset({408, 500, 502, 503, 504})
 _IN_PATHS = "/()-_.~:@$'+"
-
-
-class BadEndpoint(ValueError):
-    """The control plane cannot be asked the way the environment says; one line says why."""
-
-    for_people = True
 
 
 class NoToken(Exception):
@@ -61,97 +56,6 @@ class NoToken(Exception):
     def __init__(self, why: str, how: str) -> None:
         super().__init__(why)
         self.how = how
-
-
-# --- where it is -----------------------------------------------------------------------------------
-
-
-class Endpoint:
-    """Where the control plane is.
-
-    Attributes:
-        url: Without a slash at the end.
-        cloud: A name from ``service/clouds.py``; ``None`` for one that is not listed there.
-        authority: Who issues tokens; ``None`` leaves it to azure-identity.
-        audience: For whom they are issued.
-    """
-
-    __slots__ = ("url", "host", "port", "cloud", "authority", "audience")
-
-    def __init__(
-        self, url: str, *, authority: str | None = None, audience: str | None = None
-    ) -> None:
-        self.url = url.rstrip("/")
-        self.host, self.port = _host_and_port(self.url)
-        self.cloud = cloud_at(self.url)
-        known = login_authority(self.cloud) if self.cloud else None
-        self.authority = authority or known
-        self.audience = (audience or audience_of(self.cloud) or self.url).rstrip("/")
-
-
-def endpoint_of(environ: Mapping[str, str]) -> Endpoint:
-    """Return the control plane: of ``REFUSED_ARM_ENDPOINT``, of the cloud ``az`` has active, or public.
-
-    Raises:
-        BadEndpoint: It is not https, or no address at all.
-    """
-    given = environ.get("REFUSED_ARM_ENDPOINT", "").strip()
-    if given:
-        return Endpoint(given)
-    name = environ.get("AZURE_CLOUD_NAME") or _setting(environ, "config", "cloud", "name")
-    if name:
-        cloud = cloud_of(name)
-        # `az cloud register` and `az cloud update` leave their endpoints in a file of its own.
-        registered = _setting(environ, "clouds.config", name, "endpoint_resource_manager")
-        url = registered or (arm_endpoint(cloud) if cloud else None)
-        if url:
-            return Endpoint(
-                url,
-                authority=_setting(environ, "clouds.config", name, "endpoint_active_directory"),
-                audience=_setting(
-                    environ, "clouds.config", name, "endpoint_active_directory_resource_id"
-                ),
-            )
-    return Endpoint(arm_endpoint("public") or CLOUDS[0][3] or "")
-
-
-def _setting(environ: Mapping[str, str], file: str, section: str, name: str) -> str | None:
-    """Read one setting of ``az``; its files are INI."""
-    if not (environ.get("AZURE_CONFIG_DIR") or environ.get("HOME") or environ.get("USERPROFILE")):
-        return None
-    try:
-        with open(os.path.join(az_folder(environ), file), encoding="utf-8-sig") as lines:
-            inside = False
-            for line in lines:
-                word = line.strip()
-                if word.startswith("["):
-                    inside = word.strip("[]").strip().lower() == section.lower()
-                elif inside and "=" in word:
-                    key, _, value = word.partition("=")
-                    if key.strip().lower() == name:
-                        return value.strip() or None
-    except (OSError, UnicodeError):
-        return None
-    return None
-
-
-def _host_and_port(url: str) -> tuple[str, int]:
-    from urllib.parse import urlsplit
-
-    said = "REFUSED_ARM_ENDPOINT or the active cloud of az"
-    try:
-        parts = urlsplit(url)
-        host, port = parts.hostname, parts.port
-    except ValueError:
-        raise BadEndpoint(f"{said}: the control plane's address is none; give https://…") from None
-    if parts.scheme != "https":
-        raise BadEndpoint(
-            f"{said}: the control plane is asked by https alone, a token would travel in the open; "
-            "give https://…"
-        )
-    if not host or parts.username or parts.password or parts.query or parts.fragment:
-        raise BadEndpoint(f"{said}: give the control plane's address alone, as https://host")
-    return host, port or 443
 
 
 # --- what it says ----------------------------------------------------------------------------------
@@ -677,120 +581,3 @@ def _retry_after_s(headers: Any, tried: int) -> float:
         except (ValueError, TypeError):
             wait_s = 0.5 * 2**tried
     return max(0.0, wait_s) if wait_s - wait_s == 0 else 60.0
-
-
-# --- trust and proxies -----------------------------------------------------------------------------
-
-
-def trust(environ: Mapping[str, str]) -> ssl.SSLContext:
-    """Return whom we trust: the CAs of ``REQUESTS_CA_BUNDLE`` or ``SSL_CERT_FILE``, else the system's.
-
-    Raises:
-        BadEndpoint: The file named there cannot be used.
-    """
-    import ssl
-
-    name = ca_bundle(environ)
-    if name is None:
-        return ssl.create_default_context()
-    variable, path = name
-    try:
-        if os.path.isdir(path):
-            return ssl.create_default_context(capath=path)
-        return ssl.create_default_context(cafile=path)
-    except OSError as unusable:  # an SSLError is one
-        said = unusable.strerror or "it holds no certificate"
-        raise BadEndpoint(f"{variable}: the CA file cannot be used: {said}") from None
-
-
-def ca_bundle(environ: Mapping[str, str]) -> tuple[str, str] | None:
-    """Return the variable that names a CA bundle, and the path in it."""
-    for variable in ("REQUESTS_CA_BUNDLE", "CURL_CA_BUNDLE", "SSL_CERT_FILE"):
-        if environ.get(variable):
-            return variable, environ[variable]
-    return None
-
-
-def proxy_for(host: str, environ: Mapping[str, str]) -> tuple[str, int, dict[str, str]] | None:
-    """Return host, port and headers of the proxy on the way to *host*; ``None`` where there is none."""
-    from urllib.parse import unquote, urlsplit
-
-    given = next(
-        (
-            environ[name]
-            for name in ("https_proxy", "HTTPS_PROXY", "all_proxy", "ALL_PROXY")
-            if environ.get(name)
-        ),
-        "",
-    )
-    if not given or _is_excepted(host, environ.get("no_proxy") or environ.get("NO_PROXY") or ""):
-        return None
-    try:
-        parts = urlsplit(given if "://" in given else f"http://{given}")
-        proxy, port = parts.hostname, parts.port
-    except ValueError:
-        proxy = port = None
-        parts = urlsplit("")
-    if proxy is None or parts.scheme not in ("http", "https"):
-        raise BadEndpoint("HTTPS_PROXY: that is no proxy that I can use; give http://host:port")
-    headers = {}
-    if parts.username:
-        from base64 import b64encode
-
-        pair = f"{unquote(parts.username)}:{unquote(parts.password or '')}"
-        Secret(unquote(parts.password or ""))  # remembered, so that no output repeats it
-        headers["Proxy-Authorization"] = f"Basic {b64encode(pair.encode()).decode()}"
-    return proxy, port or (443 if parts.scheme == "https" else 80), headers
-
-
-def _is_excepted(host: str, listed: str) -> bool:
-    name = host.lower().strip("[]")
-    for each in listed.lower().replace(",", " ").split():
-        word = each.partition(":")[0] if each.count(":") == 1 else each
-        word = word.lstrip("*").lstrip(".")
-        if each == "*" or name == word or (word and name.endswith("." + word)):
-            return True
-    return False
-
-
-# --- raw answers -----------------------------------------------------------------------------------
-
-_SECRET_NAMES = ("key", "password", "secret", "connectionstring", "connection-string", "token")
-# Parts of answers that hold what was typed into a deployment or a request, or a person's claims.
-_WHOLLY_SECRET = frozenset(
-    {"accesskeys", "claims", "parameters", "outputs", "requestbody", "responsebody", "primarykey"}
-)
-_PLAIN_KEYS = frozenset({"notify-keyspace-events", "disableaccesskeyauthentication"})
-
-
-def without_secrets(raw: bytes) -> str:
-    """Return an answer as text, what may be secret in it left out, at most 64 KiB."""
-    from json import dumps, loads
-
-    try:
-        said = dumps(_masked(loads(raw)), ensure_ascii=False)
-    except (ValueError, RecursionError):
-        said = raw.decode("utf-8", "replace")
-    said = redact(said[:RAW_BYTES])
-    return said if len(said) < RAW_BYTES else said[: RAW_BYTES - 1] + "…"
-
-
-def _masked(data: Any) -> Any:
-    if isinstance(data, list):
-        return [_masked(each) for each in data]
-    if not isinstance(data, dict):
-        return data
-    return {
-        name: "***" if _is_secret(str(name).lower(), value) else _masked(value)
-        for name, value in data.items()
-    }
-
-
-def _is_secret(name: str, value: Any) -> bool:
-    if value is None or isinstance(value, bool):
-        return False
-    if name in _WHOLLY_SECRET:
-        return True
-    if name in _PLAIN_KEYS or not isinstance(value, str):
-        return False
-    return name.endswith(_SECRET_NAMES) or "connection-string" in name

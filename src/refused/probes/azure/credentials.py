@@ -6,14 +6,15 @@ The token is a :class:`~refused.evidence.redaction.Secret` and never leaves the 
 from __future__ import annotations
 
 from refused.evidence.redaction import Secret, redact
-from refused.probes.azure.client import NoToken, ca_bundle
+from refused.probes.azure.client import NoToken
+from refused.probes.azure.trust import ca_bundle
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Mapping
     from typing import Any
 
-    from refused.probes.azure.client import Endpoint
+    from refused.probes.azure.endpoint import Endpoint
     from refused.probes.stopwatch import Deadline
 
 _EXTRA = "install azure-identity: pip install 'refused[azure]'; or set REFUSED_ARM_TOKEN"

@@ -11,8 +11,9 @@ from refused.evidence.control_plane import CONTROL_PLANE
 from refused.evidence.observations import RedisReply, Unseen
 from refused.evidence.path import is_literal
 from refused.probes.azure import address, changes, credentials, find, signs
-from refused.probes.azure.client import Plane, endpoint_of
+from refused.probes.azure.client import Plane
 from refused.probes.azure.crew import Crew
+from refused.probes.azure.endpoint import endpoint_of
 from refused.probes.azure.read import CHANGES_S, Book, Reader, has_address, interface_with
 from refused.probes.azure.ways import items, same, text, whole
 from refused.service.addresses import address_class

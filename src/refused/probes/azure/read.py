@@ -268,11 +268,17 @@ class Reader:
 
     def _read_windows(self) -> None:
         answer = self._below("patchSchedules")
-        if answer.ok or answer.is_missing:  # Azure answers 404 where none was ever set
+        # Azure answers 404 where none was ever set, and where there is no such cache.
+        if answer.ok or (answer.is_missing and self._is_there()):
             body = answer.body if answer.ok else {"value": []}
             self.book.write(caches.windows_of(body, self.id, answer.stamp()))
         else:
             self.book.write(answer.unseen("PatchWindows"))
+
+    def _is_there(self) -> bool:
+        """Whether the cache itself was read; waits until that is known."""
+        self._have_read.wait(self.plane.deadline.left())
+        return self._body is not None and self._body.ok
 
     def _read_upgrades(self) -> None:
         answer = self.plane.ask(
@@ -315,8 +321,7 @@ class Reader:
         answer = self._below("privateEndpointConnections")
         if not answer.ok:
             # The cache's own resource repeats them.
-            self._have_read.wait(self.plane.deadline.left())
-            if self._body is None or not self._body.ok:
+            if not self._is_there() or self._body is None:
                 self.book.write(answer.unseen("PrivateEndpointList"))
                 return
             answer = self._body
@@ -455,8 +460,7 @@ class Reader:
         """Return the host name that matters: the client's, where it is Azure's, else the resource's."""
         if service_of(self.host).is_azure:
             return service_of(self.host).suggestion or self.host
-        self._have_read.wait(self.plane.deadline.left())
-        body = self._body.body if self._body is not None and self._body.ok else None
+        body = self._body.body if self._is_there() and self._body is not None else None
         return (text(body, "properties", "hostName") or self.host).lower()
 
     # --- subnets, rules, routes --------------------------------------------------------------------
