@@ -93,10 +93,14 @@ class Plane:
         assert said.status < 300, said
         return said.body
 
+    def credential(self) -> Any:
+        """Return what gives an SDK its tokens."""
+        return _Credential(self)
+
     def client(self, kind: Any, **options: Any) -> Any:
         """Return a client of the Azure SDK that speaks to this control plane."""
         return kind(
-            _Credential(self),
+            self.credential(),
             SUBSCRIPTION,
             base_url=self.server.url,
             credential_scopes=["https://management.azure.com/.default"],
@@ -235,6 +239,8 @@ def _nullable(spec: Any) -> Any:
     made = {name: _nullable(each) for name, each in spec.items()}
     if made.get("x-nullable") is True and isinstance(made.get("type"), str):
         made["type"] = [made["type"], "null"]
+    if made.get("type") == "object" and not {"properties", "additionalProperties"} & set(made):
+        made.pop("type")  # anything: the rows of a query are a list
     if "discriminator" in made:  # what the kinds below it add is theirs
         made.pop("additionalProperties", None)
     if "ByteSeconds" in made.get("enum", ()):  # the published reference has one unit more

@@ -538,6 +538,10 @@ def _operations(call: Call) -> Answer:
     return Answer(body={"value": _book(call.state).get(document["id"].lower(), [])})
 
 
+# Of a group, the steps are asked for without the provider.
+route("GET", f"{_GROUP}/deployments/{{name}}/operations", action=f"{TYPE}/operations/read")(
+    _operations
+)
 for _stem in (_IN_GROUP, _IN_SUB):
     route("GET", _stem, action=f"{TYPE}/read")(_list)
     route("GET", f"{_stem}/{{name}}", action=f"{TYPE}/read")(_show)
