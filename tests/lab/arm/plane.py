@@ -226,7 +226,7 @@ def _pattern(path: str) -> str:
     return re.sub(
         r"\\\{(\w+)\\\}",
         lambda found: ".+" if found[1].lower() in ("resourceuri", "scope") else "[^/]+",
-        re.escape(path),
+        re.escape(path.rstrip("/")),
     ).replace("/.+", "/?.+")
 
 
