@@ -77,7 +77,7 @@ SIGNATURES = (
     ),
     Signature(
         id="client-pool-exhausted-jvm",
-        pattern=r"Timeout waiting for idle object|Pool exhausted|pool is exhausted|Unable to acquire connection!|Pool#acquire\(Duration\)|PoolAcquireTimeout",
+        pattern=r"Timeout waiting for idle object|Pool exhausted|pool is exhausted|Unable to (?:acquire|get) connection!|Pool#acquire\(Duration\)|PoolAcquireTimeout",
         family="jedis",
         weight=2.4,
         says="the pool had no idle connection within the time that the caller would wait",

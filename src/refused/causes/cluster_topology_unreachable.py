@@ -140,6 +140,14 @@ def read(told: Told) -> Iterator[Statement]:
             because="the port is that of a node, which the cluster hands out",
             seen=told.errors,
         )
+    if told.marked("redirected") and told.saw(
+        "connect-timeout", "refused", "unreachable", "cannot-connect", "pool-empty", "timed-out"
+    ):
+        yield Clue(
+            weight=2.8,
+            because="the client was sent on to a node, and the node does not answer",
+            seen=told.errors,
+        )
     if len(told.addresses) > 1 and told.saw("connect-timeout") and told.is_private:
         yield Clue(
             weight=2.6,

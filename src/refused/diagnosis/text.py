@@ -64,10 +64,58 @@ def hear(errors: Sequence[LoggedError]) -> tuple[Weighed, ...]:
 
 
 def findings_of(errors: Sequence[LoggedError]) -> tuple[Finding, ...]:
-    """Return the causes that the text speaks for, best first."""
-    return (
-        rank(hear(errors), something_else=SOMETHING_ELSE, temperature=TEMPERATURE) if errors else ()
+    """Return the causes that the text speaks for, best first.
+
+    Two faults at once are two findings: a cause that errors name by themselves, in another file or
+    far from those that speak for the first, stands with what its own errors are worth.
+    """
+    if not errors:
+        return ()
+    together = _ranked(errors)
+    if len(errors) == 1:
+        return together
+    first = together[0] if together and together[0].probability > NAMED else None
+    taken = _places(first) if first is not None else ()
+    apart: dict[str, Finding] = {}
+    for error in errors[:MOST_APART]:
+        if first is not None and not _is_far(error, taken):
+            continue
+        for finding in _ranked((error,))[:1]:
+            cause = finding.weighed.cause.id
+            if finding.probability > NAMED and (
+                cause not in apart or finding.probability > apart[cause].probability
+            ):
+                apart[cause] = finding
+    if first is not None:
+        apart.setdefault(first.weighed.cause.id, first)
+    if len(apart) < 2:
+        return together
+    rest = (each for each in together if each.weighed.cause.id not in apart)
+    return (*sorted(apart.values(), key=lambda each: -each.probability), *rest)
+
+
+# Judging each error alone costs a walk through all causes; the most frequent come first.
+MOST_APART = 40
+# Errors within so many lines may be one failure told by several layers.
+NEAR_LINES = 30
+
+
+def _places(finding: Finding) -> tuple[tuple[str, int], ...]:
+    return tuple(
+        (seen.file, seen.line)
+        for clue in finding.weighed.clues
+        if clue.weight > 0
+        for seen in clue.seen
+        if isinstance(seen, LoggedError)
     )
+
+
+def _is_far(error: LoggedError, places: Sequence[tuple[str, int]]) -> bool:
+    return all(error.file != file or abs(error.line - line) > NEAR_LINES for file, line in places)
+
+
+def _ranked(errors: Sequence[LoggedError]) -> tuple[Finding, ...]:
+    return rank(hear(errors), something_else=SOMETHING_ELSE, temperature=TEMPERATURE)
 
 
 def diagnose_text(bundle: Bundle) -> Diagnosis:

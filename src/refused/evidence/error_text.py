@@ -14,22 +14,25 @@ from __future__ import annotations
 
 import re
 
+from refused.evidence.error_context import context_of, endpoint_of
 from refused.evidence.error_times import gaps, time_of
-from refused.evidence.error_words import SYMPTOMS, WORDINGS
+from refused.evidence.error_words import WORDINGS
 from refused.evidence.observations import LoggedError
-from refused.evidence.path import is_literal
 from refused.evidence.redaction import redact
-from refused.service.addresses import address_class
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from typing import Any, Callable, Dict, FrozenSet, List, Optional, Sequence, Tuple
+    from typing import Any, Callable, Dict, FrozenSet, List, Sequence, Tuple
 
     # Takes one line, gives the ids of the patterns (signatures and wordings) that are found in it.
     Match = Callable[[str], Sequence[str]]
 
 LONGEST_LINE = 16_384
 LONGEST_QUOTE = 300
+# What is read beside the failing lines themselves: so many lines around each, and so much in all.
+NEAR = 40
+MOST_AROUND = 2_000
+LONGEST_AROUND = 262_144
 MOST_LINES = 20_000
 MOST_GAPS = 200
 # Beyond so many endpoints, errors are told apart by their words alone.
@@ -78,204 +81,8 @@ _URL = re.compile(r"https?://[^ \n'\"]{1,2000}", re.IGNORECASE)
 _FOREIGN_PLACE = re.compile(
     r"(?:https?://)?([A-Za-z0-9.-]{3,253}):?(443|80|8080|8443|1433|1521|3306|5432|27017|5671|5672|9092|9200)?\b"
 )
-_AUTHORITY_TLS = re.compile(
-    r"TLSSocket|SSLConnection|SslStream|AuthenticateAs|_ssl\.c|ssl\.py|SSLSocket|SSLHandler|SSLEngine|SslHandler|"
-    r"rediss://|ssl=true|tls://|OpenSSL|SSLContext|_tls_wrap|tls\.Dial|\btls\.Client|SSLParameters|ssl\.SSL",
-    re.IGNORECASE,
-)
 _NESTED = re.compile(
     r"Caused by:|--->|nested exception is|\[cause\]:|previousErrors|Inner exception", re.IGNORECASE
-)
-
-# Which client speaks, the most telling first.
-_CLIENTS = tuple(
-    (name, re.compile(words, re.IGNORECASE))
-    for name, words in (
-        ("bullmq", r"bullmq|\bbull\b|\[bull"),
-        ("ioredis", r"ioredis|redis-parser|\bat Redis\.|MaxRetriesPerRequest|ClusterAllFailed"),
-        (
-            "node-redis",
-            r"@redis/client|node[_-]redis|Redis connection to [^\n]{1,200} failed|SocketClosedUnexpectedly|Socket closed unexpectedly|kue\b|AbortError: Redis",
-        ),
-        ("sidekiq", r"sidekiq|\bTID-[a-z0-9]{4,}"),
-        ("redis-rb", r"redis-rb|redis-client-|RedisClient::|Redis::[A-Z]|gems/redis|redis_client"),
-        ("celery", r"celery|kombu"),
-        ("django", r"django_redis|channels_redis|django"),
-        (
-            "redis-py",
-            r"redis\.exceptions|redis/connection\.py|redis\\connection\.py|Error -?[0-9]{1,5} connecting to |aioredis|redis[/\\]client\.py|redis/asyncio|huey",
-        ),
-        ("redisson", r"redisson"),
-        ("lettuce", r"lettuce|lambdaworks"),
-        ("jedis", r"jedis"),
-        ("spring", r"springframework\.data\.redis"),
-        (
-            "stackexchange",
-            r"StackExchange|serverEndpoint|\bmgr: [0-9]|IOCP: \(|to service this operation|not possible to connect to the redis server|/Interactive|SE\.Redis",
-        ),
-        ("csredis", r"CSRedis|FreeRedis"),
-        ("go-redis", r"go-redis|redis: |\bpkg/redis|asynq"),
-        ("redigo", r"redigo"),
-        (
-            "phpredis",
-            r"phpredis|RedisException|read error on connection|went away|socket error on read socket|Credis",
-        ),
-        ("predis", r"predis|\[tcp://|reading line from the server"),
-        (
-            "redis-cli",
-            r"redis-cli|\(error\) |^[^ \n]{1,80}:[0-9]{2,5}> |Could not connect to Redis at|redis-benchmark|memtier",
-        ),
-        ("hiredis", r"hiredis|RcppRedis|rspamd"),
-        ("lua-resty-redis", r"\[lua\]|resty"),
-        ("dapr", r"\bdapr|pub sub pubsub"),
-        ("linkerd", r"linkerd"),
-        ("envoy", r"envoy|istio"),
-    )
-)
-_RUNTIMES = tuple(
-    (name, re.compile(words))
-    for name, words in (
-        (
-            "node",
-            r"\bat [A-Za-z<].{0,120}\((?:node:|internal/|/|events\.js|net\.js|_tls_wrap)|syscall:|\"syscall\"|\bE(?:CONN|ADDR|NOTFOUND|TIMEDOUT|AI_AGAIN|PIPE|MFILE)|TLSSocket|ERR_TLS|ioredis|ReplyError|node-redis|bullmq",
-        ),
-        ("dotnet", r"System\.[A-Z]|StackExchange|SocketException|\.cs:line|serverEndpoint|IOCP"),
-        (
-            "jvm",
-            r"java[x]?\.|\.java:[0-9]|netty|Caused by: |jedis|lettuce|redisson|springframework",
-        ),
-        (
-            "python",
-            r"Traceback|File \"|\.py\b|\[Errno |redis\.exceptions|Error -?[0-9]{1,5} connecting to",
-        ),
-        (
-            "go",
-            r"dial tcp|read tcp|write tcp|goroutine|x509: |go-redis|redigo|level=(?:error|warning|info) msg=",
-        ),
-        ("php", r"PHP |\.php|RedisException|Predis|phpredis|read error on connection"),
-        ("ruby", r"\.rb:[0-9]|Redis::|RedisClient|TID-|gems/"),
-    )
-)
-
-_HOST = r"(?:[A-Za-z0-9_](?:[A-Za-z0-9_-]{0,62})(?:\.[A-Za-z0-9_-]{1,63}){0,10})"
-_V4 = r"(?:[0-9]{1,3}(?:\.[0-9]{1,3}){3})"
-_ENDPOINT = re.compile(
-    rf"(?:({_HOST})/)?(?:({_V4})|\[?((?:[0-9a-fA-F]{{0,4}}:){{2,7}}[0-9a-fA-F]{{1,4}})\]?|({_HOST})):([0-9]{{2,5}})(?![0-9]|[.:][0-9])"
-)
-_BARE_ADDRESS = re.compile(rf"(?:address\"?'?: ?[\"']?|E[A-Z]{{4,16}} )({_V4}|::1)\b")
-_BARE_PORT = re.compile(r"\bport\"?'?[:=] ?[\"']?([0-9]{2,5})\b")
-_NAMED = re.compile(
-    rf"(?:ENOTFOUND|EAI_AGAIN|UnknownHostException:|lookup|Can't resolve:|hostname\"?'?:|tcp connection to \(|to resolve) [\"']?({_HOST})"
-)
-_SE_HOST = re.compile(rf" on ({_HOST})(?::([0-9]{{2,5}}))?/(Interactive|Subscription)")
-_SERVER_ENDPOINT = re.compile(rf"serverEndpoint: (?:Unspecified/)?({_HOST}|{_V4}):([0-9]{{2,5}})")
-_AZURE_HOST = re.compile(
-    rf"\b([a-z0-9-]{{1,63}}(?:\.[a-z0-9-]{{1,63}}){{0,4}}\.redis(?:enterprise)?\.(?:cache\.|azure\.)[a-z.]{{3,40}})",
-    re.IGNORECASE,
-)
-_GETADDRINFO = re.compile(rf"getaddrinfo[^\n]{{0,200}}?({_V4})|\('({_V4})', [0-9]{{2,5}}\)")
-_SOURCE_FILE = re.compile(
-    r"\.(?:js|ts|mjs|py|rb|java|go|php|cs|c|cc|cpp|rs|lua|ex|exs|kt|scala|jar)$", re.IGNORECASE
-)
-
-_NUMBERS = re.compile(
-    r"\b(inst|qu|qs|qc|queue|in|in-pipe|out-pipe|wr|wq|ar|last-in|cur-in|sync-ops|async-ops|conn-sec|aoc|"
-    r"outstanding|pending|input-buffer|last-read|last-write|unanswered-write|keep-alive|inbound|outbound)"
-    r"(?:: ?|=)(-?[0-9]{1,15}(?:\.[0-9]{1,6})?)"
-)
-_POOLS = re.compile(r"\b(IOCP|WORKER|POOL):? \(([A-Za-z0-9=,]{1,160})")
-_MANAGER = re.compile(r"\bmgr: ([0-9]{1,4}) of ([0-9]{1,4})")
-_CONNECTS = re.compile(r"\bmc: ([0-9]{1,9})/([0-9]{1,9})/([0-9]{1,9})")
-_STATES = re.compile(r"\b(rs|ws|bw|state|aw|origin): ?([A-Za-z]{2,30})")
-_SE_VERSION = re.compile(r"\bv: ([0-9])\.([0-9]{1,3})\.")
-_LIMITS = (
-    re.compile(r"(?P<elapsed>[0-9]{1,9})ms elapsed, timeout is (?P<limit>[0-9]{1,9})ms"),
-    re.compile(r"timeout is (?P<limit>[0-9]{1,9})ms"),
-    re.compile(r"Timeout performing [^\n]{1,200}?\((?P<limit>[0-9]{1,9})ms\)"),
-    re.compile(r"\btimeout: (?P<limit>[0-9]{1,9})\b"),
-    re.compile(r"[Tt]imed out after (?P<limit>[0-9]{1,9}) ?(?P<unit>ms|milli|sec|min|s\b)"),
-    re.compile(r"response timeout \((?P<limit>[0-9]{1,9}) ms\)"),
-    re.compile(r"any in (?P<limit>[0-9]{1,9})ms"),
-)
-_UNITS = {"ms": 1.0, "milli": 1.0, "sec": 1000.0, "s": 1000.0, "min": 60_000.0}
-_ERRNO = re.compile(
-    r"\berrno\"?'?[:=] ?(-?[0-9]{1,6})|\[Errno (-?[0-9]{1,6})\]|\bError (-?[0-9]{1,6}) (?:connecting|while)|SocketException \(([0-9]{1,6})\)"
-)
-_COMMAND = re.compile(
-    r"(?:performing|command=|operation: ?|name: '|next: |last: |command ?\[?\"?)([A-Za-z]{3,20})\b"
-)
-_ODD_BYTE = re.compile(r"got \"?'?(.)[\"']? as reply|Unknown reply: (.)|first byte: ([0-9]{1,3})")
-_NODE_ADVERTISED = re.compile(r"(?:MOVED|ASK) [0-9]{1,5} (\S{0,255}):([0-9]{2,5})")
-
-_SLOW = frozenset(
-    [
-        "HGETALL",
-        "KEYS",
-        "SMEMBERS",
-        "LRANGE",
-        "ZRANGE",
-        "ZREVRANGE",
-        "MGET",
-        "MSET",
-        "HMGET",
-        "HMSET",
-        "SUNION",
-        "SINTER",
-        "SORT",
-        "SCAN",
-        "HVALS",
-        "ZRANGEBYSCORE",
-        "FLUSHALL",
-        "FLUSHDB",
-    ]
-)
-_SCRIPT = frozenset(["EVAL", "EVALSHA", "SCRIPT", "FCALL"])
-_BLOCKING = frozenset(
-    [
-        "BLPOP",
-        "BRPOP",
-        "BRPOPLPUSH",
-        "BLMOVE",
-        "XREAD",
-        "XREADGROUP",
-        "BZPOPMIN",
-        "BZPOPMAX",
-        "WAIT",
-        "SUBSCRIBE",
-    ]
-)
-
-_MARKS = tuple(
-    (name, re.compile(words, re.IGNORECASE))
-    for name, words in (
-        (
-            "cluster",
-            r"cluster(?!_state|_slots|_known|ing)|clustercfg|-000[0-9]-00[0-9]|keyHashSlot|slots? cache",
-        ),
-        ("sentinel", r"sentinel"),
-        ("subscription", r"/Subscription\b"),
-        (
-            "token",
-            r"\btoken\b|\bAAD\b|\bEntra\b|managed ?identity|Microsoft\.Azure\.StackExchangeRedis|re-?authenticat",
-        ),
-        ("mesh", r"istio|envoy|linkerd|\bdaprd\b|sidecar|:15006\b"),
-        ("kubernetes", r"\.svc\b|svc\.cluster\.local|kubernetes|\bpod\b|\bk8s\b"),
-        ("worker", r"sidekiq|celery|bull|resque|huey|fetching (?:job|message)"),
-        ("serverless", r"lambda|serverless|azure functions|WEBSITE_"),
-        (
-            "at-once",
-            r"\blast: NONE\b|Initializing/NotStarted|last-recv: 0\b.{0,80}Initializing|0-read",
-        ),
-        ("lived", r"state: ConnectedEstablished|Idle/(?:MarkProcessed|Faulted)|conn-sec: [1-9]"),
-        ("eviction", r"CLIENT KILL|scheduled to be closed ASAP|output buffer limits"),
-        ("login", r"\bon AUTH\b|command=AUTH|\bAUTH \*|\[runCommand\] AUTH"),
-        ("deploy", r"node\.?js|starting up|startup|application failed to start"),
-        ("time-wait", r"\bTIME_WAIT\b"),
-        ("provision", r"provisioningState|waiting for (?:the )?(?:create|creation|update|delet)"),
-        ("dns-debug", r"DnsNameResolver|DatagramDnsResponse|NoError\(0\)"),
-        ("old-stackexchange", r"to create a disconnected multiplexer"),
-        ("local-socket", r"Local \("),
-    )
 )
 
 
@@ -301,17 +108,38 @@ def read_errors(
     failing = [each for each in told if each.ids]
     if not failing:
         return ()
-    whole = "\n".join(lines)
+    whole = _around(lines, failing)
     speaks_redis = _names_redis(whole) or any(each.is_ours for each in told)
     ours = [each for each in failing if _concerns_redis(each, speaks_redis=speaks_redis)]
     if not ours:
         return ()
     if not speaks_redis and (_FOREIGN.search(whole) is not None or _is_anybodys(ours, told)):
         return ()
+    kept = {each.at for each in ours}
     elsewhere = tuple(
-        dict.fromkeys(_foreign_place(each.line) for each in failing if each not in ours)
+        dict.fromkeys(_foreign_place(each.line) for each in failing if each.at not in kept)
     )
-    return _grouped(ours, whole, elsewhere, file, first_line)
+    return _grouped(ours, context_of(whole), _depths(lines), elsewhere, (file, first_line))
+
+
+def _around(lines: Sequence[str], failing: Sequence[_Told]) -> str:
+    """Return the lines near failing ones, bounded: what stands far away belongs to something else."""
+    near: Dict[int, None] = {}
+    for each in failing:
+        for at in range(max(0, each.at - NEAR), min(len(lines), each.at + NEAR + 1)):
+            near[at] = None
+        if len(near) > MOST_AROUND:
+            break
+    return "\n".join(lines[at] for at in sorted(near))[:LONGEST_AROUND]
+
+
+def _depths(lines: Sequence[str]) -> List[int]:
+    """Return for each line how many exceptions were opened up to it."""
+    depths, depth = [], 0
+    for line in lines:
+        depth += len(_NESTED.findall(line))
+        depths.append(depth)
+    return depths
 
 
 class _Told:
@@ -377,13 +205,17 @@ def _start_of_place(line: str) -> int:
 
 
 def _grouped(
-    ours: Sequence[_Told], whole: str, elsewhere: Tuple[str, ...], file: str, first_line: int
+    ours: Sequence[_Told],
+    shared: Dict[str, Any],
+    depths: Sequence[int],
+    elsewhere: Tuple[str, ...],
+    where: Tuple[str, int],
 ) -> Tuple[LoggedError, ...]:
     """Make one record of equal lines, each with what the whole block tells."""
-    shared = _context(whole)
+    file, first_line = where
     groups: Dict[Tuple[Any, ...], List[_Told]] = {}
     for each in ours:
-        place = _endpoint(each.line) or {}
+        place = endpoint_of(each.line) or {}
         key = (each.ids, place.get("host"), place.get("address"), place.get("port"))
         groups.setdefault(key if len(groups) < MOST_PLACES else (each.ids,), []).append(each)
     found = []
@@ -393,7 +225,7 @@ def _grouped(
         times = [
             moment for moment in (time_of(each.line) for each in members) if moment is not None
         ]
-        here = _endpoint(first.line) or shared["endpoint"]
+        here = endpoint_of(first.line) or shared["endpoint"]
         found.append(
             LoggedError(
                 vantage="user",
@@ -414,161 +246,14 @@ def _grouped(
                 last_at=times[-1] if times else None,
                 gaps_s=gaps(times)[:MOST_GAPS],
                 **here,
-                errno=_first_number(_ERRNO, whole),
+                errno=shared["errno"],
                 elapsed_ms=shared["elapsed"],
                 timeout_ms=shared["limit"],
                 counters=shared["counters"],
-                depth=len(_NESTED.findall("\n".join(whole.split("\n")[: first.at + 1])))
-                if len(ours) < 200
-                else 0,
-                over_tls=True if _AUTHORITY_TLS.search(whole) else None,
+                depth=depths[first.at],
+                over_tls=shared["over_tls"],
                 marks=shared["marks"],
                 elsewhere=elsewhere[:5],
             )
         )
     return tuple(found)
-
-
-def _context(whole: str) -> Dict[str, Any]:
-    """Read what belongs to the block as a whole."""
-    elapsed, limit = _limits(whole)
-    return {
-        "client": next((name for name, words in _CLIENTS if words.search(whole)), ""),
-        "runtime": next((name for name, words in _RUNTIMES if words.search(whole)), ""),
-        "endpoint": _endpoint(whole) or {},
-        "elapsed": elapsed,
-        "limit": limit,
-        "counters": _counters(whole),
-        "marks": _marks(whole),
-    }
-
-
-def _endpoint(text: str) -> Optional[Dict[str, Any]]:
-    """Return host, address and port as a client names them; ``None`` where nothing is named."""
-    own = _SERVER_ENDPOINT.search(text) or _SE_HOST.search(text)
-    if own:
-        return _place(own.group(1), int(own.group(2)) if own.group(2) else None)
-    for found in _ENDPOINT.finditer(text):
-        before, v4, v6, name, port = found.groups()
-        number = int(port)
-        host = v4 or v6 or name or ""
-        if number > 65535 or _SOURCE_FILE.search(host) or (name and not _is_endpoint(text, found)):
-            continue
-        if text[found.end() : found.end() + 2] == "->":
-            continue  # the near end of a connection
-        place = _place(before or host, number)
-        if before and (v4 or v6):
-            place.update(address=host, address_class=address_class(host))
-        return place
-    bare = _BARE_ADDRESS.search(text)
-    if bare:
-        port_found = _BARE_PORT.search(text)
-        return _place(bare.group(1), int(port_found.group(1)) if port_found else None)
-    named = _NAMED.search(text) or _AZURE_HOST.search(text)
-    if named:
-        return _place(named.group(1), None)
-    return None
-
-
-def _is_endpoint(text: str, found: Any) -> bool:
-    """Whether ``word:number`` is a place rather than a time, a line of a file or a counter."""
-    name, number = found.group(4), int(found.group(5))
-    if name.isdigit():
-        return False
-    if "." in name or name.lower() == "localhost" or number in (6379, 6380, 10000, 26379):
-        return any(letter.isalpha() for letter in name)
-    before = text[max(0, found.start() - 4) : found.start()]
-    return before.endswith(("to ", "at ", "//", "@", "tcp "))
-
-
-def _place(host: str, port: Optional[int]) -> Dict[str, Any]:
-    literal = is_literal(host)
-    kind = address_class(host) if literal else ("loopback" if host.lower() == "localhost" else "")
-    return {
-        "host": "" if literal else redact(host.lower())[:253],
-        "port": port,
-        "address": host if literal else "",
-        "address_class": kind if kind != "not-an-address" else "",
-    }
-
-
-def _first_number(pattern: Any, text: str) -> Optional[int]:
-    found = pattern.search(text)
-    if not found:
-        return None
-    return next((int(part) for part in found.groups() if part), None)
-
-
-def _limits(text: str) -> Tuple[Optional[float], Optional[float]]:
-    for pattern in _LIMITS:
-        found = pattern.search(text)
-        if found:
-            parts = found.groupdict()
-            unit = _UNITS.get(parts.get("unit") or "ms", 1.0)
-            elapsed = parts.get("elapsed")
-            return (float(elapsed) if elapsed else None), float(parts["limit"]) * unit
-    return None, None
-
-
-def _counters(text: str) -> Tuple[Tuple[str, float], ...]:
-    """Return what StackExchange.Redis counts; the first mention of each name."""
-    if (
-        "mgr:" not in text
-        and "inst:" not in text
-        and "last-read:" not in text
-        and "qs:" not in text
-        and "WORKER:" not in text
-    ):
-        return ()
-    found: Dict[str, float] = {}
-    for name, value in _NUMBERS.findall(text):
-        found.setdefault(name, float(value))
-    for pool, inner in _POOLS.findall(text):
-        for pair in inner.split(","):
-            key, _, value = pair.partition("=")
-            if value.isdigit():
-                found.setdefault(f"{pool.lower()}-{key.lower()}", float(value[:15]))
-    manager = _MANAGER.search(text)
-    if manager:
-        found["mgr-free"], found["mgr-all"] = float(manager.group(1)), float(manager.group(2))
-    connects = _CONNECTS.search(text)
-    if connects:
-        found["connects"], found["connects-done"] = (
-            float(connects.group(1)),
-            float(connects.group(2)),
-        )
-    version = _SE_VERSION.search(text)
-    if version:
-        found["version"] = float(f"{version.group(1)}.{int(version.group(2)):03d}")
-    return tuple(found.items())
-
-
-def _marks(text: str) -> Tuple[str, ...]:
-    """Return further words on the whole, each from a fixed list."""
-    found = [name for name, words in _MARKS if words.search(text)]
-    if "mgr:" in text or "rs:" in text or "state:" in text:
-        found += [f"{name}={value}" for name, value in _STATES.findall(text)]
-    commands = {word.upper() for word in _COMMAND.findall(text)}
-    for name, words in (
-        ("slow-command", _SLOW),
-        ("script-command", _SCRIPT),
-        ("blocking-command", _BLOCKING),
-    ):
-        if commands & words:
-            found.append(name)
-    odd = _ODD_BYTE.search(text)
-    if odd:
-        byte = odd.group(1) or odd.group(2) or chr(min(int(odd.group(3) or 0), 255))
-        found.append(f"byte={ord(byte)}")
-    moved = _NODE_ADVERTISED.search(text)
-    if moved:
-        found.append(f"moved-to={int(moved.group(2))}")
-    resolved = _GETADDRINFO.search(text)
-    if resolved:
-        found.append(f"resolves-{address_class(resolved.group(1) or resolved.group(2))}")
-    return tuple(dict.fromkeys(found))[:40]
-
-
-def hop_of(error: LoggedError) -> str:
-    """Return the hop that an error shows to be broken; ``""`` where it does not tell."""
-    return next((SYMPTOMS[name].hop for name in error.symptoms if SYMPTOMS[name].hop), "")

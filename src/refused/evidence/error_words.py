@@ -706,7 +706,7 @@ WORDINGS = _wordings(
     (
         "pool-empty",
         "jvm",
-        r"Timeout waiting for idle object|Pool exhausted|pool is exhausted|JedisExhaustedPoolException|Unable to acquire connection!|PoolAcquireTimeout|Pool#acquire\(Duration\) has been pending",
+        r"Timeout waiting for idle object|Pool exhausted|pool is exhausted|JedisExhaustedPoolException|Unable to (?:acquire|get) connection!|PoolAcquireTimeout|Pool#acquire\(Duration\) has been pending",
         "java.util.NoSuchElementException: Timeout waiting for idle object",
         False,
     ),

@@ -14,8 +14,6 @@ TYPE_CHECKING = False
 if TYPE_CHECKING:
     from typing import Dict, Iterable, List, Optional, Pattern, Tuple
 
-# Behind one of these the letter before may be missing.
-_MAYBE = frozenset("?*{")
 _SHORTEST = 3
 
 
@@ -44,46 +42,59 @@ def _alternatives(pattern: str, at: int) -> Tuple[Tuple[str, ...], int]:
 def _branch(pattern: str, at: int) -> Tuple[Tuple[str, ...], int]:
     """Read one branch; return the best word set that it needs."""
     best: Tuple[str, ...] = ()
-    run = ""
-
-    def better(one: Tuple[str, ...], two: Tuple[str, ...]) -> Tuple[str, ...]:
-        def worth(words: Tuple[str, ...]) -> int:
-            return min((len(word) for word in words), default=0)
-
-        return two if worth(two) > worth(one) else one
-
-    while at < len(pattern) and pattern[at] not in "|)":
-        letter = pattern[at]
-        words: Optional[Tuple[str, ...]] = None
-        single = ""
-        if letter == "\\":
-            following = pattern[at + 1]
-            single = "" if following.isalnum() else following
-            at += 2
-            if following == "b":
-                continue  # a word boundary takes no letter, and does not end a run
-        elif letter == "[":
-            at = _end_of_class(pattern, at)
-        elif letter == "(":
-            inner = at + 3 if pattern.startswith("(?:", at) else at + 1
-            words, at = _alternatives(pattern, inner)
-            at += 1
+    longest = _SHORTEST - 1
+    run, end = "", len(pattern)
+    while at < end and pattern[at] not in "|)":
+        words: Tuple[str, ...] = ()
+        plain = _PLAIN.match(pattern, at)
+        if plain is not None:
+            single, at = plain.group(), plain.end()
         else:
-            single = "" if letter in ".^$" else letter
-            at += 1
-        may_lack = at < len(pattern) and pattern[at] in _MAYBE
-        repeats = at < len(pattern) and pattern[at] == "+"
-        if may_lack or repeats:
+            single, words, at = _special(pattern, at)
+            if single == _BOUNDARY:
+                continue  # it takes no letter, and does not end a run
+        suffix = pattern[at] if at < end else ""
+        if suffix and suffix in _REPEATS:
             at = _end_of_repeat(pattern, at)
-        if single and not may_lack:
-            run += single.lower()
-            if not repeats:
-                continue
-        best, run = better(best, (run,)), ""
-        if words and not may_lack:
-            best = better(best, words)
-    best = better(best, (run,))
-    return (best if min(map(len, best), default=0) >= _SHORTEST else ()), at
+            if suffix == "+":
+                run += single
+            else:  # the last letter, or the group, may lack
+                run += single[:-1]
+                words = ()
+        elif single:
+            run += single
+            continue
+        if len(run) > longest:
+            best, longest = (run.lower(),), len(run)
+        run = ""
+        if words:
+            worth = min(map(len, words))
+            if worth > longest:
+                best, longest = words, worth
+    if len(run) > longest:
+        best = (run.lower(),)
+    return best, at
+
+
+_PLAIN = re.compile(r"[^\\\[\](){}|.?*+^$]+")
+_BOUNDARY = "\0"
+_REPEATS = "?*+{"
+
+
+def _special(pattern: str, at: int) -> Tuple[str, Tuple[str, ...], int]:
+    """Read what is no plain letter: return the letter it stands for, if one, and a group's words."""
+    letter = pattern[at]
+    if letter == "\\":
+        following = pattern[at + 1]
+        if following == "b":
+            return _BOUNDARY, (), at + 2
+        return ("" if following.isalnum() else following), (), at + 2
+    if letter == "[":
+        return "", (), _end_of_class(pattern, at)
+    if letter == "(":
+        words, at = _alternatives(pattern, at + 3 if pattern.startswith("(?:", at) else at + 1)
+        return "", words, at + 1
+    return ("" if letter in ".^$" else letter), (), at + 1
 
 
 def _end_of_class(pattern: str, at: int) -> int:
@@ -149,3 +160,28 @@ class Matcher:
             flags = re.ASCII | (re.IGNORECASE if folds else 0)
             compiled = self._compiled[name] = re.compile(pattern, flags)
         return compiled.search(line) is not None
+
+
+class WordTable:
+    """Names that a text earns by its words, in the order of the table; built at first use.
+
+    Args:
+        rows: ``(name, pattern)`` each.
+        ignores_case: Whether capitals and small letters are alike.
+    """
+
+    def __init__(self, rows: Tuple[Tuple[str, str], ...], *, ignores_case: bool) -> None:
+        self._rows = rows
+        self._ignores_case = ignores_case
+        self._matcher: Optional[Matcher] = None
+
+    def all(self, text: str) -> Tuple[str, ...]:
+        """Return every name whose words are found in *text*."""
+        if self._matcher is None:
+            self._matcher = Matcher((name, words, self._ignores_case) for name, words in self._rows)
+        found = frozenset(self._matcher.ids(text))
+        return tuple(name for name, _ in self._rows if name in found)
+
+    def first(self, text: str) -> str:
+        """Return the first such name, or ``""``."""
+        return next(iter(self.all(text)), "")

@@ -1,0 +1,359 @@
+"""Read what belongs to a text as a whole: who speaks, to which endpoint, and what is counted.
+
+The module keeps to Python 3.8 and the standard library: it travels to remote hosts.
+"""
+
+from __future__ import annotations
+
+import re
+
+from refused.evidence.matching import WordTable
+from refused.evidence.path import is_literal
+from refused.evidence.redaction import redact
+from refused.service.addresses import address_class
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from typing import Any, Dict, Optional, Tuple
+
+_TLS_SPOKEN = re.compile(
+    r"TLSSocket|SSLConnection|SslStream|AuthenticateAs|_ssl\.c|ssl\.py|SSLSocket|SSLHandler|SSLEngine|SslHandler|"
+    r"rediss://|ssl=true|tls://|OpenSSL|SSLContext|_tls_wrap|tls\.Dial|\btls\.Client|SSLParameters|ssl\.SSL",
+    re.IGNORECASE,
+)
+# Which client speaks, the most telling first.
+_CLIENTS = WordTable(
+    (
+        ("bullmq", r"bullmq|\bbull\b|\[bull"),
+        ("ioredis", r"ioredis|redis-parser|\bat Redis\.|MaxRetriesPerRequest|ClusterAllFailed"),
+        (
+            "node-redis",
+            r"@redis/client|node[_-]redis|Redis connection to [^\n]{1,200} failed|SocketClosedUnexpectedly|Socket closed unexpectedly|kue\b|AbortError: Redis",
+        ),
+        ("sidekiq", r"sidekiq|\bTID-[a-z0-9]{4,}"),
+        ("redis-rb", r"redis-rb|redis-client-|RedisClient::|Redis::[A-Z]|gems/redis|redis_client"),
+        ("celery", r"celery|kombu"),
+        ("django", r"django_redis|channels_redis|django"),
+        (
+            "redis-py",
+            r"redis\.exceptions|redis/connection\.py|redis\\connection\.py|Error -?[0-9]{1,5} connecting to |aioredis|redis[/\\]client\.py|redis/asyncio|huey",
+        ),
+        ("redisson", r"redisson"),
+        ("lettuce", r"lettuce|lambdaworks"),
+        ("jedis", r"jedis"),
+        ("spring", r"springframework\.data\.redis"),
+        (
+            "stackexchange",
+            r"StackExchange|serverEndpoint|\bmgr: [0-9]|IOCP: \(|to service this operation|not possible to connect to the redis server|/Interactive|SE\.Redis",
+        ),
+        ("csredis", r"CSRedis|FreeRedis"),
+        ("go-redis", r"go-redis|redis: |\bpkg/redis|asynq"),
+        ("redigo", r"redigo"),
+        (
+            "phpredis",
+            r"phpredis|RedisException|read error on connection|went away|socket error on read socket|Credis",
+        ),
+        ("predis", r"predis|\[tcp://|reading line from the server"),
+        (
+            "redis-cli",
+            r"redis-cli|\(error\) |^[^ \n]{1,80}:[0-9]{2,5}> |Could not connect to Redis at|redis-benchmark|memtier",
+        ),
+        ("hiredis", r"hiredis|RcppRedis|rspamd"),
+        ("lua-resty-redis", r"\[lua\]|resty"),
+        ("dapr", r"\bdapr|pub sub pubsub"),
+        ("linkerd", r"linkerd"),
+        ("envoy", r"envoy|istio"),
+    ),
+    ignores_case=True,
+)
+_RUNTIMES = WordTable(
+    (
+        ("dotnet", r"System\.[A-Z]|StackExchange|SocketException|\.cs:line|serverEndpoint|IOCP"),
+        (
+            "jvm",
+            r"java[x]?\.|\.java:[0-9]|netty|Caused by: |jedis|lettuce|redisson|springframework",
+        ),
+        (
+            "python",
+            r"Traceback|File \"|\.py\b|\[Errno |redis\.exceptions|Error -?[0-9]{1,5} connecting to",
+        ),
+        ("ruby", r"Errno::[A-Z]|\.rb:[0-9]|Redis::|RedisClient|TID-|gems/"),
+        ("php", r"PHP |\.php|RedisException|Predis|phpredis|read error on connection"),
+        (
+            "go",
+            r"dial tcp|read tcp|write tcp|goroutine|x509: |go-redis|redigo|level=(?:error|warning|info) msg=",
+        ),
+        (
+            "node",
+            r"\bat [A-Za-z<].{0,120}\((?:node:|internal/|/|events\.js|net\.js|_tls_wrap)|syscall:|\"syscall\"|\bE(?:CONN|ADDR|NOTFOUND|TIMEDOUT|AI_AGAIN|PIPE|MFILE)|TLSSocket|ERR_TLS|ioredis|ReplyError|node-redis|bullmq",
+        ),
+    ),
+    ignores_case=False,
+)
+
+_HOST = r"(?:[A-Za-z0-9_](?:[A-Za-z0-9_-]{0,62})(?:\.[A-Za-z0-9_-]{1,63}){0,10})"
+_V4 = r"(?:[0-9]{1,3}(?:\.[0-9]{1,3}){3})"
+_ENDPOINT = re.compile(
+    rf"(?<![A-Za-z0-9_.-])(?:({_HOST})/)?(?:({_V4})|\[?((?:[0-9a-fA-F]{{0,4}}:){{2,7}}[0-9a-fA-F]{{1,4}})\]?|({_HOST})):([0-9]{{2,5}})(?![0-9]|[.:][0-9])"
+)
+_BARE_ADDRESS = re.compile(rf"(?:address\"?'?: ?[\"']?|E[A-Z]{{4,16}} )({_V4}|::1)\b")
+_BARE_PORT = re.compile(r"\bport\"?'?[:=] ?[\"']?([0-9]{2,5})\b")
+_NAMED = re.compile(
+    rf"(?:ENOTFOUND|EAI_AGAIN|UnknownHostException:|lookup|Can't resolve:|hostname\"?'?:|tcp connection to \(|to resolve) [\"']?({_HOST})"
+)
+_SE_HOST = re.compile(rf" on ({_HOST})(?::([0-9]{{2,5}}))?/(Interactive|Subscription)")
+_SERVER_ENDPOINT = re.compile(rf"serverEndpoint: (?:Unspecified/)?({_HOST}|{_V4}):([0-9]{{2,5}})")
+_AZURE_HOST = re.compile(
+    r"\b([a-z0-9-]{1,63}(?:\.[a-z0-9-]{1,63}){0,4}\.redis(?:enterprise)?\.(?:cache\.|azure\.)[a-z.]{3,40})",
+    re.IGNORECASE,
+)
+_GETADDRINFO = re.compile(rf"getaddrinfo[^\n]{{0,200}}?({_V4})|\('({_V4})', [0-9]{{2,5}}\)")
+_SOURCE_FILE = re.compile(
+    r"\.(?:js|ts|mjs|py|rb|java|go|php|cs|c|cc|cpp|rs|lua|ex|exs|kt|scala|jar)$", re.IGNORECASE
+)
+
+_NUMBERS = re.compile(
+    r"\b(inst|qu|qs|qc|queue|in|in-pipe|out-pipe|wr|wq|ar|last-in|cur-in|sync-ops|async-ops|conn-sec|aoc|"
+    r"outstanding|pending|input-buffer|last-read|last-write|unanswered-write|keep-alive|inbound|outbound)"
+    r"(?:: ?|=)(-?[0-9]{1,15}(?:\.[0-9]{1,6})?)"
+)
+_POOLS = re.compile(r"\b(IOCP|WORKER|POOL):? \(([A-Za-z0-9=,]{1,160})")
+_MANAGER = re.compile(r"\bmgr: ([0-9]{1,4}) of ([0-9]{1,4})")
+_CONNECTS = re.compile(r"\bmc: ([0-9]{1,9})/([0-9]{1,9})/([0-9]{1,9})")
+_STATES = re.compile(r"\b(rs|ws|bw|state|aw|origin): ?([A-Za-z]{2,30})")
+_SE_VERSION = re.compile(r"\bv: ([0-9])\.([0-9]{1,3})\.")
+_LIMITS = (
+    re.compile(r"(?P<elapsed>[0-9]{1,9})ms elapsed, timeout is (?P<limit>[0-9]{1,9})ms"),
+    re.compile(r"timeout is (?P<limit>[0-9]{1,9})ms"),
+    re.compile(r"Timeout performing [^\n]{1,200}?\((?P<limit>[0-9]{1,9})ms\)"),
+    re.compile(r"\btimeout: (?P<limit>[0-9]{1,9})\b"),
+    re.compile(r"[Tt]imed out after (?P<limit>[0-9]{1,9}) ?(?P<unit>ms|milli|sec|min|s\b)"),
+    re.compile(r"response timeout \((?P<limit>[0-9]{1,9}) ms\)"),
+    re.compile(r"any in (?P<limit>[0-9]{1,9})ms"),
+)
+_UNITS = {"ms": 1.0, "milli": 1.0, "sec": 1000.0, "s": 1000.0, "min": 60_000.0}
+_ERRNO = re.compile(
+    r"\berrno\"?'?[:=] ?(-?[0-9]{1,6})|\[Errno (-?[0-9]{1,6})\]|\bError (-?[0-9]{1,6}) (?:connecting|while)|SocketException \(([0-9]{1,6})\)"
+)
+_COMMAND = re.compile(
+    r"(?:performing|command=|operation: ?|name: '|next: |last: |command ?\[?\"?)([A-Za-z]{3,20})\b"
+)
+_ODD_BYTE = re.compile(r"got \"?'?(.)[\"']? as reply|Unknown reply: (.)|first byte: ([0-9]{1,3})")
+_NODE_ADVERTISED = re.compile(r"(?:MOVED|ASK) [0-9]{1,5} (\S{0,255}):([0-9]{2,5})")
+
+_SLOW = frozenset(
+    [
+        "HGETALL",
+        "KEYS",
+        "SMEMBERS",
+        "LRANGE",
+        "ZRANGE",
+        "ZREVRANGE",
+        "MGET",
+        "MSET",
+        "HMGET",
+        "HMSET",
+        "SUNION",
+        "SINTER",
+        "SORT",
+        "SCAN",
+        "HVALS",
+        "ZRANGEBYSCORE",
+        "FLUSHALL",
+        "FLUSHDB",
+    ]
+)
+_SCRIPT = frozenset(["EVAL", "EVALSHA", "SCRIPT", "FCALL"])
+_BLOCKING = frozenset(
+    [
+        "BLPOP",
+        "BRPOP",
+        "BRPOPLPUSH",
+        "BLMOVE",
+        "XREAD",
+        "XREADGROUP",
+        "BZPOPMIN",
+        "BZPOPMAX",
+        "WAIT",
+        "SUBSCRIBE",
+    ]
+)
+
+_MARKS = WordTable(
+    (
+        (
+            "cluster",
+            r"\bcluster\b|createCluster|RedisCluster|ClusterClient|cluster error|Cluster\.|clustercfg|-000[0-9]-00[0-9]|keyHashSlot|slots? cache",
+        ),
+        ("sentinel", r"sentinel"),
+        ("subscription", r"/Subscription\b"),
+        (
+            "token",
+            r"\btoken\b|\bAAD\b|\bEntra\b|managed ?identity|Microsoft\.Azure\.StackExchangeRedis|re-?authenticat",
+        ),
+        ("mesh", r"istio|envoy|linkerd|\bdaprd\b|sidecar|:15006\b"),
+        ("kubernetes", r"\.svc\b|svc\.cluster\.local|kubernetes|\bpod\b|\bk8s\b"),
+        ("worker", r"sidekiq|celery|bull|resque|huey|fetching (?:job|message)"),
+        ("serverless", r"lambda|serverless|azure functions|WEBSITE_"),
+        (
+            "at-once",
+            r"\blast: NONE\b|Initializing/NotStarted|last-recv: 0\b.{0,80}Initializing|0-read",
+        ),
+        ("lived", r"state: ConnectedEstablished|Idle/(?:MarkProcessed|Faulted)|conn-sec: [1-9]"),
+        ("eviction", r"CLIENT KILL|scheduled to be closed ASAP|output buffer limits"),
+        ("login", r"\bon AUTH\b|command=AUTH|\bAUTH \*|\[runCommand\] AUTH"),
+        ("deploy", r"node\.?js|starting up|startup|application failed to start"),
+        ("time-wait", r"\bTIME_WAIT\b"),
+        ("provision", r"provisioningState|waiting for (?:the )?(?:create|creation|update|delet)"),
+        ("dns-debug", r"DnsNameResolver|DatagramDnsResponse|NoError\(0\)"),
+        (
+            "redirected",
+            r"Redirected to slot \[|redirect=(?:MOVED|ASK)|moved to [0-9.]{7,15}:|-> MOVED",
+        ),
+        ("old-stackexchange", r"to create a disconnected multiplexer"),
+        ("local-socket", r"Local \("),
+    ),
+    ignores_case=True,
+)
+
+
+def context_of(whole: str) -> Dict[str, Any]:
+    """Read what belongs to the block as a whole."""
+    elapsed, limit = _limits(whole)
+    return {
+        "client": _CLIENTS.first(whole),
+        "runtime": _RUNTIMES.first(whole),
+        "endpoint": endpoint_of(whole) or {},
+        "elapsed": elapsed,
+        "limit": limit,
+        "counters": _counters(whole),
+        "marks": _marks(whole),
+        "errno": _first_number(_ERRNO, whole),
+        "over_tls": True if _TLS_SPOKEN.search(whole) else None,
+    }
+
+
+def endpoint_of(text: str) -> Optional[Dict[str, Any]]:
+    """Return host, address and port as a client names them; ``None`` where nothing is named."""
+    own = _SERVER_ENDPOINT.search(text) or _SE_HOST.search(text)
+    if own:
+        return _place(own.group(1), int(own.group(2)) if own.group(2) else None)
+    for found in _ENDPOINT.finditer(text):
+        before, v4, v6, name, port = found.groups()
+        number = int(port)
+        host = v4 or v6 or name or ""
+        if number > 65535 or _SOURCE_FILE.search(host) or (name and not _is_endpoint(text, found)):
+            continue
+        if text[found.end() : found.end() + 2] == "->":
+            continue  # the near end of a connection
+        place = _place(before or host, number)
+        if before and (v4 or v6):
+            place.update(address=host, address_class=address_class(host))
+        return place
+    bare = _BARE_ADDRESS.search(text)
+    if bare:
+        port_found = _BARE_PORT.search(text)
+        return _place(bare.group(1), int(port_found.group(1)) if port_found else None)
+    named = _NAMED.search(text) or _AZURE_HOST.search(text)
+    if named:
+        return _place(named.group(1), None)
+    return None
+
+
+def _is_endpoint(text: str, found: Any) -> bool:
+    """Whether ``word:number`` is a place rather than a time, a line of a file or a counter."""
+    name, number = found.group(4), int(found.group(5))
+    if name.isdigit():
+        return False
+    if "." in name or name.lower() == "localhost" or number in (6379, 6380, 10000, 26379):
+        return any(letter.isalpha() for letter in name)
+    before = text[max(0, found.start() - 4) : found.start()]
+    return before.endswith(("to ", "at ", "//", "@", "tcp "))
+
+
+def _place(host: str, port: Optional[int]) -> Dict[str, Any]:
+    literal = is_literal(host)
+    kind = address_class(host) if literal else ("loopback" if host.lower() == "localhost" else "")
+    return {
+        "host": "" if literal else redact(host.lower())[:253],
+        "port": port,
+        "address": host if literal else "",
+        "address_class": kind if kind != "not-an-address" else "",
+    }
+
+
+def _first_number(pattern: Any, text: str) -> Optional[int]:
+    found = pattern.search(text)
+    if not found:
+        return None
+    return next((int(part) for part in found.groups() if part), None)
+
+
+def _limits(text: str) -> Tuple[Optional[float], Optional[float]]:
+    for pattern in _LIMITS:
+        found = pattern.search(text)
+        if found:
+            parts = found.groupdict()
+            unit = _UNITS.get(parts.get("unit") or "ms", 1.0)
+            elapsed = parts.get("elapsed")
+            return (float(elapsed) if elapsed else None), float(parts["limit"]) * unit
+    return None, None
+
+
+def _counters(text: str) -> Tuple[Tuple[str, float], ...]:
+    """Return what StackExchange.Redis counts; the first mention of each name."""
+    if (
+        "mgr:" not in text
+        and "inst:" not in text
+        and "last-read:" not in text
+        and "qs:" not in text
+        and "WORKER:" not in text
+    ):
+        return ()
+    found: Dict[str, float] = {}
+    for name, value in _NUMBERS.findall(text):
+        found.setdefault(name, float(value))
+    for pool, inner in _POOLS.findall(text):
+        for pair in inner.split(","):
+            key, _, value = pair.partition("=")
+            if value.isdigit():
+                found.setdefault(f"{pool.lower()}-{key.lower()}", float(value[:15]))
+    manager = _MANAGER.search(text)
+    if manager:
+        found["mgr-free"], found["mgr-all"] = float(manager.group(1)), float(manager.group(2))
+    connects = _CONNECTS.search(text)
+    if connects:
+        found["connects"], found["connects-done"] = (
+            float(connects.group(1)),
+            float(connects.group(2)),
+        )
+    version = _SE_VERSION.search(text)
+    if version:
+        found["version"] = float(f"{version.group(1)}.{int(version.group(2)):03d}")
+    return tuple(found.items())
+
+
+def _marks(text: str) -> Tuple[str, ...]:
+    """Return further words on the whole, each from a fixed list."""
+    found = list(_MARKS.all(text))
+    if "mgr:" in text or "rs:" in text or "state:" in text:
+        found += [f"{name}={value}" for name, value in _STATES.findall(text)]
+    commands = {word.upper() for word in _COMMAND.findall(text)}
+    for name, words in (
+        ("slow-command", _SLOW),
+        ("script-command", _SCRIPT),
+        ("blocking-command", _BLOCKING),
+    ):
+        if commands & words:
+            found.append(name)
+    odd = _ODD_BYTE.search(text)
+    if odd:
+        byte = odd.group(1) or odd.group(2) or chr(min(int(odd.group(3) or 0), 255))
+        found.append(f"byte={ord(byte)}")
+    moved = _NODE_ADVERTISED.search(text)
+    if moved:
+        found.append(f"moved-to={int(moved.group(2))}")
+    resolved = _GETADDRINFO.search(text)
+    if resolved:
+        found.append(f"resolves-{address_class(resolved.group(1) or resolved.group(2))}")
+    return tuple(dict.fromkeys(found))[:40]
