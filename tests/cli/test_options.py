@@ -141,7 +141,7 @@ def test_no_other_text_is_a_time(text: str) -> None:
         (("--timeout", "2h"), "at most 3600 s"),
         (("--resolver", "nobody"), "no IP[:PORT]"),
         (("--resolver", "127.0.0.1:70000"), "--resolver"),
-        (("--from", "the-moon"), "here or socks5://"),
+        (("--from", "the-moon"), "--from takes here, ssh:"),
         (("--from", "socks5://:secret-of-mine@"), "socks5://[user:"),
         (("--from", "socks5://host"), "socks5://"),
         (("--for", "ever"), "--for: 'ever' is no time"),

@@ -223,7 +223,10 @@ def _set(pairs: Sequence[tuple[str, str]]) -> str:
 
 
 def _moment(at: float) -> str:
-    """Return UTC as ``2026-01-31 12:00:00``."""
+    """Return UTC as ``2026-01-31 12:00:00``, and a time that no calendar has as its number."""
     from datetime import UTC, datetime
 
-    return datetime.fromtimestamp(at, UTC).strftime("%Y-%m-%d %H:%M:%S")
+    try:
+        return datetime.fromtimestamp(at, UTC).strftime("%Y-%m-%d %H:%M:%S")
+    except (ValueError, OverflowError, OSError):
+        return f"{at:.0f}"

@@ -55,7 +55,7 @@ class BadVantage(ValueError):
 
 FORMS = (
     "here, ssh:[user@]host[:port], k8s:namespace/pod[/container], k8s:namespace/deployment/name, "
-    "docker:name, socks5://[user:password@]host:port or @bundle.json"
+    "docker:name, socks5://host:port or @bundle.json"
 )
 _REMOTE = ("ssh:", "k8s:", "docker:")
 
