@@ -41,6 +41,7 @@ if TYPE_CHECKING:
 
 __all__ = [
     "DEAD",
+    "HOUR_S",
     "NAMELESS",
     "STALLED_RETRANSMITS",
     "about_changes",
@@ -235,7 +236,8 @@ def endpoint_count(
 def endpoint_said(endpoint: PrivateEndpoint) -> str:
     """Name a private endpoint and the state of its connection, with its approver's words."""
     name = last_name(endpoint.endpoint_id) or last_name(endpoint.connection_id)
-    words = f' ("{endpoint.description[:80]}")' if endpoint.description else ""
+    said = endpoint.description if endpoint.description.lower() != "auto-approved" else ""
+    words = f' ("{said[:80]}")' if said else ""
     return f"the private endpoint {name} is {endpoint.state or 'in no known state'}{words}"
 
 

@@ -18,6 +18,8 @@ class Check(Record):
             of the host) are filled in.
         seconds: About how long it takes a person, from typing to reading.
         services: For which services it exists; empty for all.
+        after: The look that must have been made before; ``""`` for none.
+        until: The look after which this way of making it says nothing new.
     """
 
     id: str
@@ -25,6 +27,8 @@ class Check(Record):
     command: str
     seconds: float
     services: tuple[str, ...] = ()
+    after: str = ""
+    until: str = ""
 
 
 CHECKS = (
@@ -91,6 +95,15 @@ CHECKS = (
         command="az redis firewall-rules list --name {name} --resource-group GROUP",
         seconds=45,
         services=("acr",),
+        until="rules-read",
+    ),
+    Check(
+        id="firewall-rules",
+        what="the address that the cache sees of this client, against the firewall rules that Azure has",
+        command="refused diagnose {target} --client-ip OUTBOUND-ADDRESS",
+        seconds=30,
+        services=("acr",),
+        after="rules-read",
     ),
     Check(
         id="network-rules",
@@ -112,6 +125,13 @@ CHECKS = (
         command="az redis list-keys --name {name} --resource-group GROUP",
         seconds=45,
         services=("acr",),
+    ),
+    Check(
+        id="keys",
+        what="the keys that are valid now, against the one in use",
+        command="az redisenterprise database list-keys --cluster-name {name} --resource-group GROUP",
+        seconds=45,
+        services=("amr", "acre"),
     ),
     Check(
         id="certificate",

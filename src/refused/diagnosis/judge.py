@@ -93,7 +93,7 @@ def diagnose(bundle: Bundle) -> Diagnosis:
         ruled_out=tuple(each for each in heard if each.is_ruled_out and each.cause.id not in found),
         unseen=_unseen(tuple(place_view for place_view, _ in places), heard, found),
         next_check=next_check(findings, bundle.target.service, _done(view)),
-        notes=notes(view, tuple(place for _, place in places)),
+        notes=notes(view, tuple(place for _, place in places), taken_at=bundle.taken_at),
         heard=heard,
         elsewhere=elsewhere,
         differences=differences(elsewhere, verdicts),
@@ -152,7 +152,22 @@ def _unseen(
 
 def _done(view: Evidence) -> frozenset[str]:
     """Return the checks that this evidence already holds."""
-    return frozenset({"elsewhere"} if view.look(Elsewhere) else ())
+    # By name: whoever did not ask the control plane does not pay for the records of its facts.
+    seen = {type(fact).__name__ for fact in view.facts}
+    asked = {name for name, kinds in _ANSWERS if kinds <= seen}
+    return frozenset(asked | ({"elsewhere"} if view.look(Elsewhere) else set()))
+
+
+# What the control plane answered need not be looked at again: (check, kinds that hold its answer).
+_ANSWERS: tuple[tuple[str, frozenset[str]], ...] = (
+    ("resource", frozenset({"AzureCache"})),
+    ("rules-read", frozenset({"FirewallRules"})),
+    ("firewall-rules", frozenset({"FirewallRules", "ClientAddress"})),
+    ("network-rules", frozenset({"NetworkSecurityGroup"})),
+    ("network-rules", frozenset({"RouteTable"})),
+    ("clients-metric", frozenset({"Metric"})),
+    ("keys", frozenset({"AccessKeys"})),
+)
 
 
 def with_elsewhere(views: tuple[Evidence, ...]) -> tuple[Evidence, ...]:

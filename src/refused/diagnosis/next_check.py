@@ -40,6 +40,8 @@ def next_check(
     for check in CHECKS:
         if check.id in done or (check.services and service not in check.services):
             continue
+        if (check.after and check.after not in done) or check.until in done:
+            continue
         nats, tells = _expected_drop(check.id, findings)
         if nats > 0.005 and (best is None or nats / check.seconds > best.nats / best.check.seconds):
             best = NextCheck(check=check, tells=tells, nats=nats)

@@ -25,9 +25,19 @@ DAY_S = 86400
 SOON_DAYS = 30
 
 
-def notes(view: Evidence, places: Sequence[PlaceSeen]) -> tuple[str, ...]:
-    """Return one sentence for each thing worth knowing."""
-    return tuple(_notes(view, places))
+def notes(view: Evidence, places: Sequence[PlaceSeen], *, taken_at: float = 0.0) -> tuple[str, ...]:
+    """Return one sentence for each thing worth knowing.
+
+    Args:
+        taken_at: When the evidence was taken, in seconds since 1970 UTC.
+    """
+    found = list(_notes(view, places))
+    # Only who asked the control plane pays for the records of its facts.
+    if any(fact.vantage == "control-plane" for fact in view.facts):
+        from refused.diagnosis.azure_notes import azure_notes
+
+        found += azure_notes(view, taken_at, is_fault=view.broken is not None)
+    return tuple(found)
 
 
 def _notes(view: Evidence, places: Sequence[PlaceSeen]) -> Iterator[str]:
