@@ -240,7 +240,16 @@ class _Beginning:
     def _placed(self, target: str, look: Look, aim: Aim) -> Start:
         found = self.read(f"{'rediss' if aim.tls else 'redis'}://{aim.host}:{aim.port}")
         placed = found.target.replace(text=target.strip(), form="name", port_given=False)
-        return Start(Parsed(placed, found.settings, found.credentials), look, is_delayed=True)
+        read = Parsed(placed, found.settings, found.credentials)
+        if not aim.why:
+            return Start(read, look, is_delayed=True)
+        guess = Unseen(
+            vantage=CONTROL_PLANE,
+            what="the host name of the resource",
+            why=f"{aim.why}; {aim.host} follows from its name",
+            how_to_see=aim.how,
+        )
+        return Start(read, look, guess, is_delayed=True)
 
 
 def _nobody_logged_in() -> Unseen:
