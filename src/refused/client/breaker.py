@@ -76,9 +76,10 @@ class Breaker:
             "the next try is due within two seconds"
         ) from last
 
-    def failed(self, error: BaseException) -> None:
-        """Count a failure of the connection; anything else is not this circuit's business."""
+    def failed(self, error: BaseException, at: str | None = None) -> None:
+        """Count a failure of the connection, *at* a stage if that is known."""
         stage, reason = reasons.meaning(error)
+        stage = at or stage
         now = time.monotonic()
         opened = False
         with self._lock:

@@ -62,10 +62,13 @@ def connect(
         url, deadline=deadline, silence=silence, also_repeat=also_repeat, **keywords
     )
     listeners = (on_event,) if callable(on_event) else tuple(on_event)
+    hears_maintenance = wanted.is_acr if maintenance is None else maintenance
     if cluster:
         from refused.client.cluster import connect as connect_cluster
 
-        return connect_cluster(wanted, listeners, metrics=metrics)
+        return connect_cluster(
+            wanted, listeners, metrics=metrics, hears_maintenance=hears_maintenance
+        )
 
     def make() -> Pool:
         return Pool(wanted, Shared(wanted, Events(wanted.address, metrics=metrics)))
@@ -75,7 +78,7 @@ def connect(
         key_of(url, asked | keywords),
         make,
         listeners,
-        hears_maintenance=wanted.is_acr if maintenance is None else maintenance,
+        hears_maintenance=hears_maintenance,
     )
     client = redis.Redis(connection_pool=share, **wanted.client)
     client.auto_close_connection_pool = True

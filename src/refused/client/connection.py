@@ -48,6 +48,7 @@ class _Steady:
         self.renewal = 0  # of the pool, when we dialled
         self.login: tuple[str, ...] | None = None
         self.renew_login_at: float | None = None
+        self.stage = "dns"  # how far a dial has come: its failure is of this stage
         self._is_shaking_hands = False
         self._logins = 0
         self._poller: select.poll | None = None
@@ -94,11 +95,12 @@ class _Steady:
             try:
                 super().connect_check_health(check_health, retry_socket_connect=False)  # type: ignore[misc]
             except theirs.RedisError as error:
-                shared.saw_failure(error)
+                shared.saw_failure(error, self.stage)
                 raise
             finally:
                 self._is_shaking_hands = False
             self._logins = 0
+            self.stage = "command"
             shared.breaker.answered()
         sock = self._sock
         sock.settimeout(shared.settings.silence_s)
@@ -112,10 +114,13 @@ class _Steady:
         if left_s <= 0:
             raise TimeoutError("the call's time is up")
         place: Any = self
+        self.stage = "dns"
         found = self.shared.names.look_up(place.host, place.port, left_s)
         left_s = self.call.give_up_at - time.monotonic()
+        self.stage = "tcp"
         sock = dialling.dial(found, max(0.01, min(settings.DIAL_S, left_s)), self._prepare)
         self._wait_at_most(sock)
+        self.stage = "auth"
         return sock
 
     def _prepare(self, sock: socket.socket) -> None:
@@ -216,18 +221,24 @@ class _Steady:
             else:
                 self._send_much(sock, command)
         except TimeoutError:
-            self.disconnect()
+            self._lose()
             raise theirs.TimeoutError("Timeout writing to socket") from None
         except OSError as error:
-            self.disconnect()
+            self._lose()
             number = error.errno if error.errno is not None else "UNKNOWN"
             said = error.strerror or str(error)
             raise theirs.ConnectionError(
                 f"Error {number} while writing to socket. {said}."
             ) from error
         except BaseException:
-            self.disconnect()  # half a command is out: nothing can follow it
+            self._lose()  # half a command is out: nothing can follow it
             raise
+
+    def _lose(self) -> None:
+        """Close a connection that has broken under a command, if one was under way."""
+        if not self._is_shaking_hands:
+            self.shared.lost(self.call)
+        self.disconnect()
 
     def _send_much(self, sock: Any, pieces: Sequence[bytes]) -> None:
         """Send what the kernel may not take at once: it may take as long as the call does."""
@@ -263,19 +274,19 @@ class _Steady:
                     response = self._keep_reading(read, keywords)
         except TimeoutError:
             if disconnect_on_error:
-                self.disconnect()
+                self._lose()
             raise theirs.TimeoutError(f"Timeout reading from {self._at()}") from None
         except OSError as error:
             if disconnect_on_error:
-                self.disconnect()
-            raise theirs.ConnectionError(
-                f"Error while reading from {self._at()} : {error.args}"
-            ) from error
+                self._lose()
+            broken = theirs.ConnectionError(f"Error while reading from {self._at()} : {error.args}")
+            broken.__cause__ = error
+            self._tell_of(broken)
+            raise broken from error
         except BaseException as error:
             if disconnect_on_error:
-                self.disconnect()
-            if type(error) is theirs.ConnectionError and not self._is_shaking_hands:
-                self.shared.saw_loss(error)
+                self._lose()
+            self._tell_of(error)
             raise
         if isinstance(response, theirs.ResponseError):
             try:
@@ -284,6 +295,10 @@ class _Steady:
             finally:
                 del response  # no cycle of references
         return response
+
+    def _tell_of(self, error: BaseException) -> None:
+        if type(error) is theirs.ConnectionError and not self._is_shaking_hands:
+            self.shared.saw_loss(error)
 
     def _at(self) -> str:
         at: str = self._host_error()  # type: ignore[attr-defined]
@@ -344,8 +359,11 @@ class SteadyTlsConnection(_Steady, SSLConnection):
     def _connect(self) -> socket.socket:
         sock = _Steady._connect(self)
         try:
-            self._wait_at_most(sock)
-            return self.shared.tls_context.wrap_socket(sock, server_hostname=self.server_name)
+            self.stage = "tls"
+            wrapped = self.shared.tls_context.wrap_socket(sock, server_hostname=self.server_name)
+            self._wait_at_most(wrapped)
+            self.stage = "auth"
+            return wrapped
         except BaseException:
             sock.close()
             raise
@@ -362,8 +380,10 @@ class SteadyUnixConnection(_Steady, UnixDomainSocketConnection):
     def _connect(self) -> socket.socket:
         sock = socket.socket(socket.AF_UNIX, socket.SOCK_STREAM)
         try:
+            self.stage = "tcp"
             self._wait_at_most(sock)
             sock.connect(self.path)
+            self.stage = "auth"
         except BaseException:
             sock.close()
             raise

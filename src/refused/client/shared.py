@@ -20,6 +20,7 @@ if TYPE_CHECKING:
     import ssl
     from collections.abc import Iterator
 
+    from refused.client.calls import Account
     from refused.client.liveness import Liveness
 
 RENEW_EVERY_S = 1.0
@@ -129,22 +130,25 @@ class Shared:
         self.renewal += 1
         self.events.tell("connections_renewed", stage, reason)
 
-    def saw_failure(self, error: theirs.RedisError) -> None:
-        """Note that a dial or a login has failed."""
+    def saw_failure(self, error: theirs.RedisError, stage: str) -> None:
+        """Note that a dial or a login has failed, and at which stage."""
         if isinstance(error, theirs.AuthenticationError) and self.credentials is not None:
             self.credentials.forget()
         if reasons.is_final(error) and not isinstance(reasons.cause_of(error), OSError):
-            stage, reason = reasons.meaning(error)  # the server has answered: it is there
-            self.breaker.answered()
+            self.breaker.answered()  # the server has refused us: it is there
+            stage, reason = reasons.meaning(error)
             self.events.tell("connection_failed", stage, reason, error=error)
         else:
-            self.breaker.failed(error)
+            self.breaker.failed(error, stage)
 
     def saw_refusal(self, error: theirs.ResponseError) -> None:
         """Note an error reply; that of a node that is no primary any more concerns all."""
         if isinstance(error, (theirs.ReadOnlyError, theirs.MasterDownError)):
             stage, reason = reasons.meaning(error)
             self.renew(reason, stage=stage)
+
+    def lost(self, call: Account) -> None:
+        """Note that a connection was lost under a call; who needs to know it overrides this."""
 
     def saw_loss(self, error: theirs.ConnectionError) -> None:
         """Note that a connection has broken under a command."""

@@ -45,10 +45,13 @@ def connect(
         url, deadline=deadline, silence=silence, also_repeat=also_repeat, **keywords
     )
     listeners = (on_event,) if callable(on_event) else tuple(on_event)
+    hears_maintenance = wanted.is_acr if maintenance is None else maintenance
     if cluster:
         from refused.client.aio.cluster import connect as connect_cluster
 
-        return connect_cluster(wanted, listeners, metrics=metrics)
+        return connect_cluster(
+            wanted, listeners, metrics=metrics, hears_maintenance=hears_maintenance
+        )
 
     def make() -> AsyncPool:
         return AsyncPool(wanted, AsyncShared(wanted, Events(wanted.address, metrics=metrics)))
@@ -62,7 +65,7 @@ def connect(
         (loop, key_of(url, asked | keywords)),
         make,
         listeners,
-        hears_maintenance=wanted.is_acr if maintenance is None else maintenance,
+        hears_maintenance=hears_maintenance,
     )
     client = redis.asyncio.Redis(connection_pool=share, **wanted.client)  # type: ignore[arg-type]
     client.auto_close_connection_pool = True

@@ -43,6 +43,7 @@ class _Steady:
         self.renewal = 0
         self.login: tuple[str, ...] | None = None
         self.renew_login_at: float | None = None
+        self.stage = "dns"  # how far a dial has come: its failure is of this stage
         self.is_waiting = False  # for an answer, or for room to write: the pool keeps an eye on it
         self._is_shaking_hands = False
         self._logins = 0
@@ -95,10 +96,10 @@ class _Steady:
             except TimeoutError:
                 self._close()  # type: ignore[attr-defined]
                 late = theirs.TimeoutError("Timeout connecting to server")
-                shared.saw_failure(late)
+                shared.saw_failure(late, self.stage)
                 raise late from None
             except theirs.RedisError as error:
-                shared.saw_failure(error)
+                shared.saw_failure(error, self.stage)
                 raise
             except BaseException:
                 self._close()  # type: ignore[attr-defined]
@@ -119,8 +120,10 @@ class _Steady:
         """Look the name up, and dial its addresses."""
         place: Any = self
         left_s = self.call.give_up_at - time.monotonic()
+        self.stage = "dns"
         found = await self.shared.names.look_up_async(place.host, place.port, max(0.0, left_s))
         left_s = self.call.give_up_at - time.monotonic()
+        self.stage = "tcp"
         sock = await dialling.dial_async(
             found, max(0.01, min(settings.DIAL_S, left_s)), self._prepare
         )
@@ -129,6 +132,7 @@ class _Steady:
     async def _open(self, sock: socket.socket) -> None:
         context = self.context
         named = {"server_hostname": self.server_name} if context is not None else {}
+        self.stage = "tls" if context is not None else "auth"
         try:
             self._reader, self._writer = await asyncio.open_connection(
                 sock=sock, ssl=context, **named
@@ -136,6 +140,7 @@ class _Steady:
         except BaseException:
             sock.close()
             raise
+        self.stage = "auth"
 
     @property
     def context(self) -> ssl.SSLContext | None:
@@ -261,7 +266,7 @@ class _Steady:
             self._writer.writelines(command)
             await self._writer.drain()
         except OSError as error:
-            await self.disconnect(nowait=True)  # type: ignore[attr-defined]
+            await self._lose()
             if self._verdict is not None:
                 raise self._verdict from None
             number = error.errno if error.errno is not None else "UNKNOWN"
@@ -270,7 +275,7 @@ class _Steady:
                 f"Error {number} while writing to socket. {said}."
             ) from error
         except BaseException:
-            await self.disconnect(nowait=True)  # type: ignore[attr-defined]
+            await self._lose()
             raise
         finally:
             self.is_waiting = False
@@ -301,16 +306,18 @@ class _Steady:
                 response = await self._parser.read_response(disable_decoding=disable_decoding)
         except OSError as error:
             if disconnect_on_error:
-                await self.disconnect(nowait=True)  # type: ignore[attr-defined]
+                await self._lose()
             if self._verdict is not None:
                 raise self._verdict from None
             at = self._host_error()  # type: ignore[attr-defined]
-            raise theirs.ConnectionError(f"Error while reading from {at} : {error.args}") from error
+            broken = theirs.ConnectionError(f"Error while reading from {at} : {error.args}")
+            broken.__cause__ = error
+            self._tell_of(broken)
+            raise broken from error
         except BaseException as error:
             if disconnect_on_error:
-                await self.disconnect(nowait=True)  # type: ignore[attr-defined]
-            if type(error) is theirs.ConnectionError and not self._is_shaking_hands:
-                self.shared.saw_loss(error)
+                await self._lose()
+            self._tell_of(error)
             raise
         finally:
             self.is_waiting = False
@@ -318,6 +325,16 @@ class _Steady:
             self.shared.saw_refusal(response)
             raise response from None
         return response
+
+    async def _lose(self) -> None:
+        """Close a connection that has broken under a command, if one was under way."""
+        if not self._is_shaking_hands:
+            self.shared.lost(self.call)
+        await self.disconnect(nowait=True)  # type: ignore[attr-defined]
+
+    def _tell_of(self, error: BaseException) -> None:
+        if type(error) is theirs.ConnectionError and not self._is_shaking_hands:
+            self.shared.saw_loss(error)
 
 
 class SteadyConnection(_Steady, Connection):

@@ -214,10 +214,8 @@ class AsyncPool(ConnectionPool):
         for connection in mine:
             writer, connection._writer = connection._writer, None  # noqa: SLF001
             connection._reader = None  # noqa: SLF001
-            sock = getattr(getattr(writer, "transport", None), "_sock", None)
-            if sock is not None:
-                with contextlib.suppress(OSError):
-                    sock.close()
+            if writer is not None:
+                _abandon(writer.transport)
 
     def hear_maintenance(self) -> None:
         """Listen to what the service announces, from the first command until the pool is closed."""
@@ -253,6 +251,23 @@ class AsyncPool(ConnectionPool):
         self._loop = None
         self.shared.forked()
         self._let_go()
+
+
+def _abandon(transport: Any) -> None:
+    """Close the socket of a transport whose event loop is gone, or is the parent's.
+
+    Its own ``close`` would ask that loop; in a forked child it would even take the socket out of
+    the parent's selector, which the two share.
+    """
+    secured = getattr(transport, "_ssl_protocol", None)
+    if secured is not None:
+        transport._closed = True  # noqa: SLF001
+        transport = getattr(secured, "_transport", None)
+    sock = getattr(transport, "_sock", None)
+    if sock is not None:
+        with contextlib.suppress(OSError, AttributeError):
+            sock.close()
+            transport._sock = None  # noqa: SLF001
 
 
 _pools: weakref.WeakSet[AsyncPool] = weakref.WeakSet()
