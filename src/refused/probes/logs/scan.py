@@ -7,6 +7,8 @@ automata of those patterns on the lines that hold one. Either takes time in prop
 
 from __future__ import annotations
 
+from contextlib import suppress
+
 from refused.probes.logs.patterns import Automaton, BadPattern, emit, matches_nothing, parse
 
 TYPE_CHECKING = False
@@ -33,6 +35,10 @@ if TYPE_CHECKING:
 
 # Compiling for hyperscan takes half a second, in which the portable engine reads this much.
 PORTABLE_BYTES = 1 << 20
+
+
+class NotForHyperscan(BadPattern):
+    """Hyperscan refuses a pattern of the subset: it is too large, or can never match."""
 
 
 class Scanner:
@@ -66,7 +72,8 @@ class Scanner:
         if self._left < 0:
             self._left = float("inf")
             if is_installed():
-                self._engine = Hyperscan(self._given)
+                with suppress(NotForHyperscan):
+                    self._engine = Hyperscan(self._given)
         return self._engine.hits(data)
 
 
@@ -105,11 +112,14 @@ class Hyperscan:
         self._database: Any = hyperscan.Database(mode=hyperscan.HS_MODE_BLOCK)
         self._is_empty = not patterns
         if patterns:
-            self._database.compile(
-                expressions=[emit(_tree(given)) for given in patterns],
-                ids=list(range(len(patterns))),
-                flags=[0] * len(patterns),
-            )
+            try:
+                self._database.compile(
+                    expressions=[emit(_tree(given)) for given in patterns],
+                    ids=list(range(len(patterns))),
+                    flags=[0] * len(patterns),
+                )
+            except hyperscan.error as refused:
+                raise NotForHyperscan(f"hyperscan does not take the patterns: {refused}") from None
 
     def hits(self, data: bytes) -> list[Hit]:
         """Return the lines of *data* that match, in their order."""
@@ -152,12 +162,12 @@ class Portable:
         self._automata: dict[int, Automaton] = {}
         self._always: list[int] = []
         self._needing: dict[bytes, list[int]] = {}
-        self._needing_or_shorter: dict[bytes, frozenset[int]] = {}
+        self._by_longest: dict[bytes, frozenset[int]] = {}
         self._any_word: re.Pattern[bytes] | None = None
         self._words: re.Pattern[bytes]
         for at, (_, pattern, _) in enumerate(patterns):
             words = () if "(?" in pattern.replace("(?:", "") else literals(pattern)
-            if not words or not all(word.isascii() for word in words):
+            if not words or not all(_is_caseless(word) for word in words):
                 self._always.append(at)
                 continue
             for word in words:
@@ -176,24 +186,33 @@ class Portable:
     def _candidates(self, data: bytes) -> Iterator[tuple[int, int, set[int]]]:
         """Give the lines that may match, and the patterns of which they hold a needed word."""
         lowered = data.lower()
-        if self._always or len(data) < 1 << 16:
+        if len(data) < 1 << 16:
             yield from self._every_line(lowered)
             return
         if self._any_word is None:
             self._any_word, self._words = _any_of(self._needing)
         end = -1
-        while (found := self._any_word.search(lowered, end + 1)) is not None:
-            start = lowered.rfind(b"\n", 0, found.start()) + 1
-            end = lowered.find(b"\n", found.start())
+        while end < len(data):
+            start = end + 1
+            if not self._always:
+                found = self._any_word.search(lowered, start)
+                if found is None:
+                    return
+                start = lowered.rfind(b"\n", start, found.start()) + 1 or start
+            end = lowered.find(b"\n", start)
             end = len(data) if end < 0 else end
-            maybe = set[int]()
+            maybe = set(self._always)
             for place in self._words.finditer(lowered, start, end):
-                word = place[1]
-                if word not in self._needing_or_shorter:
-                    shorter = (self._needing.get(word[:size], ()) for size in range(len(word) + 1))
-                    self._needing_or_shorter[word] = frozenset().union(*shorter)
-                maybe |= self._needing_or_shorter[word]
+                maybe |= self._needing_it_or_shorter(place[1])
             yield start, end, maybe
+
+    def _needing_it_or_shorter(self, word: bytes) -> frozenset[int]:
+        """Return the patterns that need *word*, or a word that it begins with."""
+        found = self._by_longest.get(word)
+        if found is None:
+            shorter = (self._needing.get(word[:size], ()) for size in range(len(word) + 1))
+            found = self._by_longest[word] = frozenset().union(*shorter)
+        return found
 
     def _every_line(self, lowered: bytes) -> Iterator[tuple[int, int, set[int]]]:
         """Give every line: to look for each word in turn costs less than to prepare for all."""
@@ -214,6 +233,11 @@ class Portable:
         if found is None:
             found = self._automata[at] = Automaton(_tree(self._patterns[at]))
         return found
+
+
+def _is_caseless(word: str) -> bool:
+    """Whether lower-casing ASCII alone is enough to find the word in bytes."""
+    return all(letter.isascii() or letter.lower() == letter.upper() for letter in word)
 
 
 def _any_of(words: Iterable[bytes]) -> tuple[re.Pattern[bytes], re.Pattern[bytes]]:
