@@ -25,6 +25,7 @@ if TYPE_CHECKING:
     from refused.remedies.apply import Seen
     from refused.remedies.arm import Writer
     from refused.remedies.plan import Plan
+    from refused.remedies.rehearsal import Rehearsal
     from refused.remedies.watch import Attempt
 
 TIMEOUT_S = 5.0
@@ -395,6 +396,87 @@ def looker(target: str, options: Mapping[str, Any]) -> Callable[[str], Callable[
         return look
 
     return look_for
+
+
+def rehearse(report: Report, tell: Callable[[str], None] = lambda _: None) -> Rehearsal:
+    """Build the lab from the exported resource, reproduce the fault, and make the first change there.
+
+    Production is not touched: the change is written to the lab's own control plane, by the same code
+    that would write it to Azure.
+
+    Raises:
+        ValueError: The evidence does not hold what a world needs; one line for people.
+    """
+    import os
+    import tempfile
+    from pathlib import Path
+
+    from refused.lab.arm.worlds import from_toml
+    from refused.remedies.apply import apply, snapshot
+    from refused.remedies.journal import Journal
+    from refused.remedies.rehearsal import Rehearsal as Said
+    from refused.remedies.world_file import world_file
+
+    started = time.monotonic()
+    wanted = plan(report)
+    step = next(iter(wanted.steps), None)
+    text = world_file(report.bundle.view(report.diagnosis.places[0].vantage))
+    with tempfile.TemporaryDirectory(prefix="refused-rehearsal-") as folder:
+        file = Path(folder, "world.toml")
+        file.write_text(text, encoding="utf-8")
+        with from_toml(file) as world:
+            tell("the lab is up, with this resource and its network")
+            environ = world.environment()
+            options = {**_looking_at(world, environ), "timeout_s": report.bundle.limit_s}
+            before = diagnose(world.target, **options)
+            causes = [cause.id for cause in before.causes]
+            first = step.change.cause if step is not None else ""
+            tell(f"in the lab: {before.verdict}, {causes[0] if causes else 'no cause'}")
+            said = Said(
+                world=text,
+                reproduced=before.verdict == "fault" and first in causes[:1],
+                verdict=before.verdict,
+                causes=tuple(causes[:3]),
+            )
+            here = next(
+                (
+                    each.change
+                    for each in plan(before).steps
+                    if step and each.change.kind == step.change.kind
+                ),
+                None,
+            )
+            if here is not None and here.write is not None:
+                arm = arm_writer({**os.environ, **environ})
+                outcome = apply(
+                    # The lab's planes follow at once; production's patience is not rehearsed.
+                    here.replace(settles_s=min(here.settles_s, 10)),
+                    arm,
+                    Journal(Path(folder, "changes")),
+                    looker(world.target, options)(here.hop),
+                    planned=snapshot(here, arm),
+                    tell=tell,
+                )
+                said = said.replace(
+                    change=here.title,
+                    state=outcome.state,
+                    cured=outcome.cured,
+                    learnt=outcome.learnt,
+                )
+    return said.replace(took_s=time.monotonic() - started)
+
+
+def _looking_at(world: World, environ: Mapping[str, str]) -> dict[str, Any]:
+    """Return the options with which a world of the lab is looked at from its first place."""
+    return {
+        "vantages": tuple(world.vantages.values())[:1],
+        "resolver": world.resolver,
+        "ca_file": world.ca_file,
+        "root": world.host_root,
+        "client_ip": environ.get("REFUSED_CLIENT_IP"),
+        "resource": environ.get("REFUSED_LAB_RESOURCE"),
+        "environ": environ,
+    }
 
 
 def attempt(target: str, *, write: bool = False, **options: Any) -> tuple[Attempt, ...]:

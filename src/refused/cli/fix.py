@@ -22,6 +22,7 @@ if TYPE_CHECKING:
     from refused.remedies.change import Change
     from refused.remedies.journal import Entry, Journal
     from refused.remedies.plan import Plan
+    from refused.remedies.rehearsal import Rehearsal
 
 CURED, NOT_CURED, USAGE, INCONCLUSIVE = 0, 1, 2, 3
 
@@ -43,6 +44,11 @@ def arguments(parser: ArgumentParser) -> None:
         "--apply",
         action="store_true",
         help="make the first change of the plan, prove it, else undo it",
+    )
+    what.add_argument(
+        "--rehearse",
+        action="store_true",
+        help="make it in a lab that is built from the exported resource, and touch nothing else",
     )
     what.add_argument(
         "--undo",
@@ -96,7 +102,7 @@ def run(options: Namespace) -> int:
         return _undo(journal, options)
     if not options.target:
         raise NotAgreed("give a TARGET, or --journal, or --undo")
-    from refused.api import judge, plan, probe
+    from refused.api import judge, plan, probe, rehearse
 
     bundle = probe(options.target, **probing(options, os.environ))
     report = judge(bundle)
@@ -105,6 +111,8 @@ def run(options: Namespace) -> int:
         _show(made, options)
         print(f"{report.verdict}: there is nothing to fix", file=sys.stderr)
         return CURED if report.verdict == "healthy" else INCONCLUSIVE
+    if options.rehearse:
+        return _rehearsed(rehearse(report, _tell))
     if not options.apply:
         _show(made, options)
         return NOT_CURED
@@ -230,6 +238,18 @@ def _tried(journal: Journal) -> dict[str, str]:
         and not looked["works"]
         and looked["at"] > since
     }
+
+
+def _rehearsed(said: Rehearsal) -> int:
+    if not said.reproduced:
+        print(
+            f"The fault could not be reproduced in the lab: there it is {said.verdict}, {', '.join(said.causes) or 'without a cause'}."
+        )
+    if not said.change:
+        print("The lab has no such change to make: the plan is not rehearsed.")
+        return NOT_CURED
+    print(f"Rehearsed in {said.took_s:.1f} s: {said.change}: {said.state}; {said.learnt}")
+    return CURED if said.cured and said.reproduced else NOT_CURED
 
 
 def _tell(line: str) -> None:

@@ -10,8 +10,9 @@ import json
 import time
 from typing import TYPE_CHECKING
 
-from refused.probes.azure.client import endpoint_of, proxy_for, trust
 from refused.probes.azure.credentials import token
+from refused.probes.azure.endpoint import endpoint_of
+from refused.probes.azure.trust import proxy_for, trust
 from refused.probes.stopwatch import Deadline
 from refused.remedies.apply import Reply
 
