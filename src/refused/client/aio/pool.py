@@ -268,6 +268,7 @@ def _abandon(transport: Any) -> None:
         with contextlib.suppress(OSError, AttributeError):
             sock.close()
             transport._sock = None  # noqa: SLF001
+            transport._closing = True  # noqa: SLF001  # it is asked once more, by the writer's end
 
 
 _pools: weakref.WeakSet[AsyncPool] = weakref.WeakSet()
