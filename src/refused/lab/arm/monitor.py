@@ -19,6 +19,7 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from itertools import product
 from typing import TYPE_CHECKING, Any
+from urllib.parse import unquote
 
 from refused.lab.arm.metric_names import METRICS, Metric
 from refused.lab.arm.routes import Answer, Call, Refusal, provides, route
@@ -285,7 +286,7 @@ def _wanted(call: Call, kind: str, metrics: tuple[Metric, ...]) -> list[Metric]:
 
 def _timespan(call: Call) -> tuple[float, float]:
     """Return begin and end; the last hour where nothing is said."""
-    text = call.query.get("timespan", "")
+    text = unquote(call.query.get("timespan", ""))  # az escapes it twice
     now = call.state.now()
     if not text:
         return now - 3600, now

@@ -17,6 +17,7 @@ from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from typing import TYPE_CHECKING, Any, Self
 from urllib.parse import parse_qsl, quote, unquote, urlsplit
 
+from refused.lab.arm import jsonc
 from refused.lab.arm.identity import Identity
 from refused.lab.arm.routes import Answer, Call, Caller, Refusal, Route, check_version, find
 from refused.lab.arm.state import not_found
@@ -246,8 +247,10 @@ def _no_route(method: str, path: str, methods: set[str]) -> Refusal:
 def _body(sent: bytes) -> Any:
     if not sent.strip():
         return None
-    try:
+    with contextlib.suppress(ValueError):
         return json.loads(sent)
+    try:
+        return jsonc.loads(sent.decode("utf-8-sig"))
     except ValueError:
         raise Refusal(
             400,
