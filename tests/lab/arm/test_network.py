@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
+from refused.lab.arm import nsg
 from tests.lab.arm.plane import (
     CACHE,
     DNS,
@@ -102,6 +103,30 @@ def test_a_subnet_is_written_alone_and_seen_in_its_network(plane: Plane) -> None
     refused = plane.ask("DELETE", GROUP)
     assert refused.status == 400
     assert f"{VNET}/subnets/data" in refused.body["error"]["message"]
+
+
+def test_two_networks_are_peered_when_both_want_it(plane: Plane) -> None:
+    """One side alone has begun it; when one gives it up, the other is cut off."""
+    spoke = f"{NET}/virtualNetworks/spoke"
+    space = {"addressSpace": {"addressPrefixes": ["10.2.0.0/16"]}}
+    plane.ok("PUT", spoke, {"location": "westeurope", "properties": space})
+
+    def state(network: str) -> str:
+        peering = plane.ok("GET", f"{network}/virtualNetworkPeerings/other")
+        return str(peering["properties"]["peeringState"])
+
+    for network, other in ((VNET, spoke), (spoke, VNET)):
+        body = {"properties": {"remoteVirtualNetwork": {"id": other}}}
+        plane.ok("PUT", f"{network}/virtualNetworkPeerings/other", body)
+        if network == VNET:
+            assert state(VNET) == "Initiated"
+            assert nsg.next_hop(plane.state, SUBNET, "10.2.0.4")[0] == "None"
+    assert (state(VNET), state(spoke)) == ("Connected", "Connected")
+    assert nsg.next_hop(plane.state, SUBNET, "10.2.0.4")[0] == "VNetPeering"
+
+    plane.ok("DELETE", f"{spoke}/virtualNetworkPeerings/other")
+    assert state(VNET) == "Disconnected"
+    assert nsg.next_hop(plane.state, SUBNET, "10.2.0.4")[0] == "None"
 
 
 def test_a_security_group_has_six_default_rules_of_its_own(plane: Plane) -> None:

@@ -214,12 +214,42 @@ def _shape_peering(
     del call
     identified(child, id, f"{type}/virtualNetworkPeerings")
     said = child["properties"]
-    said.setdefault("peeringState", "Connected")
+    said["peeringState"] = "Initiated"
     said.setdefault("peeringSyncLevel", "FullyInSync")
     said.setdefault("allowVirtualNetworkAccess", True)
     said.setdefault("allowForwardedTraffic", False)
     said.setdefault("allowGatewayTransit", False)
     said.setdefault("useRemoteGateways", False)
+
+
+def _match_peerings(call: Call, network_id: str) -> None:
+    """Connect what both networks want, and part what one of them has given up."""
+    network = call.state.get(network_id)
+    if network is None:
+        return
+    mine = network["properties"].get("virtualNetworkPeerings") or []
+    for each in call.state.of_type(f"{NAMESPACE}/virtualNetworks"):
+        theirs = [
+            peering
+            for peering in each["properties"].get("virtualNetworkPeerings") or ()
+            if _leads_to(peering, network["id"])
+        ]
+        wanted = [peering for peering in mine if _leads_to(peering, each["id"])]
+        for peering in wanted:
+            peering["properties"]["peeringState"] = "Connected" if theirs else "Initiated"
+        for peering in theirs:
+            was = peering["properties"]["peeringState"]
+            gone = "Initiated" if was == "Initiated" else "Disconnected"
+            peering["properties"]["peeringState"] = "Connected" if wanted else gone
+        if theirs and key(each["id"]) != key(network_id):
+            call.state.put(each["id"], each, call.caller, quiet=True)
+    if mine:
+        call.state.put(network_id, network, call.caller, quiet=True)
+
+
+def _leads_to(peering: Document, network_id: str) -> bool:
+    remote = peering["properties"].get("remoteVirtualNetwork") or {}
+    return key(str(remote.get("id", ""))) == key(network_id)
 
 
 def _shape_group(call: Call, document: Document, old: Document | None) -> None:
@@ -600,6 +630,8 @@ def _put(call: Call, kind: Kind) -> Answer:
     kind.made(call, document)
     stamp(document, document["etag"], "Updating")
     call.state.put(id, document, call.caller, correlation_id=call.correlation_id)
+    if kind.name == "virtualNetworks":
+        _match_peerings(call, id)
     answer = Answer(201 if old is None else 200, _seen(call, kind, copy.deepcopy(document)))
     return begin(call, answer, document["location"], _settle(call, id))
 
@@ -688,6 +720,8 @@ def _put_child(call: Call, child: Child, document: Document) -> Answer:
     stamp(document, etag, "Succeeded")
     stamp(made, etag, "Updating")
     call.state.put(document["id"], document, call.caller, quiet=True)
+    if child.name == "virtualNetworkPeerings":
+        _match_peerings(call, document["id"])
     call.state.note(
         id,
         call.action,
@@ -718,6 +752,8 @@ def _delete_child(call: Call, child: Child, document: Document) -> Answer:
     document["properties"][child.field] = [each for each in siblings if each["name"] != old["name"]]
     stamp(document, new_etag(), "Succeeded")
     call.state.put(document["id"], document, call.caller, quiet=True)
+    if child.name == "virtualNetworkPeerings":
+        _match_peerings(call, document["id"])
     call.state.note(old["id"], call.action, call.caller, correlation_id=call.correlation_id)
     where = str(document.get("location", "westeurope"))
     return begin(call, Answer(202), where, lambda: None)
