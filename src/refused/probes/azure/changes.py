@@ -23,7 +23,7 @@ import re
 from refused.evidence.control_plane import ChangeSearch, ResourceChange
 from refused.evidence.observations import Unseen
 from refused.evidence.redaction import redact
-from refused.probes.azure.ways import dig, seconds_of, text
+from refused.probes.azure.ways import dig, number, seconds_of, text
 from refused.probes.stopwatch import Stopwatch
 
 TYPE_CHECKING = False
@@ -227,10 +227,9 @@ def _pick(data: Any, names: tuple[str, ...]) -> str:
 
 def _time(word: Any) -> float | None:
     """Read a time: ISO 8601, seconds or milliseconds since 1970, or as git and mail write it."""
-    if isinstance(word, bool) or word is None:
-        return None
-    if isinstance(word, (int, float)):
-        return float(word) / (1000 if word > 1e11 else 1)
+    value = None if isinstance(word, str) else number(word)
+    if value is not None:
+        return value / (1000 if value > 1e11 else 1)
     if not isinstance(word, str) or not word.strip():
         return None
     clean = word.strip()

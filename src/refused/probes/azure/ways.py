@@ -37,7 +37,7 @@ def number(data: Any, *path: str) -> float | None:
         return None
     try:
         value = float(found)
-    except (TypeError, ValueError):
+    except (TypeError, ValueError, OverflowError):
         return None
     return value if value - value == 0 else None  # neither infinite nor "not a number"
 
@@ -80,9 +80,7 @@ def texts(data: Any, *path: str) -> tuple[str, ...]:
 def moment(data: Any, *path: str) -> float | None:
     """Return the point in time at *path*, ISO 8601 or seconds, as seconds since 1970 UTC."""
     found = dig(data, *path)
-    if isinstance(found, (int, float)) and not isinstance(found, bool):
-        return float(found)
-    return seconds_of(found) if isinstance(found, str) else None
+    return seconds_of(found) if isinstance(found, str) else number(found)
 
 
 def seconds_of(word: str) -> float | None:
