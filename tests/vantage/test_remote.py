@@ -5,6 +5,9 @@ from __future__ import annotations
 import contextlib
 import json
 import os
+import signal
+import subprocess
+import sys
 import threading
 import time
 from pathlib import Path
@@ -16,6 +19,7 @@ from refused import api
 from refused.evidence.observations import RedisReply, Unseen
 from refused.lab.servers import Server
 from refused.vantage import BadVantage, open_vantage, remote
+from tests.cli.running import apart
 from tests.cli.test_agent import steady
 from tests.vantage.doors import Door, door, python_of
 
@@ -270,6 +274,52 @@ def test_a_host_that_never_answers_is_given_up(
     assert gap(bundle, there(host)).why == f"{there(host)} did not answer in time"
     pid = (host.folder / "pid").read_text().strip()
     assert not Path("/proc", pid).exists()
+
+
+def test_an_interrupt_ends_it_with_what_has_come(host: Door, server: Server) -> None:
+    """The place that does not answer is not waited for, and what the other one saw is kept."""
+    host.wrap("ssh", "exec sleep 300")
+    target = f"127.0.0.1:{server.port},password={KEY}"
+    command = [sys.executable, "-m", "refused.cli.main", "probe", target]
+    with subprocess.Popen(
+        [*command, "--from", there(host), "--from", "here", "--for", "30"],
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        start_new_session=True,
+        text=True,
+    ) as looking:
+        try:
+            until = time.monotonic() + 20
+            while not _children(looking.pid) and time.monotonic() < until:
+                time.sleep(0.05)
+            assert _children(looking.pid)
+            os.killpg(looking.pid, signal.SIGINT)
+            out, err = looking.communicate(timeout=20)
+        finally:
+            with contextlib.suppress(ProcessLookupError):
+                os.killpg(looking.pid, signal.SIGKILL)
+
+    assert looking.returncode == 0, err
+    gaps = [each for each in json.loads(out)["facts"] if each["fact"] == "Unseen"]
+    assert there(host) in {each["vantage"] for each in gaps}
+    assert KEY not in out + err
+
+
+def _children(pid: int) -> str:
+    return Path(f"/proc/{pid}/task/{pid}/children").read_text() + "".join(
+        each.read_text() for each in Path(f"/proc/{pid}/task").glob("*/children")
+    )
+
+
+def test_the_command_line_compares_places(host: Door, server: Server) -> None:
+    """From the words to the report, with no secret on any channel."""
+    target = f"127.0.0.1:{server.port},password={KEY}"
+
+    said = apart("diagnose", target, "--from", "here", "--from", there(host), "--json", "--verbose")
+
+    assert said.code == 0, said.err
+    assert [each["vantage"] for each in json.loads(said.out)["vantages"]] == ["here", there(host)]
+    assert KEY not in said.out + said.err
 
 
 def test_a_report_of_places_that_were_not_reached_decides_nothing(server: Server) -> None:

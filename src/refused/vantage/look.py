@@ -5,7 +5,7 @@ The module keeps to Python 3.8 and the standard library: it travels to remote ho
 
 from __future__ import annotations
 
-from refused.evidence.observations import ClientSettings, Elsewhere
+from refused.evidence.observations import ClientSettings, Elsewhere, Unseen
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -21,7 +21,7 @@ EVERYWHERE = ("control-plane", "user")
 
 
 def look(parsed: Parsed, places: Sequence[Place], wishes: Wishes) -> Tuple[Fact, ...]:
-    """Return the evidence from all *places*, in the user's order.
+    """Return the evidence from all *places*, in the user's order; Ctrl-C ends it with what has come.
 
     Raises:
         ValueError: An option cannot be used, such as a CA file that cannot be read.
@@ -30,17 +30,28 @@ def look(parsed: Parsed, places: Sequence[Place], wishes: Wishes) -> Tuple[Fact,
         return join([_walk(places[0], parsed, wishes)])
     from refused.probes.gather import side
 
-    found: List[Tuple[Fact, ...]] = [()] * len(places)
+    found: Dict[int, Tuple[Fact, ...]] = {}
 
     def walk(at: int) -> None:
         found[at] = _walk(places[at], parsed, wishes)
 
     jobs = [side(walk, at) for at in range(len(places))]
+    try:
+        for job in jobs:
+            job.join()
+    except KeyboardInterrupt:
+        # What has come by now is worth having; those still on their way are not waited for. (A thread
+        # whose join() was interrupted may pass for dead, so that is not asked.)
+        pass
     for job in jobs:
-        job.join()
         if job.failure is not None:
             raise job.failure
-    return join(found)
+    return join([found.get(at, (_interrupted(each.name),)) for at, each in enumerate(places)])
+
+
+def _interrupted(name: str) -> Unseen:
+    why, how_to_see = "you interrupted it", "let it run to its end"
+    return Unseen(vantage=name, what=f"the path from {name}", why=why, how_to_see=how_to_see)
 
 
 def _walk(place: Place, parsed: Parsed, wishes: Wishes) -> Tuple[Fact, ...]:
