@@ -18,6 +18,7 @@ BLOCK_BYTES = 512 << 10
 # A longer line is read in pieces of this size, cut at a space where there is one.
 LONGEST_LINE = 64 << 10
 POLL_S = 0.25
+_STEP_BYTES = 16 << 10
 
 
 class BadLog(ValueError):
@@ -133,20 +134,18 @@ class Source:
 
             yield from _blocks(self._stdin or sys.stdin.buffer)
             return
+        if os.path.isdir(self.path):
+            raise BadLog(f"{self.path} is a folder; name the files in it")
         try:
             file = open(self.path, "rb", buffering=0)  # noqa: SIM115  # rotation closes it
         except OSError as gone:
             raise BadLog(f"{self.path}: {gone.strerror or gone}") from None
         try:
-            if os.path.isdir(self.path):
-                raise BadLog(f"{self.path} is a folder; name the files in it")
             self.modified_at = os.fstat(file.fileno()).st_mtime
             if self.follows:
                 yield from self._growing(file)
             else:
                 yield from _blocks(file)
-        except IsADirectoryError:
-            raise BadLog(f"{self.path} is a folder; name the files in it") from None
         finally:
             file.close()
 
@@ -216,24 +215,27 @@ def _gunzip(blocks: Iterator[bytes], notes: list[str], said: str) -> Iterator[by
     import zlib
 
     stream = zlib.decompressobj(31)
-    is_fresh = True
+    is_fresh, members = True, 0
     for block in blocks:
-        left = block
-        while left:
-            try:
-                unpacked = stream.decompress(left, BLOCK_BYTES)
-            except zlib.error:
-                # Zeroes or other padding may follow the last member.
-                if not is_fresh:
-                    notes.append(f"{said} is damaged: read up to there")
-                return
-            if unpacked:
-                yield unpacked
-            is_fresh = False
-            if stream.eof:
-                left, stream, is_fresh = stream.unused_data, zlib.decompressobj(31), True
-            else:
-                left = stream.unconsumed_tail
+        # In small steps, because of a step that fails nothing comes out.
+        for at in range(0, len(block), _STEP_BYTES):
+            left = block[at : at + _STEP_BYTES]
+            while left:
+                try:
+                    unpacked = stream.decompress(left, BLOCK_BYTES)
+                except zlib.error:
+                    # Zeroes or other padding may follow the last member.
+                    if not (is_fresh and members):
+                        notes.append(f"{said} is damaged: read up to there")
+                    return
+                if unpacked:
+                    yield unpacked
+                is_fresh = False
+                if stream.eof:
+                    left, stream = stream.unused_data, zlib.decompressobj(31)
+                    is_fresh, members = True, members + 1
+                else:
+                    left = stream.unconsumed_tail
     if not is_fresh:
         yield stream.flush()
         notes.append(f"{said} ends in the middle of its gzip stream: read up to there")
@@ -349,9 +351,8 @@ class _Cutter:
         if self._given and data:
             end = data.find(b"\n") + 1 or len(data)
             self._count(self._given + end)
-            yield Chunk(clean(data[:end]), self.line, is_piece=True)
+            yield from self._cut(data, 0, end)
             data, self._given = data[end:], 0
-            self.line += 1
         start = at = 0
         while len(data) - at > LONGEST_LINE:
             # Only where so many bytes hold no line end can a line be too long.
@@ -362,13 +363,17 @@ class _Cutter:
             yield from self._plain(data[start:at])
             end = data.find(b"\n", at) + 1 or len(data)
             self._count(end - at)
-            while at < end:
-                cut = _piece_end(data, at) if end - at > LONGEST_LINE else end
-                yield Chunk(clean(data[at:cut]), self.line, is_piece=True)
-                at = cut
-            self.line += 1
-            start = at
+            yield from self._cut(data, at, end)
+            start = at = end
         yield from self._plain(data[start:])
+
+    def _cut(self, data: bytes, at: int, end: int) -> Iterator[Chunk]:
+        """Give the rest of a long line, which ends at *end*."""
+        while at < end:
+            cut = _piece_end(data, at) if end - at > LONGEST_LINE else end
+            yield Chunk(clean(data[at:cut]), self.line, is_piece=True)
+            at = cut
+        self.line += 1
 
     def _plain(self, data: bytes) -> Iterator[Chunk]:
         if data:
