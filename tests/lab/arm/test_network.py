@@ -14,6 +14,7 @@ from tests.lab.arm.plane import (
     IN_SUB,
     MANAGED,
     Plane,
+    Said,
     witness,
 )
 
@@ -391,3 +392,74 @@ def test_the_sdk_reads_what_there_is(plane: Plane) -> None:
         assert "AzureLoadBalancer" in [each.name for each in tags.values_property or tags.values]
         client.security_rules.begin_delete("prod", "guard", "one", polling_interval=0).result()
         assert list(client.security_rules.list("prod", "guard")) == []
+
+
+def bare(document: Any) -> Any:
+    """Leave out what changes with every write."""
+    if isinstance(document, list):
+        return [bare(each) for each in document]
+    if isinstance(document, dict):
+        return {name: bare(each) for name, each in document.items() if name != "etag"}
+    return document
+
+
+@pytest.mark.parametrize("version", ["2024-01-01", "2025-07-01"])
+def test_to_undo_is_to_put_what_a_get_had_shown(plane: Plane, version: str) -> None:
+    """Whatever the kind of document, nothing but the etag is another one afterwards."""
+    with_zone(plane)
+    rule = {"name": "one", "properties": {**ALLOW, "description": "Redis"}}
+    route = {"name": "out", "properties": {"addressPrefix": "0.0.0.0/0", "nextHopType": "None"}}
+    plane.ok(
+        "PUT",
+        GROUP,
+        {"location": "westeurope", "tags": {"a": "b"}, "properties": {"securityRules": [rule]}},
+    )
+    plane.ok("PUT", TABLE, {"location": "westeurope", "properties": {"routes": [route]}})
+    subnet = {
+        "addressPrefix": "10.1.0.0/24",
+        "networkSecurityGroup": {"id": GROUP},
+        "routeTable": {"id": TABLE},
+    }
+    plane.ok("PUT", SUBNET, {"properties": subnet})
+    nic = plane.ok("GET", ENDPOINT)["properties"]["networkInterfaces"][0]["id"]
+    places = [VNET, SUBNET, GROUP, f"{GROUP}/securityRules/one", TABLE, f"{TABLE}/routes/out"]
+    places += [nic, ENDPOINT, f"{ENDPOINT}/privateDnsZoneGroups/default"]
+    for where in places:
+        before = plane.ok("GET", where, version=version)
+        plane.ok("PUT", where, before, version=version)
+        assert bare(plane.ok("GET", where, version=version)) == bare(before), where
+
+
+def test_a_rejected_endpoint_stays_rejected_when_it_is_written_again(plane: Plane) -> None:
+    """Who owns the cache decides, not who owns the endpoint."""
+    plane.ok("PUT", ENDPOINT, endpoint())
+    (below,) = plane.state.children(CACHE, "privateEndpointConnections")
+    below["properties"]["privateLinkServiceConnectionState"]["status"] = "Rejected"
+    plane.state.put(below["id"], below)
+
+    def status() -> str:
+        (connection,) = plane.ok("GET", ENDPOINT)["properties"]["privateLinkServiceConnections"]
+        return str(connection["properties"]["privateLinkServiceConnectionState"]["status"])
+
+    assert status() == "Rejected"
+    plane.ok("PUT", ENDPOINT, endpoint())
+    assert status() == "Rejected"
+    plane.state.delete(below["id"])
+    assert status() == "Disconnected"
+
+
+@pytest.mark.shared
+def test_the_witness_sees_what_is_wrong(shared: Path) -> None:
+    """A status that is not described, a type that is another one, a word that is none of those."""
+    held = witness(shared)
+    target = f"{GROUP}?api-version=2024-01-01"
+    good = {"name": "guard", "properties": {"securityRules": []}}
+    held.check("GET", target, Said(200, good, {}))
+    for status, body in (
+        (204, None),
+        (200, {"name": 7}),
+        (200, {"properties": {"provisioningState": "Fine"}}),
+        (200, {"properties": {"securityRules": [{"properties": {"protocol": "Tcp"}}]}}),
+    ):
+        with pytest.raises(AssertionError):
+            held.check("GET", target, Said(status, body, {}))
