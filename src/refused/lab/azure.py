@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Any, Literal
 from urllib.parse import quote
 
 from refused.lab.arm import documents
+from refused.lab.arm.coupling import privatelink
 from refused.lab.cluster import Cluster, Node
 from refused.lab.fronts import AllowFrom, Front, Instead, Redis, Silent, Tls
 from refused.lab.fronts import Answers as _Answers
@@ -430,14 +431,6 @@ def happened(
 
     if world.control_plane:
         world.order(order)
-
-
-def privatelink(host: str) -> str:
-    """Return the alias in the privatelink zone: the label goes before the service's suffix."""
-    for suffix in ("redis.cache.windows.net", "redis.azure.net"):
-        if host.endswith(f".{suffix}"):
-            return f"{host[: -len(suffix)]}privatelink.{suffix}"
-    raise ValueError(f"{host} is no Azure cache")
 
 
 def plain_redis(

@@ -90,7 +90,9 @@ def inject(world: World, name: str) -> Cache:
     def order(state: State) -> None:
         from refused.lab.arm import worlds
 
-        worlds.make_network(state, NETWORK, {"clients": "10.1.1.0/24", "caches": "10.1.2.0/24"})
+        subnets = {"clients": "10.1.1.0/24", "caches": "10.1.2.0/24"}
+        vnet = worlds.make_network(state, NETWORK, subnets)
+        worlds.make_interface(state, "app-vm", f"{vnet}/subnets/clients", VNET_CLIENT)
 
     world.order(order)
     return cache

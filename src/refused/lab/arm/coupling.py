@@ -55,7 +55,7 @@ class Doors:
         for cache in self.caches:
             if call.address == cache.address:
                 front = self._public(cache, call, front)
-            elif self._cache_of(self.endpoints.get(call.address, "")) is cache:
+            elif self.owner(self.endpoints.get(call.address, "")) is cache:
                 front = self._private(cache, call, front)
             else:
                 continue
@@ -65,7 +65,8 @@ class Doors:
     def _document(self, id_: str) -> dict[str, Any] | None:
         return self.world.documents.get(id_.lower())
 
-    def _cache_of(self, connection: str) -> Cache | None:
+    def owner(self, connection: str) -> Cache | None:
+        """Return the cache that a private endpoint connection leads to."""
         owner = connection.lower().rpartition("/privateendpointconnections/")[0]
         for cache in self.caches:
             if owner and owner == cache.id.lower():
@@ -184,6 +185,11 @@ def couple(world: World, state: State) -> None:
         keys.setdefault("secondaryKey", world.secret())
     for cache in doors.caches:
         _measure(cache, state)
+    for connection in doors.endpoints.values():
+        # Until now one zone played the public names and the private ones; from now on they differ.
+        owner = doors.owner(connection)
+        if owner is not None:
+            world.zone.a(privatelink(owner.host), owner.address, ttl_s=10)
     world.zone.view = lambda name: _told(world, state, name)
     state.on_change.append(lambda now, id_: _written(world, now, id_))
     state.on_action.append(lambda now, id_, action: _done(world, now, id_, action))
@@ -360,10 +366,16 @@ def client_network(world: World, state: State) -> str | None:
     return subnet.rpartition("/subnets/")[0] if subnet else None
 
 
+def privatelink(host: str) -> str:
+    """Return the alias of a cache in the privatelink zone: the label goes before the suffix."""
+    for suffix in ("redis.cache.windows.net", "redis.azure.net"):
+        if host.endswith(f".{suffix}"):
+            return f"{host[: -len(suffix)]}privatelink.{suffix}"
+    raise ValueError(f"{host} is no Azure cache")
+
+
 def _names(world: World, cache: Cache) -> None:
     """Make a cache's public name an alias in the private zone while it has an endpoint."""
-    from refused.lab.azure import privatelink
-
     stem = f"{cache.id}/privateendpointconnections/".lower()
     if any(id_.startswith(stem) for id_ in world.documents):
         world.zone.chain(cache.host, privatelink(cache.host), to=[cache.address], ttl_s=10)

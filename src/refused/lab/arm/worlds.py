@@ -169,7 +169,7 @@ def make_endpoint(
         if key(each["properties"]["privateEndpoint"]["id"]) == key(endpoint)
     )
     state.put(connection["id"], connection, quiet=True)
-    zone = _network(f"privateDnsZones/{azure.privatelink(cache.host).partition('.')[2]}")
+    zone = _network(f"privateDnsZones/{coupling.privatelink(cache.host).partition('.')[2]}")
     if not is_redis:  # contoso.westeurope.privatelink.redis.azure.net
         zone = _network("privateDnsZones/privatelink.redis.azure.net")
     if state.get(zone) is None:
@@ -185,6 +185,32 @@ def make_endpoint(
         do(state, "PUT", f"{endpoint}/privateDnsZoneGroups/default", group_body)
     if is_linked:
         link_network(state, zone, vnet)
+    if network == azure.NETWORK:
+        make_interface(state, "app-vm", f"{vnet}/subnets/clients", _beside(address))
+
+
+def _beside(address: str) -> str:
+    """Return where the usual client of an endpoint at *address* stands."""
+    one, two, three, _ = address.split(".")
+    return f"{one}.{two}.{int(three) + 1}.20"
+
+
+def make_interface(state: State, name: str, subnet: str, address: str) -> None:
+    """Make the network interface of a client's machine, if there is none of that name."""
+    id_ = _network(f"networkInterfaces/{name}")
+    if state.get(id_) is not None:
+        return
+    setting = {
+        "privateIPAddress": address,
+        "privateIPAllocationMethod": "Static",
+        "subnet": {"id": subnet},
+        "primary": True,
+    }
+    body = {
+        "location": azure.LOCATION,
+        "properties": {"ipConfigurations": [{"name": "ipconfig1", "properties": setting}]},
+    }
+    do(state, "PUT", id_, body)
 
 
 def link_network(state: State, zone: str, vnet: str) -> None:
@@ -230,6 +256,12 @@ def default(world: World) -> World:
         hub = _network(f"virtualNetworks/{HUB_NETWORK}")
         zone = _network("privateDnsZones/privatelink.redis.cache.windows.net")
         link_network(state, zone, hub)
+        make_interface(
+            state,
+            "app-vm",
+            _network(f"virtualNetworks/{APP_NETWORK}/subnets/clients"),
+            azure.VNET_CLIENT,
+        )
         _make_app_network(state)
 
     world.order(order)
@@ -238,7 +270,7 @@ def default(world: World) -> World:
 
 
 def _make_app_network(state: State) -> None:
-    """Give the application's subnet a security group, a route table, and an interface."""
+    """Give the application's subnet a security group and a route table."""
     security, table = _network("networkSecurityGroups/app-nsg"), _network("routeTables/app-routes")
     rule = {
         "name": "AllowRedisOutbound",
@@ -288,23 +320,6 @@ def _make_app_network(state: State) -> None:
             }
         },
     )
-    interface = {
-        "location": azure.LOCATION,
-        "properties": {
-            "ipConfigurations": [
-                {
-                    "name": "ipconfig1",
-                    "properties": {
-                        "privateIPAddress": azure.VNET_CLIENT,
-                        "privateIPAllocationMethod": "Static",
-                        "subnet": {"id": clients},
-                        "primary": True,
-                    },
-                }
-            ]
-        },
-    }
-    do(state, "PUT", _network("networkInterfaces/app-nic"), interface)
 
 
 # --- files of worlds -----------------------------------------------------------------------------
