@@ -127,9 +127,6 @@ def judge(evidence: Evidence) -> Iterator[Statement]:
     if settled(azure) or not (silent or wordless):
         return
     service = service_behind(evidence.target, answers)
-    if has(service, "firewall-rules") is False:  # type: ignore[arg-type]
-        yield RuledOut(because="this service has no firewall rules", seen=())
-        return
     face = (
         "the dial met silence" if silent else "the connection was accepted and ended without a word"
     )
@@ -183,7 +180,8 @@ def _azure_says(evidence: Evidence) -> Iterator[Statement]:
     if not (turned_away(broken, shakes) or without_a_word(broken)):
         return
     cache = caches[-1] if caches else None
-    if cache is not None and has(cache.service, "firewall-rules") is False:  # type: ignore[arg-type]
+    service = cache.service if cache is not None else service_behind(evidence.target, answers)
+    if has(service, "firewall-rules") is False:  # type: ignore[arg-type]
         yield RuledOut(because="this service has no firewall rules", seen=caches)
     elif public_door(cache, endpoints) is False:
         yield RuledOut(because="public access is off, so that no rule is asked", seen=caches)
@@ -192,7 +190,7 @@ def _azure_says(evidence: Evidence) -> Iterator[Statement]:
         changed = about_changes(changes, CHANGES, began)
         if changed is not None:
             yield changed
-        if caches or service_behind(evidence.target, answers) != "redis":
+        if service != "redis":
             yield unread(
                 evidence.gap(FirewallRules),
                 evidence.gap(AzureCache),
