@@ -17,6 +17,7 @@ COMMANDS = {
     "explain": "name the causes from an error message, a stack trace or a log",
     "fix": "plan what would end the fault; with --apply make the first change and prove it",
     "verify": "the watch after a fix",
+    "incident": "keep what happened: five whys, review, figures, a regression test",
     "probe": "the evidence alone, unjudged, as JSON",
     "allow-list": "what a firewall team has to let through",
     "agent": "the probes as one file, for places that only a person can reach",
