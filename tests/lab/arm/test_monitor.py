@@ -143,6 +143,32 @@ def test_errors_are_split_by_their_type(plane: Plane) -> None:
     assert data(values(plane, **query))[0]["maximum"] == 7.0
 
 
+def test_of_many_series_the_greatest_come_first(plane: Plane) -> None:
+    """Ten of them, unless another number is asked for."""
+    for shard in range(12):
+        monitor.record(
+            plane.state,
+            CACHE,
+            "serverLoad",
+            last=[(shard * 7) % 12],
+            dimensions={"ShardId": str(shard)},
+        )
+
+    def loads(**query: str) -> list[float]:
+        said = values(
+            plane,
+            metricnames="serverLoad",
+            timespan=last(plane, 1),
+            _filter="ShardId eq '*'",
+            **query,
+        )
+        return [each["data"][0]["maximum"] for each in said["value"][0]["timeseries"]]
+
+    assert loads() == [11.0, 10.0, 9.0, 8.0, 7.0, 6.0, 5.0, 4.0, 3.0, 2.0]
+    assert loads(top="2", orderby="maximum asc") == [0.0, 1.0]
+    assert len(loads(top="100")) == 12
+
+
 def test_a_gauge_asks_the_server(plane: Plane) -> None:
     """What was put down is the past, what the server says is the last whole minute."""
     monitor.gauge(plane.state, CACHE, "connectedclients", lambda: 17.0)
@@ -179,6 +205,7 @@ def test_a_world_file_puts_values_down(plane: Plane) -> None:
         ),
         ({"metricnames": "errors", "_filter": "ErrorType like 'x'"}, "not understood"),
         ({"metricnames": "errors", "interval": "PT7M"}, "supported ones are: PT1M"),
+        ({"metricnames": "errors", "top": "many"}, "between 1 and 1000"),
         ({"metricnames": "errors", "aggregation": "median"}, "Invalid aggregation"),
         ({"metricnames": "errors", "timespan": "yesterday"}, "Expected format is start/end"),
         (

@@ -44,6 +44,7 @@ AGGREGATIONS = ("Average", "Minimum", "Maximum", "Total", "Count")
 GRAINS = ("PT1M", "PT5M", "PT15M", "PT30M", "PT1H", "PT6H", "PT12H", "P1D")
 LONGEST_S = 93 * 86400
 MOST_POINTS = 20_000
+MOST_SERIES = 1000
 
 # A cache that is up and hardly used; what is not named here is zero. The service's own monitoring
 # holds some connections too.
@@ -230,6 +231,8 @@ class _Asked:
         begin: The minute of the first point.
         step_s: From one point to the next.
         split: By dimension, the values that are wanted, ``*`` for any.
+        top: How many series there may be of a metric that is split.
+        rising: Whether the series with the lowest values come first.
     """
 
     begin: int
@@ -239,6 +242,8 @@ class _Asked:
     aggregations: tuple[str, ...]
     split: dict[str, list[tuple[str, str]]]
     only_metadata: bool
+    top: int = 10
+    rising: bool = False
 
 
 @route("GET", f"{_SCOPE}/metrics", action=f"{NAMESPACE}/metrics/read")
@@ -345,7 +350,15 @@ def _asked(call: Call, wanted: list[Metric]) -> _Asked:
         tuple(aggregations),
         _split(call.query.get("$filter", ""), wanted),
         call.query.get("resulttype", "").lower() == "metadata",
+        _top(call.query.get("top", "10")),
+        call.query.get("orderby", "").lower().endswith(" asc"),
     )
+
+
+def _top(text: str) -> int:
+    if not text.isdigit() or not 1 <= int(text) <= MOST_SERIES:
+        raise _bad(f"Invalid top: {text[:20]}, it has to be between 1 and {MOST_SERIES}.")
+    return int(text)
 
 
 def _split(text: str, wanted: list[Metric]) -> dict[str, list[tuple[str, str]]]:
@@ -390,15 +403,23 @@ def _told(
         if not asked.only_metadata:
             told["data"] = _points(state, group, asked, chosen, doubled=aggregation != "Total")
         timeseries.append(told)
+    if asked.split and not asked.only_metadata:
+        timeseries.sort(key=lambda each: _weight(each["data"]), reverse=not asked.rising)
     return {
         "id": f"{document['id']}/providers/{NAMESPACE}/metrics/{name}",
         "type": f"{NAMESPACE}/metrics",
         "name": {"value": name, "localizedValue": shown},
         "displayDescription": shown,
         "unit": unit,
-        "timeseries": timeseries,
+        "timeseries": timeseries[: asked.top] if asked.split else timeseries,
         "errorCode": "Success",
     }
+
+
+def _weight(points: list[dict[str, Any]]) -> float:
+    """Return by what series are put in order: the greatest of the values that are told."""
+    told = (value for each in points for value in each.values() if isinstance(value, float))
+    return max(told, default=0.0)
 
 
 def _series(state: State, resource_id: str, metric: Metric) -> list[Series]:
