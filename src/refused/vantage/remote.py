@@ -257,7 +257,8 @@ class Pod(Remote):
                 f"refused: {self.name} has no Python; an ephemeral debug container ({image}) looks in its "
                 f"stead, and stays listed in the pod {pod} until that ends\n"
             )
-            within = ["-n", self._namespace, pod, f"--image={image}"]
+            # The profile that adds no right: the others give the container more than a look needs.
+            within = ["-n", self._namespace, pod, f"--image={image}", "--profile=baseline"]
             within += [f"--target={self._container}"] if self._container else []
             yield ["kubectl", "debug", "-i", "-q", *within, "--", "python3", *_FLAGS, _BOOT]
 
