@@ -2,6 +2,7 @@
 
     import refused
     report = refused.diagnose("rediss://mycache.redis.cache.windows.net:6380")
+    report = refused.explain("the error message, or some lines of the log")
 
 The heavy parts are imported when they are first used.
 """
@@ -17,6 +18,7 @@ if TYPE_CHECKING:
     from refused.api import BadTarget as BadTarget
     from refused.api import Report as Report
     from refused.api import diagnose as diagnose
+    from refused.api import explain as explain
     from refused.api import judge as judge
     from refused.api import load as load
     from refused.api import probe as probe
@@ -28,6 +30,7 @@ __all__ = [
     "__version__",
     "aio",
     "diagnose",
+    "explain",
     "judge",
     "load",
     "probe",

@@ -30,7 +30,7 @@ if TYPE_CHECKING:
 
 TIMEOUT_S = 5.0
 
-__all__ = ["TIMEOUT_S", "BadBundle", "BadTarget", "Report", "diagnose", "judge", "load", "probe"]
+__all__ = ["TIMEOUT_S", "BadBundle", "BadTarget", "Report", "diagnose", "explain", "judge", "load", "probe"]
 
 
 def diagnose(target: str, **options: Any) -> Report:

@@ -29,8 +29,8 @@ if TYPE_CHECKING:
     from refused.evidence.bundle import Bundle
 
 # Both fitted by cross-validation over the threads of the error corpus (docs/explain-accuracy.md).
-TEMPERATURE = 1.0
-SOMETHING_ELSE = 1.0
+TEMPERATURE = 0.95
+SOMETHING_ELSE = 1.6
 # Above this a cause is named; below, the text is said not to tell.
 NAMED = 0.5
 

@@ -713,7 +713,7 @@ WORDINGS = _wordings(
     (
         "pool-empty",
         "redis-py",
-        r"\bMaxConnectionsError\b|ConnectionError: Too many connections|No connection available\.|[^a-z]Too many connections$",
+        r"\bMaxConnectionsError\b|ConnectionError: Too many connections|No connection available\.",
         "redis.exceptions.ConnectionError: Too many connections",
         False,
     ),
@@ -862,7 +862,7 @@ WORDINGS = _wordings(
     (
         "pool-empty",
         "any",
-        r"Couldn't checkout a connection in time|timed out (?:while )?waiting for (?:a |an )?(?:free |idle |available )?connection|no (?:idle|free|available) connections? (?:in|left in) (?:the )?pool|PoolTimeoutError|bb8[^\n]{0,40}Timed|deadpool[^\n]{0,40}Timeout|connection pool is (?:full|exhausted)",
+        r"\bToo many connections$|Couldn't checkout a connection in time|timed out (?:while )?waiting for (?:a |an )?(?:free |idle |available )?connection|no (?:idle|free|available) connections? (?:in|left in) (?:the )?pool|PoolTimeoutError|bb8[^\n]{0,40}Timed|deadpool[^\n]{0,40}Timeout|connection pool is (?:full|exhausted)",
         "RedisClient::Pooled: Couldn't checkout a connection in time",
         True,
     ),

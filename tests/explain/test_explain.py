@@ -1,0 +1,295 @@
+"""Texts in, causes out: what speaks for what, and what speaks for nothing."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import pytest
+
+import refused
+from refused.api import explain
+from refused.report import schema
+
+if TYPE_CHECKING:
+    from refused.report import Report
+
+COUNTERS = (
+    "Timeout performing GET (5000ms), next: GET user:1, inst: 1, qu: 0, qs: {qs}, aw: False, rs: {rs}, ws: Idle, "
+    "in: {waiting}, serverEndpoint: {endpoint}, mc: 1/1/0, mgr: 10 of 10 available, "
+    "IOCP: (Busy=0,Free=1000,Min=4,Max=1000), WORKER: (Busy={busy},Free=900,Min={ready},Max=1000), v: 2.6.122"
+)
+
+
+def timeout(
+    *,
+    qs: int = 3,
+    rs: str = "ReadAsync",
+    waiting: int = 0,
+    busy: int = 1,
+    ready: int = 4,
+    endpoint: str = "contoso.redis.cache.windows.net:6380",
+) -> Report:
+    """Explain a time-out of StackExchange.Redis with these counts."""
+    return explain(
+        COUNTERS.format(qs=qs, rs=rs, waiting=waiting, busy=busy, ready=ready, endpoint=endpoint)
+    )
+
+
+def first(text: str) -> str:
+    """Return the cause that stands first for *text*."""
+    causes = explain(text).causes
+    return causes[0].id if causes else ""
+
+
+def share(report: Report, cause: str) -> float:
+    """Return what a cause is worth in a report."""
+    return next((each.probability for each in report.causes if each.id == cause), 0.0)
+
+
+def test_a_message_that_names_its_cause_is_a_fault() -> None:
+    """The package's front door does it in one call."""
+    report = refused.explain(
+        "ReplyError: NOPERM this user has no permissions to run the 'keys' command"
+    )
+
+    assert report.verdict == "fault"
+    assert report.causes[0].id == "auth-acl-no-permission"
+    assert report.causes[0].certainty == "likely"
+
+
+def test_hearsay_confirms_nothing() -> None:
+    """However plain the words are."""
+    report = explain("(error) OOM command not allowed when used memory > 'maxmemory'.")
+
+    assert {cause.certainty for cause in report.causes} <= {"likely", "possible"}
+    assert any("hearsay" in note for note in report.diagnosis.notes)
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "Error: read ECONNRESET",
+        "redis.exceptions.TimeoutError: Timeout reading from socket",
+        "io.lettuce.core.RedisCommandTimeoutException: Command timed out after 1 minute(s)",
+        "RedisException: read error on connection",
+        "It was not possible to connect to the redis server(s). ConnectTimeout",
+        "[ioredis] Unhandled error event: Error: connect ETIMEDOUT",
+        "Redis::TimeoutError: Connection timed out",
+    ],
+)
+def test_what_fits_several_causes_names_none(text: str) -> None:
+    """They are listed, with what each is worth, and one look that would tell more."""
+    report = explain(text)
+
+    assert report.verdict == "inconclusive"
+    assert len(report.causes) >= 3
+    assert report.causes[0].probability < 0.5
+    assert "cannot tell" in report.to_text()
+    assert report.diagnosis.next_check is not None
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "",
+        "Ready to accept connections tcp",
+        "[INFO] Redis connected\n[INFO] Redis is ready",
+        "127.0.0.1:6379> PING\nPONG",
+        "rejected_connections:0\nrdb_last_bgsave_status:ok",
+        "Error: connect ECONNREFUSED 127.0.0.1:5432",
+        "psycopg2.OperationalError: could not connect to server: Connection refused, port 5432",
+        'Get "https://10.0.0.1:443/api": dial tcp 10.0.0.1:443: i/o timeout',
+        "npm ERR! request to https://registry.invalid/redis failed, reason: read ECONNRESET",
+        "kafka: dial tcp 10.0.0.1:9092: connect: connection refused",
+        "ssh: connect to host 10.0.0.1 port 22: Connection refused",
+        "Done: Cache for Redis: one (15m24s)",
+    ],
+)
+def test_healthy_and_foreign_lines_name_no_cause(text: str) -> None:
+    """To mention Redis is no error, and another service's refusal is not Redis's."""
+    report = explain(text)
+
+    assert report.causes == ()
+    assert report.verdict == "inconclusive"
+    assert "no failed Redis connection" in report.to_text()
+
+
+def test_a_foreign_line_beside_a_failing_one_is_a_circumstance() -> None:
+    """When everything times out, it is not the cache."""
+    alone = explain("[ioredis] Unhandled error event: Error: connect ETIMEDOUT")
+    beside = explain(
+        "[ioredis] Unhandled error event: Error: connect ETIMEDOUT\n"
+        "FetchError: request to https://api.invalid/rates failed, reason: connect ETIMEDOUT 203.0.113.9:443"
+    )
+
+    assert beside.causes[0].id == "snat-port-exhaustion"
+    assert share(alone, "snat-port-exhaustion") < 0.1
+
+
+def test_busy_threads_speak_for_starvation() -> None:
+    """More busy than kept ready: that is what the counters are printed for."""
+    assert timeout(busy=60).causes[0].id == "client-threadpool-starvation"
+    assert timeout(busy=1).causes[0].id != "client-threadpool-starvation"
+
+
+def test_a_full_receive_buffer_speaks_for_a_large_reply() -> None:
+    """65536 bytes lie unread: somebody sends much."""
+    assert timeout(waiting=65536).causes[0].id == "large-payload-or-slow-command"
+
+
+def test_a_reader_that_never_started_speaks_for_a_connection_that_never_was() -> None:
+    """No slow command: nothing was ever sent."""
+    report = timeout(rs="NotStarted")
+
+    assert report.causes[0].id in ("firewall-ip-blocked", "vnet-nsg-blocked")
+    assert share(report, "server-overloaded") < share(timeout(), "server-overloaded")
+
+
+def test_an_unanswered_write_of_minutes_speaks_for_a_dead_peer() -> None:
+    """And one of a second does not."""
+    line = (
+        "SocketFailure on contoso.redis.cache.windows.net:6380/Interactive, Idle, last: GET, outstanding: 9, "
+        "last-read: {s}s ago, unanswered-write: {s}s ago, keep-alive: 60s, state: ConnectedEstablished, mgr: 9 of 10 available"
+    )
+
+    assert first(line.format(s=900)) == "linux-tcp-stall"
+    assert first(line.format(s=1)) == "server-failover-maintenance"
+
+
+@pytest.mark.parametrize(
+    ("endpoint", "cause"),
+    [
+        ("10.1.2.3:15001", "cluster-topology-unreachable"),
+        ("10.1.2.3:8501", "cluster-topology-unreachable"),
+        ("10.1.2.3:6379", "vnet-nsg-blocked"),
+    ],
+)
+def test_ports_and_addresses_say_different_things(endpoint: str, cause: str) -> None:
+    """A node's own port is handed out by the cluster; a private address has no firewall of the cache's."""
+    report = explain(f"redis: dial tcp {endpoint}: i/o timeout")
+
+    assert report.causes[0].id == cause
+    assert share(report, "firewall-ip-blocked") < 0.05
+
+
+def test_the_plain_port_of_a_cache_speaks_for_itself() -> None:
+    """6379 is closed on Azure Cache for Redis unless its owner opened it."""
+    line = "redis.exceptions.ConnectionError: Error 110 connecting to contoso.redis.cache.windows.net:{}. Connection timed out."
+
+    assert first(line.format(6379)) == "non-ssl-port-disabled"
+    assert first(line.format(6380)) != "non-ssl-port-disabled"
+
+
+def test_a_client_for_node_that_dials_its_own_host_was_told_of_no_other() -> None:
+    """Others are told to dial localhost by whoever set them up."""
+    assert first("[ioredis] Error: connect ECONNREFUSED 127.0.0.1:6379") == "wrong-hostname"
+    refusal = "redis.exceptions.ConnectionError: Error 111 connecting to localhost:6379. Connection refused."
+    assert first(refusal) == "local-server-not-running"
+
+
+def test_the_loudest_error_is_not_the_cause() -> None:
+    """A wrapper tells that something failed; what is inside tells what."""
+    text = (
+        "RedisConnectionException: It was not possible to connect to the redis server(s). "
+        "There was an authentication failure; check that passwords (or client certificates) are configured correctly\n"
+        " ---> System.Security.Authentication.AuthenticationException: The remote certificate is invalid: RemoteCertificateNameMismatch"
+    )
+
+    assert first(text) == "tls-hostname-mismatch"
+
+
+def test_a_refused_token_endpoint_is_not_a_refused_cache() -> None:
+    """The refused end is the identity service."""
+    text = (
+        "StackExchange.Redis.RedisConnectionException: authentication failed\n"
+        " ---> Azure.Identity.CredentialUnavailableException: ManagedIdentityCredential authentication unavailable\n"
+        " ---> System.Net.Sockets.SocketException: Connection refused (169.254.169.254:80)"
+    )
+
+    assert first(text) == "auth-entra-misconfigured"
+
+
+def test_a_steady_pace_speaks_for_an_idle_limit() -> None:
+    """Closed every ten minutes, on the minute."""
+    lines = "\n".join(
+        f"2024-05-01 10:{minute:02}:00 ERROR redis: Socket closed unexpectedly"
+        for minute in (0, 10, 20, 30)
+    )
+    at_once = "\n".join(
+        f"2024-05-01 10:00:0{second} ERROR redis: Socket closed unexpectedly" for second in range(4)
+    )
+
+    assert first(lines) == "idle-timeout"
+    assert share(explain(lines), "idle-timeout") > share(explain(at_once), "idle-timeout") + 0.2
+
+
+def test_two_faults_far_apart_are_two_findings() -> None:
+    """One does not halve the other."""
+    filler = "\n".join("INFO all is well" for _ in range(50))
+    report = explain(
+        f"redis: OOM command not allowed when used memory > 'maxmemory'.\n{filler}\n"
+        "redis: WRONGPASS invalid username-password pair or user is disabled."
+    )
+
+    assert {each.id for each in report.causes if each.probability > 0.5} == {
+        "memory-pressure-oom",
+        "auth-wrong-key",
+    }
+
+
+def test_the_report_is_the_one_of_diagnose() -> None:
+    """Same schema, with or without an endpoint in the text."""
+    jsonschema = pytest.importorskip("jsonschema")
+    for text in ("Error: read ECONNRESET", "", "Error: connect ECONNREFUSED 10.1.2.3:6379"):
+        data = explain(text).to_data()
+        jsonschema.validate(data, schema())
+        assert (data["target"] is None) is ("10.1.2.3" not in text)
+
+
+def test_the_text_names_its_target() -> None:
+    """As far as it does; the port that it does not name is the service's."""
+    target = explain("Error: getaddrinfo ENOTFOUND contoso.redis.cache.windows.net").bundle.target
+
+    assert (target.host, target.port, target.service) == (
+        "contoso.redis.cache.windows.net",
+        6380,
+        "acr",
+    )
+    assert not target.port_given
+
+
+def test_a_saved_bundle_of_a_text_is_judged_the_same() -> None:
+    """On Monday, too."""
+    from refused.api import judge
+    from refused.evidence.bundle import Bundle
+
+    report = timeout(busy=60)
+    again = judge(Bundle.from_json(report.bundle.to_json()))
+
+    assert again.to_data()["causes"] == report.to_data()["causes"]
+
+
+@pytest.mark.shared
+def test_accuracy_has_not_fallen() -> None:
+    """Below what is promised of texts that name their cause, point to it, or fit several."""
+    from importlib import util
+    from pathlib import Path
+
+    place = Path(__file__).parents[2] / "docs" / "build_accuracy.py"
+    spec = util.spec_from_file_location("build_accuracy", place)
+    assert spec is not None
+    assert spec.loader is not None
+    accuracy = util.module_from_spec(spec)
+    spec.loader.exec_module(accuracy)
+    answers, _ = accuracy.cross_validated(accuracy.cases())
+    reached = {
+        grade: sum(each.is_right for each in answers if each.case.grade == grade)
+        / sum(each.case.grade == grade for each in answers)
+        for grade in accuracy.GRADES
+    }
+
+    assert reached["names"] >= 0.95
+    assert reached["points"] >= 0.85
+    assert reached["silent"] >= 0.55
+    assert reached["unknown"] >= 0.8
+    assert reached["decoy"] >= 0.9
