@@ -2,10 +2,33 @@
 
 from __future__ import annotations
 
+from typing import TYPE_CHECKING
+
+import pytest
+
 from refused.causes.cache_not_running import judge
 from refused.causes.statements import Clue
 from refused.evidence.bundle import Evidence
-from refused.evidence.observations import DnsRecord, NameLookup
+from refused.evidence.control_plane import (
+    AzureSubscription,
+    ResourceHealth,
+    ResourceSearch,
+)
+from refused.evidence.observations import (
+    DnsRecord,
+    NameLookup,
+    Unseen,
+)
+from tests.causes.azure_scenery import (
+    ACR,
+    AMR,
+    CONTROL,
+    change,
+    denied,
+    excuses,
+    proofs,
+    weight,
+)
 from tests.causes.server_scenery import (
     AZURE,
     CACHE,
@@ -18,6 +41,12 @@ from tests.causes.server_scenery import (
     WELL_ELSEWHERE,
     kinds,
 )
+from tests.causes.tls_scenery import (
+    NOW,
+)
+
+if TYPE_CHECKING:
+    from refused.evidence.control_plane import AzureCache
 
 KNOWN = NameLookup(**STAMP, host=AZURE, outcome="answered", addresses=("20.42.65.90",))
 
@@ -74,3 +103,74 @@ def test_another_port_that_accepts_shows_that_it_is_in_service() -> None:
 def test_a_server_of_ones_own_is_another_causes() -> None:
     """local-server-not-running and its neighbours speak of those."""
     assert list(judge(Evidence(UNKNOWN_NAME.replace(host=OWN.host), target=OWN))) == []
+
+
+@pytest.mark.parametrize(
+    "cache",
+    [
+        ACR.replace(provisioning_state="Disabled"),
+        ACR.replace(provisioning_state="Creating"),
+        AMR.replace(resource_state="Disabled"),
+        ACR.replace(sku="Basic", provisioning_state="Scaling"),
+        AMR.replace(resource_state="Scaling", high_availability=False),
+    ],
+    ids=["disabled", "creating", "managed", "basic-scaling", "alone-scaling"],
+)
+def test_a_state_in_which_nobody_is_served_and_silence_are_proof(cache: AzureCache) -> None:
+    """Both levels of a Managed Redis are read; one node alone is away while it is scaled."""
+    assert proofs(judge(Evidence(KNOWN, UNANSWERED, cache, target=CACHE)))
+
+
+def test_a_cache_that_azure_calls_in_service_rules_it_out() -> None:
+    """And one that is being scaled with two nodes is not away."""
+    busy = ACR.replace(provisioning_state="Scaling")
+
+    assert excuses(judge(Evidence(KNOWN, UNANSWERED, ACR, target=CACHE)))
+    assert proofs(judge(Evidence(KNOWN, UNANSWERED, busy, target=CACHE))) == []
+    assert excuses(judge(Evidence(KNOWN, UNANSWERED, busy, target=CACHE))) == []
+
+
+def test_a_disabled_subscription_stops_what_is_in_it() -> None:
+    """Whatever the cache's own state says."""
+    off = AzureSubscription(**CONTROL, id="s", state="Disabled", name="prod")
+    (said,) = proofs(judge(Evidence(KNOWN, UNANSWERED, ACR, off, target=CACHE)))
+
+    assert "the subscription prod is Disabled" in said
+
+
+def test_a_deletion_in_the_log_and_a_name_that_is_gone_are_proof() -> None:
+    """Of this cache, not of its neighbour."""
+    deleted = change("Microsoft.Cache/redis/delete", "", ago_s=3600)
+    neighbour = deleted.replace(resource_id=deleted.resource_id.replace("contoso", "other"))
+    (said,) = proofs(judge(Evidence(UNKNOWN_NAME, deleted, target=CACHE)))
+
+    assert said.startswith("the cache contoso was deleted at 13:13 UTC by anna@contoso.example")
+    assert proofs(judge(Evidence(UNKNOWN_NAME, neighbour, target=CACHE))) == []
+
+
+def test_a_search_that_finds_nothing_is_no_proof_of_absence() -> None:
+    """The credential may not see all."""
+    nothing = ResourceSearch(**CONTROL, name="contoso", found=(), subscriptions=("s",))
+    said = list(judge(Evidence(UNKNOWN_NAME, nothing, target=CACHE)))
+
+    assert proofs(said) == []
+    assert weight(said) > weight(judge(Evidence(UNKNOWN_NAME, target=CACHE)))
+
+
+def test_a_cache_whose_owner_stopped_it_is_told_by_its_health() -> None:
+    """By its owner's own doing."""
+    stopped = ResourceHealth(
+        **CONTROL, resource_id="x", state="Unavailable", cause="CustomerInitiated", since=NOW
+    )
+    dark = ACR.replace(provisioning_state=None)
+
+    assert weight(judge(Evidence(KNOWN, UNANSWERED, dark, stopped, target=CACHE))) > 2
+
+
+def test_a_state_that_was_denied_is_unseen() -> None:
+    """Not in service, not out of it."""
+    gap = denied("AzureCache")
+    said = list(judge(Evidence(KNOWN, UNANSWERED, gap, target=CACHE)))
+
+    assert excuses(said) == []
+    assert [each for each in said if isinstance(each, Unseen)] == [gap]

@@ -6,6 +6,12 @@ from refused.causes.connection_leak_client import MANY, judge
 from refused.causes.statements import Clue, Proof
 from refused.evidence.bundle import Evidence
 from refused.evidence.observations import PortUse, SocketsToTarget
+from tests.causes.azure_scenery import (
+    ACR,
+    metric,
+    weight,
+    words,
+)
 from tests.causes.server_scenery import (
     ACCEPTED,
     CACHE,
@@ -88,3 +94,23 @@ def test_a_failure_that_is_no_shortage_accuses_nobody() -> None:
 
     assert list(judge(Evidence(ACCEPTED, SHAKE, PONG, oom, CROWD, PORTS, target=CACHE))) == []
     assert list(judge(Evidence(ACCEPTED, SHAKE, PONG, CROWD, PORTS, target=CACHE))) == []
+
+
+def test_connections_that_only_grow_towards_the_limit_are_a_clue() -> None:
+    """A busy hour goes down again."""
+    leak = metric("connectedclients", 100, 200, 300, 400, 500, 600, 700, 800, 900)
+    busy = metric("connectedclients", 100, 900, 200, 800, 300, 900, 100, 500, 900)
+
+    assert words(judge(Evidence(CLOSED, ACR, leak, target=CACHE))) == [
+        "connections only grew, from 100 to 900 of 1000"
+    ]
+    assert words(judge(Evidence(CLOSED, ACR, busy, target=CACHE))) == []
+
+
+def test_connections_that_are_opened_and_closed_all_the_time_are_a_clue() -> None:
+    """One for each request."""
+    opened = metric("allConnectionsCreatedPerSecond", 90, 95)
+    closed = metric("allConnectionsClosedPerSecond", 90, 94)
+
+    assert weight(judge(Evidence(CLOSED, ACR, opened, closed, target=CACHE))) > 1
+    assert weight(judge(Evidence(CLOSED, ACR, opened, target=CACHE))) == 0

@@ -2,9 +2,25 @@
 
 from __future__ import annotations
 
+from typing import TYPE_CHECKING
+
+import pytest
+
 from refused.causes.max_clients_reached import judge
 from refused.causes.statements import Clue, Proof
 from refused.evidence.bundle import Evidence
+from refused.evidence.observations import (
+    Unseen,
+)
+from tests.causes.azure_scenery import (
+    ACR,
+    AMR,
+    denied,
+    excuses,
+    metric,
+    proofs,
+    weight,
+)
 from tests.causes.server_scenery import (
     ACCEPTED,
     CACHE,
@@ -21,6 +37,9 @@ from tests.causes.server_scenery import (
     kinds,
     refused,
 )
+
+if TYPE_CHECKING:
+    from refused.evidence.control_plane import AzureCache
 
 FULL = "ERR max number of clients reached"
 
@@ -119,3 +138,49 @@ def test_a_reset_is_said_to_be_unusual() -> None:
 
 def _sum(evidence: Evidence) -> float:
     return sum(each.weight for each in judge(evidence) if isinstance(each, Clue))
+
+
+@pytest.mark.parametrize("cache", [ACR, ACR.replace(max_clients=None)], ids=["said", "by-size"])
+def test_a_metric_at_the_limit_and_a_shut_door_are_proof(cache: AzureCache) -> None:
+    """The limit is Azure's word, else the one of the size (a C1 may have 1000)."""
+    seen = Evidence(
+        ACCEPTED, CLOSED, cache, metric("connectedclients", 700, 990, 997), target=CACHE
+    )
+
+    (said,) = proofs(judge(seen))
+    assert said.startswith("up to 997 clients were connected around the failure, of 1000")
+
+
+def test_a_metric_far_below_the_limit_rules_it_out_while_it_is_fresh() -> None:
+    """An old count is a clue only."""
+    calm = metric("connectedclients", 40, 41, 40)
+    old = calm.replace(points=tuple((at - 1800, value) for at, value in calm.points))
+
+    assert excuses(judge(Evidence(ACCEPTED, CLOSED, ACR, calm, target=CACHE)))
+    assert excuses(judge(Evidence(ACCEPTED, CLOSED, ACR, old, target=CACHE))) == []
+
+
+def test_a_metric_near_the_limit_is_a_clue() -> None:
+    """The minute's count misses the last seats."""
+    near = Evidence(ACCEPTED, CLOSED, ACR, metric("connectedclients", 850), target=CACHE)
+    alone = Evidence(ACCEPTED, CLOSED, target=CACHE)
+
+    assert proofs(judge(near)) == []
+    assert weight(judge(near)) > weight(judge(alone)) + 1
+
+
+def test_a_size_without_a_published_limit_proves_nothing() -> None:
+    """The Enterprise tiers' is not known."""
+    unknown = AMR.replace(service="acre", sku="Enterprise_E10")
+    seen = Evidence(ACCEPTED, CLOSED, unknown, metric("connectedclients", 99_000), target=CACHE)
+
+    assert proofs(judge(seen)) == excuses(judge(seen)) == []
+
+
+def test_a_metric_that_was_denied_is_unseen_and_not_calm() -> None:
+    """In the words of whoever looked."""
+    gap = denied("Metric")
+    said = list(judge(Evidence(ACCEPTED, CLOSED, ACR, gap, target=CACHE)))
+
+    assert excuses(said) == []
+    assert [each for each in said if isinstance(each, Unseen)] == [gap]

@@ -5,7 +5,15 @@ from __future__ import annotations
 from refused.causes.memory_pressure_oom import judge
 from refused.causes.statements import Clue, Proof
 from refused.evidence.bundle import Evidence
+from tests.causes.azure_scenery import (
+    ACR,
+    metric,
+    weight,
+)
 from tests.causes.server_scenery import FRONT, INFO, OWN, PONG, kinds, refused
+from tests.causes.tls_scenery import (
+    CACHE,
+)
 
 OOM = refused("SETRANGE", "OOM command not allowed when used memory > 'maxmemory'.")
 FULL = INFO.replace(
@@ -57,3 +65,20 @@ def test_a_full_memory_explains_a_refused_write_better_than_a_slow_answer() -> N
     assert isinstance(refused_write, Clue)
     assert isinstance(slow, Clue)
     assert slow.weight < refused_write.weight
+
+
+def test_what_azure_counted_of_the_memory_is_weighed() -> None:
+    """A slow server with full memory, and one with plenty."""
+    slow = PONG.replace(outcome="silent", reply="")
+    full = Evidence(PONG, slow, ACR, metric("usedmemorypercentage", 99), target=CACHE)
+    plenty = Evidence(PONG, slow, ACR, metric("usedmemorypercentage", 20), target=CACHE)
+    by_design = Evidence(
+        PONG,
+        slow,
+        ACR.replace(eviction_policy="allkeys-lru"),
+        metric("usedmemorypercentage", 99),
+        target=CACHE,
+    )
+
+    assert weight(judge(full)) > 0 > weight(judge(plenty))
+    assert weight(judge(by_design)) == 0

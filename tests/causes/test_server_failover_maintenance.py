@@ -2,9 +2,26 @@
 
 from __future__ import annotations
 
+import pytest
+
 from refused.causes.server_failover_maintenance import judge
 from refused.causes.statements import Clue, RuledOut
 from refused.evidence.bundle import Evidence
+from refused.evidence.control_plane import (
+    PatchWindows,
+    ResourceHealth,
+    ScheduledMaintenance,
+)
+from tests.causes.azure_scenery import (
+    ACR,
+    CONTROL,
+    change,
+    excuses,
+    metric,
+    proofs,
+    weight,
+    words,
+)
 from tests.causes.server_scenery import (
     ACCEPTED,
     CACHE,
@@ -13,8 +30,12 @@ from tests.causes.server_scenery import (
     OWN,
     PONG,
     SHAKE,
+    UNANSWERED,
     kinds,
     refused,
+)
+from tests.causes.tls_scenery import (
+    NOW,
 )
 
 REFUSED = ACCEPTED.replace(outcome="refused", errno=111)
@@ -88,3 +109,72 @@ def test_a_connection_cut_in_use_speaks_for_it() -> None:
 
     assert kinds(judge(Evidence(ACCEPTED, SHAKE, cut, target=CACHE))) == ["Clue"]
     assert list(judge(Evidence(ACCEPTED, SHAKE, PONG, target=CACHE))) == []
+
+
+CUT = PONG.replace(outcome="reset", reply="", command="GET")
+FAILOVER = ("ErrorType", "Failover")
+
+
+def test_a_failover_that_azure_counted_and_a_cut_connection_are_proof() -> None:
+    """In the minute of the failure, not in another hour."""
+    now = metric("errors", 0, 0, 1, dimension=FAILOVER)
+    then = metric("errors", 1, *[0] * 30, dimension=FAILOVER)
+    other = metric("errors", 0, 0, 1, dimension=("ErrorType", "AOF"))
+
+    assert proofs(judge(Evidence(ACCEPTED, PONG, CUT, ACR, now, target=CACHE))) == [
+        "Azure counted a failover 60 s before, and the connection was reset"
+    ]
+    assert proofs(judge(Evidence(ACCEPTED, PONG, CUT, ACR, then, target=CACHE))) == []
+    assert proofs(judge(Evidence(ACCEPTED, PONG, CUT, ACR, other, target=CACHE))) == []
+
+
+def test_a_reboot_in_the_log_and_a_cut_connection_are_proof() -> None:
+    """Who, when, and which cache."""
+    reboot = change("Microsoft.Cache/redis/forceReboot/action", "", ago_s=90)
+    (said,) = proofs(judge(Evidence(ACCEPTED, PONG, CUT, ACR, reboot, target=CACHE)))
+
+    assert said.startswith(
+        "the cache contoso was rebooted at 14:11 UTC by anna@contoso.example, 90 s before"
+    )
+
+
+def test_a_dial_that_meets_silence_is_no_proof_of_a_reboot() -> None:
+    """A firewall is silent as well."""
+    reboot = change("Microsoft.Cache/redis/forceReboot/action", "", ago_s=90)
+
+    assert proofs(judge(Evidence(UNANSWERED, ACR, reboot, target=CACHE))) == []
+
+
+def test_what_is_being_done_to_the_cache_is_a_clue() -> None:
+    """A state, a write of the last hour, a plan, a window."""
+    bare = weight(judge(Evidence(ACCEPTED, PONG, CUT, ACR, target=CACHE)))
+    for fact in (
+        ACR.replace(provisioning_state="Scaling"),
+        change("Microsoft.Cache/redis/write", ""),
+        ResourceHealth(**CONTROL, resource_id="x", state="Degraded", cause="Planned"),
+        ScheduledMaintenance(**CONTROL, resource_id="x", name="server update", when=NOW + 600),
+        PatchWindows(**CONTROL, resource_id="x", windows=(("Monday", 12, 5.0),)),
+    ):
+        said = list(judge(Evidence(ACCEPTED, PONG, CUT, fact, target=CACHE)))
+        assert proofs(said) == excuses(said) == []
+        assert weight(said) > bare, words(said)
+
+
+@pytest.mark.parametrize(
+    ("window", "lies_in"),
+    [
+        (("Monday", 12, 5.0), True),
+        (("Monday", 15, 5.0), False),
+        (("Sunday", 23, 20.0), True),
+        (("Everyday", 10, 5.0), True),
+        (("Weekend", 10, 5.0), False),
+    ],
+)
+def test_a_patch_window_is_read_in_utc_and_past_midnight(
+    window: tuple[str, int, float], *, lies_in: bool
+) -> None:
+    """The look was taken on a Monday, at a quarter past two in the afternoon."""
+    windows = PatchWindows(**CONTROL, resource_id="x", windows=(window,))
+    said = words(judge(Evidence(ACCEPTED, PONG, CUT, windows, target=CACHE)))
+
+    assert ("the moment lies in the cache's patch window" in said) is lies_in

@@ -8,6 +8,14 @@ from refused.causes.server_overloaded import judge
 from refused.causes.statements import Clue, Proof
 from refused.evidence.bundle import Evidence
 from refused.evidence.observations import ClientSettings, Observation, ServerPace
+from tests.causes.azure_scenery import (
+    ACR,
+    denied,
+    excuses,
+    metric,
+    proofs,
+    weight,
+)
 from tests.causes.server_scenery import (
     ACCEPTED,
     CACHE,
@@ -95,3 +103,33 @@ def test_where_the_answer_stayed_away_is_said() -> None:
         "the connection was accepted, and the command was not answered",
         "the answer came, and came too late",
     ]
+
+
+STUCK = PONG.replace(outcome="silent", reply="", took_ms=2000.0)
+
+
+def test_a_load_that_azure_saw_at_the_top_and_a_missed_answer_are_proof() -> None:
+    """For minutes, not for one sample."""
+    full = Evidence(ACCEPTED, STUCK, ACR, metric("serverLoad", 60, 99, 100, 99), target=CACHE)
+    spike = Evidence(ACCEPTED, STUCK, ACR, metric("serverLoad", 10, 12, 99, 11, 10), target=CACHE)
+
+    assert proofs(judge(full)) == ["the server's load was 100 %, and an answer was not given"]
+    assert proofs(judge(spike)) == []
+
+
+def test_a_calm_server_speaks_against_it() -> None:
+    """A slow command of the last seconds is not in the metric yet: nothing is ruled out."""
+    calm = Evidence(ACCEPTED, STUCK, ACR, metric("serverLoad", 5, 6, 5), target=CACHE)
+    alone = Evidence(ACCEPTED, STUCK, target=CACHE)
+
+    assert excuses(judge(calm)) == []
+    assert weight(judge(calm)) < weight(judge(alone)) - 2
+
+
+def test_a_load_that_was_denied_is_unseen() -> None:
+    """Neither busy nor calm."""
+    gap = denied("Metric")
+    seen = list(judge(Evidence(ACCEPTED, STUCK, ACR, gap, target=CACHE)))
+
+    assert gap in seen
+    assert weight(seen) == weight(judge(Evidence(ACCEPTED, STUCK, target=CACHE)))
