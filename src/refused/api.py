@@ -14,7 +14,7 @@ from refused.report import Report
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from collections.abc import Callable, Mapping, Sequence
+    from collections.abc import Callable, Iterator, Mapping, Sequence
     from typing import Any
 
     from refused.evidence.bundle import Fact
@@ -30,7 +30,17 @@ if TYPE_CHECKING:
 
 TIMEOUT_S = 5.0
 
-__all__ = ["TIMEOUT_S", "BadBundle", "BadTarget", "Report", "diagnose", "explain", "judge", "load", "probe"]
+__all__ = [
+    "TIMEOUT_S",
+    "BadBundle",
+    "BadTarget",
+    "Report",
+    "diagnose",
+    "explain",
+    "judge",
+    "load",
+    "probe",
+]
 
 
 def diagnose(target: str, **options: Any) -> Report:
@@ -398,6 +408,39 @@ def looker(target: str, options: Mapping[str, Any]) -> Callable[[str], Callable[
     return look_for
 
 
+def _resource_attempt(bundle: Bundle) -> Iterator[Attempt]:
+    """Say whether Azure finds the resource well: its state, its health, its errors in the last minutes."""
+    from refused.evidence.control_plane import AzureCache, Metric, ResourceHealth
+    from refused.remedies.watch import Attempt as Made
+
+    view = bundle.view(bundle.vantages[0])
+    cache = next(iter(view.look(AzureCache)), None)
+    if cache is None:
+        return
+    wrong = []
+    if cache.provisioning_state not in (None, "Succeeded"):
+        wrong.append(f"its state is {cache.provisioning_state}")
+    wrong += [
+        f"resource health says {health.state}"
+        for health in view.look(ResourceHealth)
+        if health.state in ("Unavailable", "Degraded")
+    ]
+    recent = bundle.taken_at - 180
+    for metric in view.look(Metric):
+        points = [value for at, value in metric.points if at >= recent]
+        if metric.name.lower() == "errors" and points and max(points) > 0:
+            wrong.append(
+                f"{metric.dimension[1] if metric.dimension else 'errors'}: {max(points):g}"
+            )
+    yield Made(
+        at=cache.at,
+        what=f"Azure: {cache.name}",
+        ok=not wrong,
+        ms=cache.took_ms,
+        why="; ".join(wrong),
+    )
+
+
 def rehearse(report: Report, tell: Callable[[str], None] = lambda _: None) -> Rehearsal:
     """Build the lab from the exported resource, reproduce the fault, and make the first change there.
 
@@ -480,13 +523,13 @@ def _looking_at(world: World, environ: Mapping[str, str]) -> dict[str, Any]:
 
 
 def attempt(target: str, *, write: bool = False, **options: Any) -> tuple[Attempt, ...]:
-    """Try *target* once from every vantage point, for a watch."""
+    """Try *target* once from every vantage point, for a watch; and its resource, where that was read."""
     from refused.evidence.observations import RoundTrip, TcpDial
     from refused.evidence.redaction import redact
     from refused.remedies.watch import Attempt as Made
 
     report = diagnose(target, write=write, **options)
-    made = []
+    made = list(_resource_attempt(report.bundle))
     for place in report.diagnosis.places:
         view = report.bundle.view(place.vantage)
         failed = next((hop for hop in place.path if hop.status == "failed"), None)

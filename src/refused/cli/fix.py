@@ -69,6 +69,9 @@ def arguments(parser: ArgumentParser) -> None:
         action="store_true",
         help="the owner of the resource has agreed to what the plan marks so",
     )
+    parser.add_argument(
+        "--incident", metavar="ID", help="keep the change with this incident, or latest"
+    )
     parser.add_argument("--form", choices=FORMS, help="show the changes in this language")
     parser.add_argument("--json", action="store_true", default=None, help="print the plan as JSON")
     for word in ASKED:
@@ -169,7 +172,22 @@ def _apply(made: Plan, journal: Journal, options: Namespace) -> int:
         keep=options.keep,
         tell=_tell,
     )
+    _keep(change, outcome, options)
     return _said(outcome)
+
+
+def _keep(change: Change, outcome: Outcome, options: Namespace) -> None:
+    """Keep what was changed with an incident, where one was named."""
+    if not options.incident:
+        return
+    from json import dumps
+
+    from refused.cli.incident import opened
+
+    store = opened(None)
+    data = {**change.to_json(), **outcome.to_json(), "change": outcome.id}
+    store.add(options.incident, "change", f"{change.title}: {outcome.state}", data=dumps(data))
+    store.close()
 
 
 def _take_up(left: Entry, resume: object, arm: object, look: object, options: Namespace) -> int:

@@ -55,6 +55,9 @@ def arguments(parser: ArgumentParser) -> None:
         help="run a test of your own at the beginning and at the end (repeatable)",
     )
     parser.add_argument(
+        "--incident", metavar="ID", help="keep the verdict with this incident, or latest"
+    )
+    parser.add_argument(
         "--resume", action="store_true", help="go on with the watch that was interrupted"
     )
     parser.add_argument(
@@ -82,7 +85,8 @@ def run(options: Namespace) -> int:
     for attempt in _commands(options):
         notes.add(attempt, notes.seconds)
         say(attempt)
-    result = watch(lambda: _round(options), notes, for_s=for_s, every_s=every_s, tell=say)
+    rounds = _Rounds(options)
+    result = watch(rounds, notes, for_s=for_s, every_s=every_s, tell=say)
     if result.complete and options.commands:
         from refused.remedies.watch import watched
 
@@ -93,19 +97,36 @@ def run(options: Namespace) -> int:
     say.end()
     if result.complete:
         path.unlink(missing_ok=True)
+    _keep(result, options)
     _print(result, options)
     return {"holds": HOLDS, "fails": FAILS}.get(result.verdict, TOO_FEW)
 
 
-def _round(options: Namespace) -> Iterator[Attempt]:
-    from refused.api import attempt
+# Azure is asked once in so long: its own figures come by the minute.
+AZURE_EVERY_S = 60.0
 
-    told = probing(options, os.environ)
-    if not options.timeout:
-        told["timeout_s"] = TIMEOUT_S
-    yield from attempt(options.target, write=options.write, **told)
-    for url in options.http or ():
-        yield _http(url, told["timeout_s"])
+
+class _Rounds:
+    """One round of attempts after the other."""
+
+    def __init__(self, options: Namespace) -> None:
+        self.options = options
+        self._ask_azure_at = 0.0
+
+    def __call__(self) -> Iterator[Attempt]:
+        from refused.api import attempt
+
+        options = self.options
+        told = probing(options, os.environ)
+        if not options.timeout:
+            told["timeout_s"] = TIMEOUT_S
+        if time.monotonic() < self._ask_azure_at:
+            told |= {"azure": False, "resource": None}
+        else:
+            self._ask_azure_at = time.monotonic() + AZURE_EVERY_S
+        yield from attempt(options.target, write=options.write, **told)
+        for url in options.http or ():
+            yield _http(url, told["timeout_s"])
 
 
 def _http(url: str, limit_s: float) -> Attempt:
@@ -190,6 +211,24 @@ def _notes_of(options: Namespace) -> Path:
 
     same = "\n".join([redact(options.target), *(options.vantages or ()), *(options.http or ())])
     return data_folder(os.environ) / "watches" / f"{sha256(same.encode()).hexdigest()[:16]}.jsonl"
+
+
+def _keep(result: Watched, options: Namespace) -> None:
+    """Keep the verdict with an incident, where one was named; what holds has resolved it."""
+    if not options.incident:
+        return
+    from json import dumps
+
+    from refused.cli.incident import opened
+    from refused.report.watch import to_text
+
+    store = opened(None)
+    title = " ".join(to_text(result).split())[:300]
+    store.add(options.incident, "verification", title, data=dumps(result.to_json()))
+    incident = store.find(options.incident, with_entries=False)
+    if result.verdict == "holds" and incident.resolved_at is None:
+        store.change(incident.id, resolved_at=time.time() - result.seconds)
+    store.close()
 
 
 def _print(result: Watched, options: Namespace) -> None:
