@@ -481,6 +481,7 @@ def test_every_query_of_resource_graph() -> None:
     found = 0
     for _, body in bodies("Microsoft.ResourceGraph/resources", "POST"):
         rows = find._rows(body)
+        assert rows is not None
         assert len(rows) == body["count"]
         found += len(rows)
     assert found > 3

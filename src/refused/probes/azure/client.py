@@ -21,13 +21,13 @@ from refused.evidence.redaction import redact
 from refused.probes.azure.endpoint import BadEndpoint
 from refused.probes.azure.raw import without_secrets
 from refused.probes.azure.trust import proxy_for, trust
-from refused.probes.azure.ways import text
+from refused.probes.azure.ways import dig, text
 from refused.service.arm import action_for
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     import ssl
-    from collections.abc import Callable, Iterator, Mapping
+    from collections.abc import Callable, Mapping
     from http.client import HTTPSConnection
     from typing import Any
 
@@ -180,9 +180,14 @@ class Plane:
     ) -> Answer:
         """Ask for a list and follow its pages; ``body["value"]`` holds what all of them hold."""
         first = self.ask(path, api_version, query)
-        if not first.ok or not isinstance(first.body, dict):
+        if not first.ok:
             return first
-        values, answer = list(_values(first.body)), first
+        values, answer = _values(first.body), first
+        if values is None:
+            # "No rules" and "no list" are worlds apart.
+            first.why = "the answer holds no list"
+            first.how = "look at it with refused probe --azure"
+            return first
         for _ in range(MOST_PAGES):
             link = text(answer.body, "nextLink")
             if link is None:
@@ -192,10 +197,11 @@ class Plane:
                 first.is_whole = False
                 break
             answer = self._ask(target, path, api_version)
-            if not answer.ok:
+            more = _values(answer.body) if answer.ok else None
+            if more is None:
                 first.is_whole = False
                 break
-            values += _values(answer.body)
+            values += more
         else:
             first.is_whole = text(answer.body, "nextLink") is None
         first.body = {**first.body, "value": values}
@@ -505,10 +511,10 @@ _TIME_UP = "the time was up"
 _MORE_TIME = "give more of it with --timeout"
 
 
-def _values(body: Any) -> Iterator[Any]:
-    found = body.get("value") if isinstance(body, dict) else None
-    if isinstance(found, list):
-        yield from found
+def _values(body: Any) -> list[Any] | None:
+    """Return the list in an answer; ``None`` where there is none."""
+    found = dig(body, "value")
+    return list(found) if isinstance(found, list) else None
 
 
 def _agent() -> str:

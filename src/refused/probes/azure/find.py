@@ -130,7 +130,12 @@ def graph(plane: Plane, query: str, subscription: str | None = None) -> tuple[An
         answer = plane.ask(GRAPH, api_version("Microsoft.ResourceGraph"), post=post)
         if not answer.ok:
             return answer, rows
-        rows += _rows(answer.body)
+        found = _rows(answer.body)
+        if found is None:
+            answer.why = "the answer holds no rows"
+            answer.how = "look at it with refused probe --azure"
+            return answer, rows
+        rows += found
         skip = text(answer.body, "$skipToken") or ""
         if not skip:
             return answer, rows
@@ -138,15 +143,15 @@ def graph(plane: Plane, query: str, subscription: str | None = None) -> tuple[An
     return answer, rows
 
 
-def _rows(body: Any) -> list[Any]:
-    """Return the rows of an answer, which may come as objects or as a table."""
+def _rows(body: Any) -> list[Any] | None:
+    """Return the rows of an answer, which may come as objects or as a table; ``None`` for neither."""
     data = dig(body, "data")
     if isinstance(data, list):
         return items(body, "data")
     names = [text(each, "name") or "" for each in items(data, "columns")]
     found = dig(data, "rows")
     if not isinstance(found, list):
-        return []
+        return None
     return [dict(zip(names, row)) for row in found if isinstance(row, list)]
 
 

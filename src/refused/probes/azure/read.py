@@ -313,7 +313,7 @@ class Reader:
         path = f"/subscriptions/{self.subscription}"
         answer = self.plane.ask(path, api_version("Microsoft.Resources/subscriptions"))
         found = caches.subscription_of(answer.body, answer.stamp()) if answer.ok else None
-        self.book.write(found or answer.unseen("AzureSubscription"))
+        self.book.write(found or _no_answer(answer).unseen("AzureSubscription"))
 
     # --- private endpoints and their zones ---------------------------------------------------------
 
@@ -430,8 +430,8 @@ class Reader:
         version = api_version("Microsoft.Network/privateDnsZones")
         host = self._host()
         records = self.plane.ask(f"{zone_id}/A", version, {"$top": str(network.MOST_RECORDS)})
-        if not records.ok:
-            self.book.write(records.unseen("PrivateDnsZone"))
+        if not records.ok or not isinstance(dig(records.body, "value"), list):
+            self.book.write(_no_answer(records).unseen("PrivateDnsZone"))
             return
         zone = zone_id.rpartition("/")[2]
         record = network.record_in(zone, host)
@@ -544,7 +544,8 @@ class Reader:
             )
             if answer.ok:
                 stamp = answer.stamp()
-                self.book.write(*monitor.metrics_of(answer.body, self.id, wanted, span, stamp))
+                found = monitor.metrics_of(answer.body, self.id, wanted, span, stamp)
+                self.book.write(*found, None if found else _no_answer(answer).unseen("Metric"))
                 return
             said = text(answer.body, "message") or text(answer.body, "error", "message") or ""
             known = monitor.known_metrics(said, wanted)
