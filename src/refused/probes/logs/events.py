@@ -25,23 +25,35 @@ _CONTINUES = re.compile(
     rb"at [\w.$<>`]+[ (]|"
     rb"Caused by: |Suppressed: |\.\.\. \d|---> |--- End of |During handling of the above|"
     rb"The above exception was|Stack trace:|#\d{1,3}:? |goroutine \d|created by |\S+\(0x|"
-    rb"from /|thrown in |[})\]]+[,;]?\s*$|\tfrom |Wrapped by: )"
+    rb"from /|thrown in |[})\]]+[,;]?(?:\s*$|\",)|\tfrom |Wrapped by: |"
+    rb"[\w./-]{1,200}(?:\(\*\w{1,100}\)\.)?[\w.]{0,200}\([^ \n]{0,400}\)$)"
 )
 _TRACEBACK = re.compile(PREFIX + rb"?Traceback \(most recent call last")
 _DATED = re.compile(PREFIX + rb"?\W{0,3}" + _TIME)
 # The last line of a Python traceback stands at the margin again, below a line of source.
 _EXCEPTION = re.compile(PREFIX + rb"?[A-Za-z_][\w.]{2,120}(?:: |$)")
 _SOURCE_ABOVE = re.compile(PREFIX + rb"?[ \t]+(?!at |from )\S")
+# A logger may put the exception on a line of its own, below the one that it dates.
+_LOGGED = re.compile(rb"(?i)error|warn|fatal|severe|crit|fail|exception|panic|alert")
+_NAMED = re.compile(
+    PREFIX + rb"?[A-Za-z_][\w.$]{0,150}(?:Exception|Error|Failure|Fault|Timeout)(?:: |$)"
+)
 _HANDLING = re.compile(PREFIX + rb"?(?:During handling of|The above exception)")
 
 
-def head_of(data: bytes, start: int, end: int) -> int:
-    """Return where the event begins that the line at *start* to *end* belongs to."""
+def head_of(data: bytes, start: int, end: int, known_end: int = -1) -> int:
+    """Return where the event begins that the line at *start* to *end* belongs to.
+
+    Args:
+        known_end: Where a line of the event before ends; -1 is returned where it is the same event.
+    """
     for _ in range(MOST_LINES_BACK):
         if start == 0 or not _belongs_to_above(data, start, end):
             break
         end = start - 1
         start = data.rfind(b"\n", 0, end) + 1
+        if end <= known_end:
+            return -1
     return start
 
 
@@ -56,9 +68,15 @@ def _belongs_to_above(data: bytes, start: int, end: int) -> bool:
             above_start = data.rfind(b"\n", 0, above_end) + 1
         is_handled = _HANDLING.match(data, above_start, above_end) is not None
         return is_handled or _DATED.match(data, above_start, above_end) is not None
+    if _DATED.match(data, start, end) is not None:
+        return False
+    if _NAMED.match(data, start, end) is not None and (
+        _DATED.match(data, above_start, above_end) is not None
+        and _LOGGED.search(data, above_start, min(above_end, above_start + 400)) is not None
+    ):
+        return True
     return (
         _EXCEPTION.match(data, start, end) is not None
-        and _DATED.match(data, start, end) is None
         and _SOURCE_ABOVE.match(data, above_start, above_end) is not None
         and _in_traceback(data, above_start)
     )

@@ -19,7 +19,7 @@ JOINED = b"\x0b"
 
 # What stands before the line itself: Docker's JSON, the CRI's time and stream, kubectl, Compose.
 PREFIX = (
-    rb"(?:\{\"log\":\"|[0-9T:.+Z-]{20,40} std(?:out|err) [FP] |\[pod/[^\]\n]{1,300}\] |"
+    rb"(?:\{\"log\": ?\"|[0-9T:.+Z-]{20,40} std(?:out|err) [FP] |\[pod/[^\]\n]{1,300}\] |"
     rb"[\w.-]{1,64} {1,8}\| )"
 )
 _PREFIX = re.compile(rb"(?:\[pod/[^\]\n]{1,300}\] |[\w.-]{1,64} {1,8}\| )")
@@ -185,6 +185,8 @@ def _gather(value: Any, parts: list[str], depth: int = 0) -> None:
     if isinstance(value, str):
         known = "\n".join(parts)
         if value.strip() and value.strip() not in known:
+            if len(parts) > 1 and value.startswith(parts[-1]):
+                parts.pop()
             parts.append(value)
     elif isinstance(value, list) and depth < 4:
         if value and all(isinstance(each, str) for each in value):

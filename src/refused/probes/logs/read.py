@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from refused.evidence.redaction import redact
 from refused.probes.logs.endpoints import endpoint_of, is_about_redis
 from refused.probes.logs.events import REACH_BACK, end_of, head_of
 from refused.probes.logs.lines import JOINED, expand, unwrap
@@ -76,12 +77,16 @@ class LogRead:
         self.last_at = at if self.last_at is None else max(self.last_at, at)
 
 
+def scanner_for(patterns: Iterable[Given], engine: str = "auto") -> Scanner:
+    """Return what looks for the patterns, and for trouble in words that they do not know."""
+    return Scanner((*patterns, _UNKNOWN), engine)
+
+
 def read_logs(
     sources: Sequence[Source],
-    patterns: Iterable[Given],
+    patterns: Iterable[Given] | Scanner,
     *,
     now: float,
-    engine: str = "auto",
     sleep: Callable[[float], None] | None = None,
     on_new: Callable[[LogRead, Group], None] | None = None,
 ) -> LogRead:
@@ -89,9 +94,9 @@ def read_logs(
 
     Args:
         sources: What to read, in turn; followed ones side by side.
-        patterns: ``(id, pattern, ignores case)`` of what to look for.
+        patterns: ``(id, pattern, ignores case)`` of what to look for, or what :func:`scanner_for`
+            made of them.
         now: Seconds since 1970; dates without a year are not later.
-        engine: As for :class:`~refused.probes.logs.scan.Scanner`.
         sleep: Waits, between looks at files that may grow.
         on_new: Is told of every group when its first event is complete.
 
@@ -99,8 +104,7 @@ def read_logs(
         BadLog: A source cannot be read; nothing has been read from any.
         BadPattern: A pattern is outside the subset.
     """
-    given = (*patterns, _UNKNOWN)
-    scanner = Scanner(given, engine)
+    scanner = patterns if isinstance(patterns, Scanner) else scanner_for(patterns)
     result = LogRead(scanner.ids)
     readers = [_Reader(source, scanner, result, now, on_new) for source in sources]
     for reader in readers:
@@ -142,15 +146,31 @@ def _side_by_side(readers: Sequence[_Reader], sleep: Callable[[float], None] | N
 class _Open:
     """An event whose end has not been seen."""
 
-    __slots__ = ("at", "first_hit", "head", "head_line", "hit_line", "hits", "is_written", "which")
+    __slots__ = ("first_hit", "head", "hit_line", "hits", "known_end", "seen", "which")
 
-    def __init__(self, head: int, head_line: int, hit: tuple[int, int], hit_line: int) -> None:
-        self.head = head  # in the stream
-        self.head_line = head_line
-        self.first_hit = hit  # in the stream
+    def __init__(self, head: int, hit: tuple[int, int], hit_line: int) -> None:
+        self.head = head  # places are in the stream
+        self.first_hit = hit
         self.hit_line = hit_line
         self.hits = [hit]
+        self.known_end = hit[1]
         self.which: set[int] = set()
+        self.seen: _Seen | None = None
+
+
+class _Seen:
+    """What is told of an event by its text, for when that is out of sight."""
+
+    __slots__ = ("around", "at", "example", "first_line", "quote")
+
+    def __init__(
+        self, quote: bytes, around: bytes, first_line: str, at: float | None, example: str
+    ) -> None:
+        self.quote = quote
+        self.around = around
+        self.first_line = first_line
+        self.at = at
+        self.example = example
 
 
 class _Reader:
@@ -242,12 +262,18 @@ class _Reader:
         """Make the chunk the text at hand, behind as much of the text before as may be needed."""
         keep = b""
         if not chunk.is_piece and self._text.endswith(b"\n"):
-            at = self._text.find(b"\n", max(0, len(self._text) - REACH_BACK)) + 1
+            far = len(self._text) - REACH_BACK
+            at = self._text.find(b"\n", far) + 1 if far > 0 else 0
             while self._text.startswith(JOINED, at):
                 at = self._text.find(b"\n", at) + 1
             keep = self._text[at:]
-        if self._open is not None and self._open.head < self._origin + len(self._text) - len(keep):
-            self._finish()  # its head would slide out of sight
+        event = self._open
+        if event is not None:
+            gone = self._origin + len(self._text) - len(keep)
+            if event.known_end < gone or chunk.is_piece:
+                self._finish()
+            elif event.head < gone and event.seen is None:
+                event.seen = self._see(event)
         lines = keep.count(b"\n") - keep.count(b"\n" + JOINED)
         kept = self._original[_start_of_last(self._original, lines) :] if lines else b""
         self._origin += len(self._text) - len(keep)
@@ -260,7 +286,9 @@ class _Reader:
         self._end_line = chunk.line + chunk.data.count(b"\n")
 
     def _lines_between(self, start: int, end: int) -> int:
-        return self._text.count(b"\n", start, end) - self._text.count(b"\n" + JOINED, start, end)
+        """Return how many lines of the log begin behind *start*, up to the line that begins at *end*."""
+        joined = self._text.count(b"\n" + JOINED, start, end + 1)
+        return self._text.count(b"\n", start, end) - joined
 
     def _cover(self, offset: int) -> None:
         """Note the times of the first and the last line: the log covers what is between."""
@@ -276,21 +304,32 @@ class _Reader:
 
     def _hit(self, hit: Hit, line: int) -> None:
         start, end, which = hit
-        head = head_of(self._text, start, end)
-        place = self._origin + head
         known = self._open
-        if known is None or known.head != place:
+        known_end = -1 if known is None else known.known_end - self._origin
+        head = head_of(self._text, start, end, known_end)
+        place = self._origin + start, self._origin + end
+        if known is None or head >= 0:
             self._finish()
-            head_line = line - self._lines_between(head, start)
-            known = self._open = _Open(
-                place, head_line, (self._origin + start, self._origin + end), line
-            )
+            known = self._open = _Open(self._origin + head, place, line)
         elif len(known.hits) < _LINES_KEPT:
-            known.hits.append((self._origin + start, self._origin + end))
-        if self._unknown in known.which and self._unknown not in which and len(known.which) == 1:
+            known.hits.append(place)
+        known.known_end = place[1]
+        if self._unknown not in which and known.which == {self._unknown} and known.seen is None:
             # The first line that a pattern knows is the one to quote.
-            known.first_hit, known.hit_line = (self._origin + start, self._origin + end), line
+            known.first_hit, known.hit_line = place, line
         known.which.update(which)
+
+    def _see(self, event: _Open) -> _Seen:
+        """Read what is wanted of an event out of the text at hand."""
+        start, end = (place - self._origin for place in event.first_hit)
+        head = event.head - self._origin
+        quote = self._text[start:end]
+        around = quote
+        if start != head:
+            around = self._text[head : min(head + 2048, start)] + b"\n" + quote
+        is_unknown = event.which == {self._unknown}
+        first_line = self._said(start, end) if is_unknown else ""
+        return _Seen(quote, around, first_line, self._dated(head, start, end), self._example(event))
 
     def _finish(self) -> None:
         """Count the open event in its group."""
@@ -298,36 +337,27 @@ class _Reader:
         if event is None:
             return
         result = self._result
-        start, end = (place - self._origin for place in event.first_hit)
-        head = event.head - self._origin
-        quote = self._text[start:end]
+        seen = event.seen or self._see(event)
         which = tuple(sorted(event.which - {self._unknown})) or (self._unknown,)
-        around = (
-            quote if start == head else self._text[head : min(head + 2048, start)] + b"\n" + quote
-        )
         template = None
         if which == (self._unknown,):
-            said = self._said(start, end, event.hit_line)
-            template = result.templates.of(_without_time(said))
+            template = result.templates.of(redact(_without_time(seen.first_line)))
             if template is None:
                 return
         result.events += 1
         group = result.tally.of(
             which,
-            endpoint_of(quote) or endpoint_of(around),
-            is_redis=is_about_redis(around) or is_about_redis(quote),
+            endpoint_of(seen.quote) or endpoint_of(seen.around),
+            is_redis=is_about_redis(seen.around) or is_about_redis(seen.quote),
             template=template,
         )
-        at = self._dated(head, start, end)
         is_new = not group.count
         if group.keeps_next:
-            from refused.evidence.redaction import redact
-
-            text = redact(self._example(event))
-            group.examples.append(Quote(self.source.name, event.hit_line, text, at))
-        group.add(self.source.name, event.hit_line, at)
-        if at is not None:
-            result.saw(at)
+            text = redact(seen.example)
+            group.examples.append(Quote(self.source.name, event.hit_line, text, seen.at))
+        group.add(self.source.name, event.hit_line, seen.at)
+        if seen.at is not None:
+            result.saw(seen.at)
         if is_new and self._on_new is not None:
             self._on_new(result, group)
 
@@ -375,7 +405,7 @@ class _Reader:
         at = self._lines_between(0, start)
         return self._original_lines[at] if at < len(self._original_lines) else b""
 
-    def _said(self, start: int, end: int, _line: int) -> str:
+    def _said(self, start: int, end: int) -> str:
         line = self._text[start:end]
         if b"{" in line[:120]:
             line = unwrap(self._original_line(start)).text.split(b"\n", 1)[0] or line
