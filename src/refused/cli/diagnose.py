@@ -42,6 +42,10 @@ def run(options: Namespace) -> int:
 
 def show(report: Report, options: Namespace) -> None:
     """Print the report in the way that was asked for."""
+    if report.severity is not None:
+        from refused.cli.config import responses
+
+        report.responses = responses(os.environ)
     if options.json:
         print_json(report.to_json())
         return

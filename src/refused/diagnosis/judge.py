@@ -83,7 +83,7 @@ def diagnose(bundle: Bundle) -> Diagnosis:
     heard = _hear(view) if verdict != "healthy" else ()
     findings = rank(heard) if verdict == "fault" else rank(_without_hop(heard))
     found = {each.weighed.cause.id for each in findings}
-    level, because = severity(tuple(verdicts.values()) or (verdict,), bundle.scope, view)
+    level, because = severity(tuple(verdicts.values()) or (verdict,), bundle.scope, view, findings)
     return Diagnosis(
         verdict=verdict,
         severity=level,

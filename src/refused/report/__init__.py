@@ -4,10 +4,12 @@ from __future__ import annotations
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
+    from collections.abc import Mapping
     from typing import Any
 
     from refused.diagnosis.judge import Diagnosis
     from refused.diagnosis.rank import Finding
+    from refused.diagnosis.severity import Response
     from refused.diagnosis.weigh import Weighed
     from refused.evidence.bundle import Bundle
     from refused.report.timeline import Timeline
@@ -28,6 +30,7 @@ class Report:
     def __init__(self, bundle: Bundle, diagnosis: Diagnosis) -> None:
         self.bundle = bundle
         self.diagnosis = diagnosis
+        self.responses: Mapping[int, Response] | None = None
         self.timeline: Timeline | None = None
 
     @property
@@ -39,6 +42,17 @@ class Report:
     def severity(self) -> int | None:
         """1 (worst) to 4; ``None`` where the scope is not known."""
         return self.diagnosis.severity
+
+    @property
+    def response(self) -> Response | None:
+        """What the severity asks for: until when, and whom to tell how often; ``None`` without one."""
+        if self.severity is None:
+            return None
+        if self.responses is None:
+            from refused.diagnosis.severity import RESPONSES
+
+            return RESPONSES[self.severity]
+        return self.responses[self.severity]
 
     @property
     def causes(self) -> tuple[FoundCause, ...]:
@@ -65,6 +79,7 @@ class Report:
             "verdict": said.verdict,
             "severity": said.severity,
             "severity_because": said.severity_because,
+            "response": None if self.response is None else self.response.to_json(),
             "path": [
                 {"hop": hop.hop, "status": hop.status, "said": hop.said, "ms": _rounded(hop.ms)}
                 for hop in said.path

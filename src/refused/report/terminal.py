@@ -12,6 +12,7 @@ if TYPE_CHECKING:
 
     from refused.diagnosis.compare import Difference
     from refused.diagnosis.judge import PlaceSeen
+    from refused.diagnosis.severity import Response
     from refused.evidence.path import HopSeen
     from refused.evidence.target import Target
     from refused.report import FoundCause, Report
@@ -98,7 +99,7 @@ def _blocks(report: Report, width: int, paint: Paint, *, verbose: bool) -> Itera
         ]
     if said.verdict == "fault":
         level = f"Severity {said.severity}" if said.severity else "Severity unknown"
-        yield _wrap(f"{level}: {said.severity_because}.", width)
+        yield _wrap(f"{level}: {said.severity_because}.{_response(report.response)}", width)
 
 
 _SERVICES = {
@@ -131,6 +132,23 @@ def _verdict_line(report: Report) -> str:
         first = report.causes[0]
         return f"FAULT at {broken.hop}: {first.certainty} {first.id} ({took})"
     return f"FAULT at {broken.hop}: cause not known ({took})"
+
+
+def _response(asked: Response | None) -> str:
+    if asked is None:
+        return ""
+    within, every = _span(asked.resolve_within_s), _span(asked.every_s)
+    told = f"; tell {', '.join(asked.tell)} every {every}" if asked.tell else ""
+    return f" Aim to end it within {within}{told}."
+
+
+def _span(seconds: float) -> str:
+    """Say a time in its largest whole unit."""
+    for unit, length in (("day", 86400), ("hour", 3600), ("minute", 60)):
+        if seconds >= length and seconds % length == 0:
+            count = int(seconds // length)
+            return f"{count} {unit}{'s' if count > 1 else ''}"
+    return f"{seconds:.0f} seconds"
 
 
 QUOTES = 5
