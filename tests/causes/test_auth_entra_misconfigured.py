@@ -7,7 +7,30 @@ import pytest
 from refused.causes.auth_entra_misconfigured import judge
 from refused.causes.statements import Clue, Proof, RuledOut
 from refused.evidence.bundle import Evidence
-from tests.causes.login_scenery import CACHE, KEY, NOW, OWN, TOKEN, WRONGPASS
+from refused.evidence.control_plane import (
+    AccessAssignments,
+)
+from refused.evidence.observations import (
+    Unseen,
+)
+from tests.causes.azure_scenery import (
+    ACR,
+    CACHE_ID,
+    CONTROL,
+    change,
+    denied,
+    proofs,
+    weight,
+)
+from tests.causes.login_scenery import (
+    CACHE,
+    KEY,
+    NOW,
+    OBJECT_ID,
+    OWN,
+    TOKEN,
+    WRONGPASS,
+)
 
 
 @pytest.mark.parametrize("user", [None, "", "b5c1d0a9-0e55-4c44-8f5e-9f3f4b6b8a10"])
@@ -67,3 +90,51 @@ def test_a_redis_of_ones_own_is_not_held_to_azures_rules() -> None:
 def test_a_refused_key_is_none_of_its_business() -> None:
     """No token was there."""
     assert list(judge(Evidence(KEY, WRONGPASS, target=CACHE))) == []
+
+
+OTHERS = AccessAssignments(
+    **CONTROL, resource_id=CACHE_ID, assignments=(("11111111-0000", "web", "Data Owner"),)
+)
+
+
+def test_an_identity_without_an_assignment_is_proof_with_who_took_it_away() -> None:
+    """Token, name and audience are right."""
+    gone = change(
+        "Microsoft.Cache/redis/accessPolicyAssignments/delete", "accessPolicyAssignments/app"
+    )
+    (said,) = proofs(judge(Evidence(TOKEN, WRONGPASS, ACR, OTHERS, gone, target=CACHE)))
+
+    assert said.startswith(f"none of the cache's 1 access assignments is for {OBJECT_ID}")
+    assert "the access assignment app was deleted at 14:09 UTC" in said
+
+
+def test_an_identity_with_an_assignment_is_not_said_to_lack_one() -> None:
+    """Then something else is wrong."""
+    mine = OTHERS.replace(assignments=((OBJECT_ID.upper(), "app", "Data Owner"),))
+    said = list(judge(Evidence(TOKEN, WRONGPASS, ACR, mine, target=CACHE)))
+
+    assert proofs(said) == []
+    assert weight(said) < weight(judge(Evidence(TOKEN, WRONGPASS, ACR, target=CACHE))) - 3
+
+
+def test_entra_that_is_switched_off_is_proof() -> None:
+    """No identity opens it; not said is not off."""
+    assert proofs(judge(Evidence(TOKEN, WRONGPASS, ACR.replace(entra=False), target=CACHE)))
+    assert proofs(judge(Evidence(TOKEN, WRONGPASS, ACR.replace(entra=None), target=CACHE))) == []
+
+
+def test_assignments_that_were_denied_are_unseen_and_not_missing() -> None:
+    """The name alone stays likely."""
+    gap = denied("AccessAssignments")
+    said = list(judge(Evidence(TOKEN, WRONGPASS, ACR, gap, target=CACHE)))
+
+    assert proofs(said) == []
+    assert [each for each in said if isinstance(each, Unseen)] == [gap]
+
+
+def test_a_name_that_is_not_the_tokens_is_its_own_reason() -> None:
+    """No assignment could help a client that sends another's name."""
+    wrong = TOKEN.replace(user="b5c1d0a9-0e55-4c44-8f5e-9f3f4b6b8a10")
+    (said,) = proofs(judge(Evidence(wrong, WRONGPASS, ACR, OTHERS, target=CACHE)))
+
+    assert "was sent with a token whose object id is" in said

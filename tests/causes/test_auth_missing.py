@@ -5,6 +5,10 @@ from __future__ import annotations
 from refused.causes.auth_missing import judge
 from refused.causes.statements import Clue, Proof, RuledOut
 from refused.evidence.bundle import Evidence
+from tests.causes.azure_scenery import (
+    ACR,
+    proofs,
+)
 from tests.causes.login_scenery import (
     CACHE,
     KEY,
@@ -56,3 +60,11 @@ def test_noauth_in_spite_of_a_secret_is_only_a_clue() -> None:
 def test_a_login_that_works_is_left_alone() -> None:
     """Nothing is broken."""
     assert list(judge(Evidence(KEY, LOGGED_IN, PONG, target=CACHE))) == []
+
+
+def test_with_what_a_cache_can_be_opened_is_part_of_the_proof() -> None:
+    """Nobody is told to send a key that opens nothing."""
+    off = ACR.replace(access_keys=False)
+    (said,) = proofs(judge(Evidence(NOTHING, NOAUTH, off, target=BARE)))
+
+    assert said.endswith("access keys are switched off, so that Microsoft Entra ID alone opens it")

@@ -9,6 +9,21 @@ import pytest
 from refused.causes.auth_wrong_key import judge
 from refused.causes.statements import Clue, Proof, RuledOut
 from refused.evidence.bundle import Evidence
+from refused.evidence.control_plane import (
+    AccessKeys,
+)
+from refused.evidence.observations import (
+    Unseen,
+)
+from tests.causes.azure_scenery import (
+    ACR,
+    CACHE_ID,
+    CONTROL,
+    change,
+    denied,
+    excuses,
+    proofs,
+)
 from tests.causes.login_scenery import CACHE, KEY, NOTHING, OWN, TOKEN, WRONGPASS, refused
 
 if TYPE_CHECKING:
@@ -83,3 +98,50 @@ def test_without_a_description_of_the_login_we_say_so() -> None:
     said = list(judge(Evidence(WRONGPASS, target=CACHE)))
 
     assert getattr(said[-1], "what", "") == "Login"
+
+
+NEITHER = AccessKeys(**CONTROL, resource_id=CACHE_ID, matches="none")
+
+
+def test_a_key_that_is_none_of_the_caches_is_proof_with_who_made_new_ones() -> None:
+    """Rotated, and the client was not told."""
+    made = change("Microsoft.Cache/redis/regenerateKey/action", "")
+
+    (said,) = proofs(judge(Evidence(KEY, WRONGPASS, ACR, NEITHER, made, target=CACHE)))
+    assert said == (
+        "the key that the client has is none of the cache's; the cache contoso had a key regenerated at "
+        "14:09 UTC by anna@contoso.example, 4 minutes before the first failure seen"
+    )
+
+
+def test_a_key_that_is_the_caches_rules_it_out() -> None:
+    """Primary or secondary."""
+    right = NEITHER.replace(matches="secondary")
+
+    assert excuses(judge(Evidence(KEY, WRONGPASS, ACR, right, target=CACHE)))
+
+
+def test_access_keys_that_are_switched_off_are_proof() -> None:
+    """No key opens it, the right one neither."""
+    off = ACR.replace(access_keys=False)
+    (said,) = proofs(judge(Evidence(KEY, WRONGPASS, off, target=CACHE)))
+
+    assert "access keys are switched off" in said
+
+
+def test_a_new_key_in_the_log_is_a_clue_where_the_keys_were_not_compared() -> None:
+    """Reading them needs listKeys, which a Reader has not."""
+    made = change("Microsoft.Cache/redis/regenerateKey/action", "")
+    gap = denied("AccessKeys")
+    said = list(judge(Evidence(KEY, WRONGPASS, ACR, gap, made, target=CACHE)))
+
+    assert proofs(said) == excuses(said) == []
+    assert [each for each in said if isinstance(each, Unseen)] == [gap]
+    assert weight(KEY, WRONGPASS, ACR, made) > weight(KEY, WRONGPASS, ACR) + 1
+
+
+def test_the_keys_say_nothing_of_a_client_with_a_token() -> None:
+    """auth-entra-misconfigured speaks of those."""
+    off = ACR.replace(access_keys=False)
+
+    assert proofs(judge(Evidence(TOKEN, WRONGPASS, off, target=CACHE))) == []

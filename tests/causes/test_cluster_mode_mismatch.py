@@ -5,6 +5,11 @@ from __future__ import annotations
 from refused.causes.cluster_mode_mismatch import judge
 from refused.causes.statements import Proof
 from refused.evidence.bundle import Evidence
+from tests.causes.azure_scenery import (
+    AMR,
+    MANAGED,
+    proofs,
+)
 from tests.causes.server_scenery import ACCEPTED, CACHE, CLUSTER, PONG, SHAKE, kinds, refused
 
 MOVED = refused("EXISTS", "MOVED 15495 10.105.11.14:8502")
@@ -44,3 +49,20 @@ def test_another_refusal_of_the_clusters_commands_is_a_clue() -> None:
     no = refused("CLUSTER SLOTS", "ERR command is not allowed")
 
     assert kinds(judge(Evidence(*PATH, no, target=AWARE))) == ["Clue"]
+
+
+def test_a_policy_under_which_there_is_no_cluster_is_proof_for_a_cluster_client() -> None:
+    """The server refuses the commands, and Azure says why."""
+    aware = MANAGED.replace(cluster_aware=True)
+    no = refused("CLUSTER SLOTS", "ERR command is not allowed")
+    front = AMR.replace(clustering_policy="EnterpriseCluster")
+
+    assert len(proofs(judge(Evidence(*PATH, no, front, target=aware)))) == 1
+    assert proofs(judge(Evidence(*PATH, no, AMR, target=aware))) == []
+
+
+def test_the_policy_is_named_where_a_plain_client_is_sent_away() -> None:
+    """What Azure says beside what the server said."""
+    (said,) = proofs(judge(Evidence(*PATH, MOVED, AMR, target=MANAGED)))
+
+    assert said.endswith("its clustering policy is OSSCluster")

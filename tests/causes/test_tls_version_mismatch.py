@@ -6,6 +6,10 @@ from refused.causes.statements import Clue, Proof, RuledOut
 from refused.causes.tls_version_mismatch import judge
 from refused.evidence.bundle import Evidence
 from refused.evidence.observations import ClientSettings, TlsHandshake
+from tests.causes.azure_scenery import (
+    ACR,
+    proofs,
+)
 from tests.causes.tls_scenery import CACHE, CLOSED, SHAKE, STAMP
 
 ALERT = SHAKE.replace(outcome="alert", alert="protocol_version", max_tls="1.1")
@@ -65,3 +69,13 @@ def test_a_close_alone_accuses_nobody() -> None:
     assert not any(
         isinstance(each, (Clue, Proof)) for each in judge(Evidence(CLOSED, target=CACHE))
     )
+
+
+def test_a_minimum_that_azure_names_above_the_clients_cap_is_proof() -> None:
+    """The client stops at 1.2, and the cache was set to 1.3."""
+    own = ALERT.replace(max_tls="1.2")
+
+    assert proofs(judge(Evidence(own, ACR.replace(min_tls="1.3"), target=CACHE))) == [
+        "the client speaks TLS 1.2, and the cache is set to accept 1.3 and higher"
+    ]
+    assert proofs(judge(Evidence(own, ACR, target=CACHE))) == []
