@@ -18,7 +18,7 @@ if TYPE_CHECKING:
     from refused.lab.world import World
 
 REDIS, ENTERPRISE = "2024-11-01", "2025-07-01"
-SOON_S = 0.4
+SOON_S = 1.0  # silence lasts for ever; a busy machine takes its time
 
 
 class Twin(Plane):
