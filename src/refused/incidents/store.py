@@ -276,7 +276,13 @@ def _safe(data: str) -> str:
     """Return what was given, secrets removed; JSON stays JSON."""
     from json import dumps, loads
 
+    safe = redact(data)
     try:
-        return dumps(redact_data(loads(data)), ensure_ascii=False)
+        whole = loads(data)
     except (ValueError, RecursionError):
-        return redact(data)
+        return safe
+    try:
+        loads(safe)
+    except ValueError:
+        return dumps(redact_data(whole), ensure_ascii=False)
+    return safe
