@@ -92,7 +92,21 @@ KINDS = (
 )
 
 
-def _shape(kind: Kind, document: Document) -> None:
+def _added(kind: str, receiver: Document, tenant: str) -> Document:
+    """Return what the service adds to a receiver."""
+    if kind in ("email", "sms"):
+        return {"status": "Enabled"}
+    if kind == "webhook":
+        blank = ("objectId", "identifierUri", "tenantId")
+        return {name: receiver.get(name) for name in blank} | {
+            "useAadAuth": receiver.get("useAadAuth", False)
+        }
+    if kind == "eventHub":
+        return {"tenantId": receiver.get("tenantId", tenant)}
+    return {}
+
+
+def _shape(kind: Kind, document: Document, tenant: str) -> None:
     said = document["properties"]
     missing = [each for each in kind.needed if said.get(each) is None]
     if missing:
@@ -102,7 +116,12 @@ def _shape(kind: Kind, document: Document) -> None:
     if kind.name == "actionGroups":
         said.setdefault("enabled", True)
         for each in RECEIVERS:
-            said.setdefault(f"{each}Receivers", [])
+            receivers = [dict(one) for one in said.get(f"{each}Receivers") or ()]
+            said[f"{each}Receivers"] = [{**one, **_added(each, one, tenant)} for one in receivers]
+        for name in ("kind", "tags", "identity"):
+            document.setdefault(name, None)
+    elif kind.name == "metricAlerts":
+        said.setdefault("actions", [])
     elif kind.name == "activityLogAlerts":
         said.setdefault("enabled", True)
 
@@ -144,7 +163,7 @@ def _declare(kind: Kind) -> None:
         }
         if call.body.get("tags") is not None:
             document["tags"] = call.body["tags"]
-        _shape(kind, document)
+        _shape(kind, document, call.state.tenant)
         call.state.put(document["id"], document, call.caller, correlation_id=call.correlation_id)
         return Answer(kind.created if old is None else 200, document)
 
@@ -155,7 +174,7 @@ def _declare(kind: Kind) -> None:
         document["properties"] |= copy.deepcopy(sent.get("properties") or {})
         if sent.get("tags") is not None:
             document["tags"] = sent["tags"]
-        _shape(kind, document)
+        _shape(kind, document, call.state.tenant)
         call.state.put(document["id"], document, call.caller, correlation_id=call.correlation_id)
         return Answer(body=document)
 

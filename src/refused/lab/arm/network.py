@@ -124,6 +124,7 @@ _NESTED = (
     "securityRules",
     "defaultSecurityRules",
     "routes",
+    "delegations",
     "ipConfigurations",
     "privateLinkServiceConnections",
     "manualPrivateLinkServiceConnections",
@@ -154,7 +155,20 @@ def identified(child: Document, id: str, type: str) -> None:  # noqa: A002  # AR
 
 def _plain(call: Call, document: Document, old: Document | None) -> None:
     del call, old
-    document["properties"].pop("subnets", None)
+    for field in ("subnets", "resourceGuid"):
+        document["properties"].pop(field, None)
+
+
+def _shape_public_address(call: Call, document: Document, old: Document | None) -> None:
+    """Give a public address its look; it has no number unless one is sent."""
+    del call, old
+    said = document["properties"]
+    said.setdefault("publicIPAddressVersion", "IPv4")
+    said.setdefault("publicIPAllocationMethod", "Dynamic")
+    said.setdefault("idleTimeoutInMinutes", 4)
+    said.setdefault("ipTags", [])
+    said.setdefault("ddosSettings", {"protectionMode": "VirtualNetworkInherited"})
+    document["sku"] = {"name": "Basic", "tier": "Regional", **(document.get("sku") or {})}
 
 
 def _shape_network(call: Call, document: Document, old: Document | None) -> None:
@@ -178,7 +192,10 @@ def _shape_subnet(
     said = child["properties"]
     for back in ("ipConfigurations", "privateEndpoints"):
         said.pop(back, None)
-    said.setdefault("delegations", [])
+    said["delegations"] = [dict(each) for each in said.get("delegations") or ()]
+    for each in said["delegations"]:
+        each["properties"] = {"actions": [], **(each.get("properties") or {})}
+        identified(each, f"{id}/delegations/{each.get('name', '0')}", f"{type}/subnets/delegations")
     said.setdefault("privateEndpointNetworkPolicies", "Disabled")
     said.setdefault("privateLinkServiceNetworkPolicies", "Enabled")
     for field in ("networkSecurityGroup", "routeTable", "natGateway"):
@@ -507,7 +524,7 @@ KINDS = (
     Kind("routeTables", _shape_table, _show_users("routeTable")),
     Kind("networkInterfaces", shape_interface),
     Kind("applicationSecurityGroups", _plain),
-    Kind("publicIPAddresses", _plain),
+    Kind("publicIPAddresses", _shape_public_address),
     Kind("natGateways", _plain, _show_users("natGateway")),
 )
 
@@ -536,6 +553,11 @@ def id_of(call: Call, kind: str) -> str:
         f"/subscriptions/{call.params['sub']}/resourceGroups/{call.params['group']}"
         f"/providers/{NAMESPACE}/{kind}/{call.params['name']}"
     )
+
+
+def tagged(document: Document) -> Answer:
+    """Return a document with its etag in the header as well."""
+    return Answer(200, document, {"etag": str(document["etag"])} if "etag" in document else {})
 
 
 def _seen(call: Call, kind: Kind, document: Document) -> Document:
@@ -580,7 +602,7 @@ def declare(kind: Kind) -> None:
 
     @route("GET", f"{stem}/{{name}}", action=f"{action}/read")
     def show(call: Call) -> Answer:
-        return Answer(body=_seen(call, kind, call.state.require(id_of(call, kind.name))))
+        return tagged(_seen(call, kind, call.state.require(id_of(call, kind.name))))
 
     @route("PUT", f"{stem}/{{name}}", action=f"{action}/write")
     def put(call: Call) -> Answer:
@@ -632,7 +654,10 @@ def _put(call: Call, kind: Kind) -> Answer:
     call.state.put(id, document, call.caller, correlation_id=call.correlation_id)
     if kind.name == "virtualNetworks":
         _match_peerings(call, id)
-    answer = Answer(201 if old is None else 200, _seen(call, kind, copy.deepcopy(document)))
+    shown = _seen(call, kind, copy.deepcopy(document))
+    if old is None and "customDnsConfigs" in said:
+        shown["properties"]["customDnsConfigs"] = []  # they come with the end of the operation
+    answer = Answer(201 if old is None else 200, shown)
     return begin(call, answer, document["location"], _settle(call, id))
 
 
@@ -680,7 +705,7 @@ def _declare_child(child: Child) -> None:
         here = _child(call, child, _seen(call, parent, of_parent(call)))
         if here is None:
             raise no_child(call)
-        return Answer(body=here)
+        return tagged(here)
 
     if child.readonly:
         return

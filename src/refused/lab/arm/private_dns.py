@@ -213,6 +213,11 @@ _ZONE = f"{_GROUP}/privateDnsZones/{{zone}}"
 _LINK = f"{_ZONE}/virtualNetworkLinks/{{name}}"
 
 
+def _tagged(document: Document, status: int = 200) -> Answer:
+    """Return a document with its etag in the header as well."""
+    return Answer(status, document, {"etag": str(document["etag"])})
+
+
 def _zone_id(call: Call) -> str:
     p = call.params
     return f"/subscriptions/{p['sub']}/resourceGroups/{p['group']}/providers/{ZONES}/{p['zone'].lower()}"
@@ -258,7 +263,7 @@ def _list_zones(call: Call) -> Answer:
 
 @route("GET", _ZONE, action=f"{ZONES}/read")
 def _show_zone(call: Call) -> Answer:
-    return Answer(body=_shown(call.state, _zone(call)))
+    return _tagged(_shown(call.state, _zone(call)))
 
 
 @route("PUT", _ZONE, action=f"{ZONES}/write")
@@ -276,7 +281,6 @@ def _put_zone(call: Call) -> Answer:
         "etag": str(uuid.uuid4()),
         "location": "global",
         "properties": {
-            "internalId": (old or {}).get("properties", {}).get("internalId", str(uuid.uuid4())),
             "provisioningState": "Succeeded",
         },
     }
@@ -332,7 +336,8 @@ def _delete_zone(call: Call) -> Answer:
 
 @route("GET", f"{_ZONE}/virtualNetworkLinks", action=f"{ZONES}/virtualNetworkLinks/read")
 def _list_links(call: Call) -> Answer:
-    return Answer(body={"value": call.state.children(_zone(call)["id"], "virtualNetworkLinks")})
+    found = call.state.children(_zone(call)["id"], "virtualNetworkLinks")
+    return Answer(body={"value": [_seen_by(call, each) for each in found]})
 
 
 def _link_id(call: Call) -> str:
@@ -341,7 +346,7 @@ def _link_id(call: Call) -> str:
 
 @route("GET", _LINK, action=f"{ZONES}/virtualNetworkLinks/read")
 def _show_link(call: Call) -> Answer:
-    return Answer(body=call.state.require(_link_id(call)))
+    return _tagged(_seen_by(call, call.state.require(_link_id(call))))
 
 
 @route("PUT", _LINK, action=f"{ZONES}/virtualNetworkLinks/write")
@@ -369,7 +374,7 @@ def _put_link(call: Call) -> Answer:
         "etag": f'"{uuid.uuid4()}"',
         "location": "global",
         "properties": {
-            **{k: v for k, v in said.items() if k == "resolutionPolicy"},
+            **_policy(zone, said),
             "provisioningState": "Succeeded",
             "registrationEnabled": bool(said.get("registrationEnabled", False)),
             "virtualNetwork": {"id": network},
@@ -384,6 +389,20 @@ def _put_link(call: Call) -> Answer:
         call.state.put(id, document, call.caller, correlation_id=call.correlation_id)
 
     return _begin(call, done)
+
+
+def _seen_by(call: Call, link: Document) -> Document:
+    """Leave out what the api-version that was asked for does not know."""
+    if call.api_version < "2024-06-01":
+        link["properties"].pop("resolutionPolicy", None)
+    return link
+
+
+def _policy(zone: Document, said: Document) -> Document:
+    """Return the resolution policy of a link, which only zones of private links have."""
+    if "resolutionPolicy" in said:
+        return {"resolutionPolicy": said["resolutionPolicy"]}
+    return {"resolutionPolicy": "Default"} if zone["name"].startswith("privatelink.") else {}
 
 
 def _refuse_overlap(state: State, zone: Document, link_id: str, network: str) -> None:
@@ -495,7 +514,7 @@ def _declare(kind: str) -> None:
                 f"'{zone}'.",
                 bare=True,
             )
-        return Answer(body=found)
+        return _tagged(found)
 
     @route("PUT", f"{stem}/{{name}}", action=f"{action}/write")
     @route("PATCH", f"{stem}/{{name}}", action=f"{action}/write")
@@ -522,7 +541,7 @@ def _put_record(call: Call) -> Answer:
     if kind == "A":
         _check_addresses(said["aRecords"])
     call.state.put(id, document, call.caller, correlation_id=call.correlation_id)
-    return Answer(201 if old is None else 200, document)
+    return _tagged(document, 201 if old is None else 200)
 
 
 def _check_addresses(records: Iterable[Document]) -> None:

@@ -29,6 +29,7 @@ from refused.lab.arm.network import (
     require_subnet,
     shape_interface,
     stamp,
+    tagged,
 )
 from refused.lab.arm.routes import Answer, Call, Refusal, route
 from refused.lab.arm.state import type_of
@@ -189,7 +190,7 @@ def _show_zone_group(call: Call) -> Answer:
     found = call.state.get(_zone_group_id(call))
     if found is None:
         raise no_child(call)
-    return Answer(body=found)
+    return tagged(found)
 
 
 @route("PUT", f"{_ZONEGROUPS}/{{child}}", action=f"{_ZONEGROUP_ACTION}/write")
