@@ -49,13 +49,46 @@ def diagnose(target: str, **options: Any) -> Report:
     Args:
         target: ``host``, ``host:port``, a ``redis://`` or ``rediss://`` URL, a client's connection
             string, ``@bundle.json``, or ``lab:SCENARIO``.
-        options: As for :func:`probe`.
+        options: As for :func:`probe`; ``logs`` names logs to read beside.
 
     Raises:
         BadTarget: The target cannot be understood; the message is one line for people.
         BadBundle: The file named by ``@file`` is no evidence bundle.
     """
-    return judge(probe(target, **options))
+    logs = options.pop("logs", ())
+    return judge(with_logs(probe(target, **options), logs))
+
+
+def with_logs(bundle: Bundle, files: Sequence[str]) -> Bundle:
+    """Return the evidence with what the logs tell beside it.
+
+    Args:
+        files: Names of logs, also ``.gz`` and ``.zst``.
+
+    Raises:
+        ValueError: A file cannot be read; the message is one line for people.
+    """
+    if not files:
+        return bundle
+    return bundle.replace(facts=(*bundle.facts, *read_files(files)))
+
+
+def read_files(files: Sequence[str]) -> tuple[LoggedError, ...]:
+    """Return the errors of Redis connections that logs of any size tell of, as evidence.
+
+    Raises:
+        ValueError: A file cannot be read; the message is one line for people.
+    """
+    from refused.diagnosis.signatures import all_patterns, matcher, own_ids
+    from refused.probes.logs.facts import facts_of
+    from refused.probes.logs.read import read_logs
+    from refused.probes.logs.sources import Source
+
+    patterns = [(each.id, each.pattern, each.ignores_case) for each in all_patterns()]
+    read = read_logs([Source(file) for file in files], patterns, now=time.time())
+    return tuple(
+        error for errors in facts_of(read, matcher(), own_ids()).values() for error in errors
+    )
 
 
 def explain(text: str, *, scope: str | None = None) -> Report:

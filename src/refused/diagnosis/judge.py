@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
-from refused.causes import catalogue
+from refused.causes import catalogue, modules
 from refused.diagnosis.compare import Difference, differences, is_blind, summary
 from refused.diagnosis.next_check import next_check
 from refused.diagnosis.notes import notes
 from refused.diagnosis.rank import rank
 from refused.diagnosis.severity import severity
 from refused.diagnosis.weigh import weigh
-from refused.evidence.observations import Elsewhere, Unseen
+from refused.evidence.observations import Elsewhere, LoggedError, Unseen
 from refused.evidence.path import walk
 from refused.evidence.record import Record
 
@@ -82,8 +82,13 @@ def diagnose(bundle: Bundle) -> Diagnosis:
     verdict = first.verdict
     heard = _hear(view) if verdict != "healthy" else ()
     findings = rank(heard) if verdict == "fault" else rank(_without_hop(heard))
+    errors = view.look(LoggedError)
+    if errors and verdict != "fault":
+        verdict, findings = _by_the_log(verdict, findings, errors)
     found = {each.weighed.cause.id for each in findings}
     level, because = severity(tuple(verdicts.values()) or (verdict,), bundle.scope, view, findings)
+    if verdict == "fault" and first.verdict == "healthy":
+        level, because = 3, "the path is well now, and the log tells that it fails at times"
     return Diagnosis(
         verdict=verdict,
         severity=level,
@@ -122,7 +127,29 @@ def _verdict(path: tuple[HopSeen, ...]) -> str:
 
 
 def _hear(view: Evidence) -> tuple[Weighed, ...]:
-    return tuple(weigh(cause, judge(view), view.broken) for cause, judge in catalogue())
+    errors = view.look(LoggedError)
+    if not errors:
+        return tuple(weigh(cause, judge(view), view.broken) for cause, judge in catalogue())
+    from refused.diagnosis.text import said_beside
+
+    return tuple(
+        weigh(module.CAUSE, (*module.judge(view), *said_beside(module, errors)), view.broken)
+        for module in modules()
+    )
+
+
+def _by_the_log(
+    verdict: str, findings: tuple[Finding, ...], errors: tuple[LoggedError, ...]
+) -> tuple[str, tuple[Finding, ...]]:
+    """Let a log name what cannot be seen now: the path may be well at this moment."""
+    if findings and findings[0].certainty == "confirmed":
+        return verdict, findings
+    from refused.diagnosis.text import NAMED, findings_of
+
+    told = findings_of(errors)
+    if told and told[0].probability > NAMED:
+        return "fault", told
+    return verdict, findings or (told if verdict == "inconclusive" else ())
 
 
 def _without_hop(heard: tuple[Weighed, ...]) -> tuple[Weighed, ...]:

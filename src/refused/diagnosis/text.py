@@ -51,6 +51,22 @@ def said_of(module: ModuleType, told: Told) -> Iterator[Statement]:
         yield from read(told)
 
 
+# Beside what is seen now, what was written down at some time counts for less.
+BESIDE = 0.6
+
+
+def said_beside(module: ModuleType, errors: Sequence[LoggedError]) -> Iterator[Clue]:
+    """Utter what a log says of one cause to whoever also sees the path."""
+    for statement in said_of(module, Told(errors)):
+        if isinstance(statement, Clue):
+            because = f"in the log: {statement.because}"
+            yield statement.replace(
+                weight=statement.weight * BESIDE,
+                because=because,
+                fact=f"log: {statement.fact or statement.because}",
+            )
+
+
 def hear(errors: Sequence[LoggedError]) -> tuple[Weighed, ...]:
     """Weigh every cause by the text alone; its prior among the causes of a hop has no say."""
     told = Told(errors)

@@ -127,7 +127,10 @@ def _verdict_line(report: Report) -> str:
         return _verdict_of_text(report)
     if said.verdict == "inconclusive":
         return f"INCONCLUSIVE: no hop could be shown to fail or to work ({took})"
-    broken = next(hop for hop in said.path if hop.status == "failed")
+    broken = next((hop for hop in said.path if hop.status == "failed"), None)
+    if broken is None:
+        first = report.causes[0]
+        return f"FAULT in the log: {first.certainty} {first.id}; the path is well now ({took})"
     if report.causes:
         first = report.causes[0]
         return f"FAULT at {broken.hop}: {first.certainty} {first.id} ({took})"
