@@ -288,13 +288,14 @@ def test_no_option_of_looking_is_left_out() -> None:
 
     lacking = set(_declared(theirs)) - set(_declared(agent.parser()))
 
-    # The control plane is asked, files are kept, and other sources are read at home.
+    # The control plane and an echo are asked, files are kept, and other sources are read at home.
     assert {"--resolver", "--timeout", "--for"}.isdisjoint(lacking)
     assert lacking <= AT_HOME_ALONE, lacking - AT_HOME_ALONE
 
 
 AT_HOME_ALONE = {
-    "--azure", "--no-azure", "--resource", "--client-ip", "--save", "--log", "--app", "--manifest",
+    "--app", "--azure", "--changes", "--client-ip", "--client-subnet", "--echo", "--log", "--manifest",
+    "--no-azure", "--resource", "--save", "--subscription",
 }  # fmt: skip
 
 
