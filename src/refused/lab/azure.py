@@ -197,6 +197,7 @@ def acr(
         enableNonSslPort=plain_port,
         publicNetworkAccess="Enabled" if is_public else "Disabled",
     )
+    documents.settle_zones(document)
     _declare(world, cache, document)
     for rule, addresses in (rules or {}).items():
         first, _, last = addresses.partition("-")

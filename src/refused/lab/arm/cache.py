@@ -122,6 +122,9 @@ def create(call: Call) -> Answer:
     for name in ("zones", "identity"):
         if body.get(name):
             made[name] = body[name]
+    if body.get("zones"):
+        made["properties"]["zonalAllocationPolicy"] = "UserDefined"
+        documents.settle_zones(made)
     made["properties"]["provisioningState"] = "Creating"
     keys = call.state.secrets.setdefault(
         key(own_id(call)), {"primaryKey": access_key(), "secondaryKey": access_key()}
@@ -161,12 +164,6 @@ def update(call: Call) -> Answer:
         tier, family, capacity = _sku(asked["sku"])
         sku = {"name": tier, "family": family, "capacity": capacity}
     shards = _count(asked, "shardCount", properties.get("shardCount", 0))
-    scales = (
-        sku != properties["sku"]
-        or shards != properties.get("shardCount", 0)
-        or asked.get("zonalAllocationPolicy", properties.get("zonalAllocationPolicy"))
-        != properties.get("zonalAllocationPolicy")
-    )
     for name in _SETTINGS:
         if name in asked:
             properties[name] = asked[name]
@@ -186,13 +183,27 @@ def update(call: Call) -> Answer:
         cache["tags"] = body["tags"] or {}
     if body.get("identity"):
         cache["identity"] = body["identity"]
-    if scales:
-        properties["provisioningState"] = "Scaling"
+    busy = _busy_with(had, cache)
+    properties["provisioningState"] = busy or "Succeeded"
     _write(call, cache)
     changed_plane(call, had, cache)
-    if not scales:
+    if not busy:
         return Answer(200, shown(call.state, cache))
     return begin(call, Answer(202, shown(call.state, copy.deepcopy(cache))), cache)
+
+
+def _busy_with(had: Document, has: Document) -> str:
+    """Return the state of a cache while a change takes its time, ``""`` where it takes none."""
+    before, after = had["properties"], has["properties"]
+    for name in ("sku", "shardCount", "zonalAllocationPolicy"):
+        if before.get(name) != after.get(name):
+            return "Scaling"
+    entra = "aad-enabled"
+    if before["redisConfiguration"].get(entra) != after["redisConfiguration"].get(entra):
+        return "ConfiguringAAD"
+    if had.get("identity") != has.get("identity"):
+        return "UpdatingManagedIdentity"
+    return ""
 
 
 def changed_plane(call: Call, had: Document, has: Document) -> None:
@@ -256,6 +267,7 @@ def begin(call: Call, answer: Answer, cache: Document, *, results: str | None = 
         now = call.state.get(cache["id"])
         if now is not None:
             now["properties"]["provisioningState"] = "Succeeded"
+            documents.settle_zones(now)
             call.state.put(cache["id"], now, quiet=True)
 
     return operations.start(

@@ -96,7 +96,9 @@ def put_rule(call: Call) -> Answer:
         correlation_id=call.correlation_id,
     )
     here = {"location": f"{call.url}?api-version={call.api_version}"} if is_new else {}
-    return Answer(201 if is_new else 200, made, here)
+    # Recorded: this answer alone keeps the address's casing.
+    said = {**made, "id": call.id, "type": "Microsoft.Cache/redis/firewallRules"}
+    return Answer(201 if is_new else 200, said, here)
 
 
 @route("DELETE", f"{ONE}/firewallRules/{{rule}}", action=f"{ACTION}/firewallRules/delete")

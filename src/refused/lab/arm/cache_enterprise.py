@@ -294,9 +294,10 @@ def _deed(name: str) -> None:
     def do(call: Call) -> Answer:
         cluster, database = _cluster(call), _database(call)
         call.state.act(database["id"], action, call.caller, correlation_id=call.correlation_id)
+        body = database if name == "forceUnlink" else None  # as recorded
         return operations.start(
             call,
-            Answer(202),
+            Answer(202, body),
             namespace=NAMESPACE,
             location=cluster["location"],
             asynchronous="operationsStatus",

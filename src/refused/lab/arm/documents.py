@@ -68,10 +68,11 @@ def redis(
         "sslPort": 6380,
         "linkedServers": [],
         "updateChannel": "Stable",
-        "zonalAllocationPolicy": "NoZones" if tier == "Basic" else "Automatic",
         "disableAccessKeyAuthentication": False,
         **properties,
     }
+    if tier == "Premium":
+        made.setdefault("zonalAllocationPolicy", "Automatic")
     if shards:
         made["shardCount"] = shards
     made["instances"] = instances(tier, shards, plain=made["enableNonSslPort"])
@@ -83,6 +84,17 @@ def redis(
         "tags": {},
         "properties": made,
     }
+
+
+def settle_zones(cache: Document) -> None:
+    """Show what a Premium cache shows once its zones are settled: its replicas, and which zones."""
+    said = cache["properties"]
+    if said["sku"]["name"] != "Premium" or said.get("zonalAllocationPolicy") == "NoZones":
+        return
+    said.setdefault("replicasPerMaster", 1)
+    said.setdefault("replicasPerPrimary", said["replicasPerMaster"])
+    if said.get("zonalAllocationPolicy") == "Automatic":
+        cache.pop("zones", None)
 
 
 def configuration(tier: str, family: str, capacity: int, shards: int = 0) -> dict[str, str]:
