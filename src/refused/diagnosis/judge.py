@@ -130,10 +130,11 @@ def _hear(view: Evidence) -> tuple[Weighed, ...]:
     errors = view.look(LoggedError)
     if not errors:
         return tuple(weigh(cause, judge(view), view.broken) for cause, judge in catalogue())
-    from refused.diagnosis.text import said_beside
+    from refused.diagnosis.text import said_beside, told_beside
 
+    told = told_beside(errors, view.broken.hop if view.broken else "")
     return tuple(
-        weigh(module.CAUSE, (*module.judge(view), *said_beside(module, errors)), view.broken)
+        weigh(module.CAUSE, (*module.judge(view), *said_beside(module, told)), view.broken)
         for module in modules()
     )
 

@@ -55,9 +55,28 @@ def said_of(module: ModuleType, told: Told) -> Iterator[Statement]:
 BESIDE = 0.6
 
 
-def said_beside(module: ModuleType, errors: Sequence[LoggedError]) -> Iterator[Clue]:
+# How an open connection ends, at whichever hop that is seen.
+_ENDS = frozenset({"reset", "closed", "broken-pipe", "read-error", "socket-failure"})
+
+
+def told_beside(errors: Sequence[LoggedError], hop: str) -> Told:
+    """Return what a log tells of the hop that is seen to fail; its other symptoms explain other failures."""
+
+    def fits(symptom: str) -> bool:
+        at = SYMPTOMS[symptom].hop if symptom in SYMPTOMS else ""
+        return at == hop or (symptom in _ENDS and hop in ("tls", "resp", "command"))
+
+    return Told(
+        [
+            each.replace(symptoms=tuple(name for name in each.symptoms if fits(name)))
+            for each in errors
+        ]
+    )
+
+
+def said_beside(module: ModuleType, told: Told) -> Iterator[Clue]:
     """Utter what a log says of one cause to whoever also sees the path."""
-    for statement in said_of(module, Told(errors)):
+    for statement in said_of(module, told):
         if isinstance(statement, Clue):
             because = f"in the log: {statement.because}"
             yield statement.replace(
