@@ -95,7 +95,7 @@ def _blocks(report: Report, width: int, paint: Paint, *, verbose: bool) -> Itera
         # A command is never broken over lines: people paste it.
         yield [
             *_wrap(f"Next, look at {said.next_check.check.what}:", width),
-            f"  {report.command(said.next_check.check.command)}",
+            f"  {plain(report.command(said.next_check.check.command))}",
         ]
     if said.verdict == "fault":
         level = f"Severity {said.severity}" if said.severity else "Severity unknown"
@@ -190,7 +190,7 @@ def _path(place: PlaceSeen, width: int, paint: Paint, *, named: bool) -> Iterato
         yield from _wrap(f"Path from {place.vantage}: not looked at: {place.not_reached}", width)
         return
     if named:
-        yield f"Path from {place.vantage}: {place.verdict}"
+        yield plain(f"Path from {place.vantage}: {place.verdict}")
     for hop in place.path:
         # Of a path that nobody walked, only what the text tells is worth a line.
         if place.vantage != "user" or hop.status != "unknown":
@@ -210,12 +210,13 @@ def _hop(hop: HopSeen, width: int, paint: Paint) -> Iterator[str]:
 def _side_by_side(told: tuple[Difference, ...], width: int, *, verbose: bool) -> Iterator[str]:
     """Show what differs, a line for each place, its name in front."""
     yield "What differs"
-    names = [vantage for vantage, _ in told[0].values]
+    names = [plain(vantage) for vantage, _ in told[0].values]
     # A name that takes half the line stands on its own.
     column = max(len(name) for name in names) + 2
     for each in told:
         yield f"- {each.what}"
-        for vantage, value in each.values:
+        for name, value in each.values:
+            vantage = plain(name)
             said = value if verbose or len(value) <= _MOST_SHOWN else value[:_MOST_SHOWN] + "…"
             if column > width // 2:
                 yield f"  {vantage}"
@@ -254,9 +255,20 @@ def _items(texts: Iterator[str], width: int, indent: str = "") -> Iterator[str]:
         yield from _wrap(f"{indent}- {text}", width, f"{indent}  ")
 
 
+def plain(text: str) -> str:
+    """Return *text* without what a terminal would obey: a bundle may come from anybody."""
+    if text.isprintable():
+        return text
+    return "".join(
+        letter if letter.isprintable() else (" " if letter.isspace() else ascii(letter)[1:-1])
+        for letter in text
+    )
+
+
 def _wrap(text: str, width: int, indent: str = "") -> list[str]:
     """Break *text* at spaces; later lines begin with *indent*. Longer words stand on their own line."""
     lines: list[str] = []
+    text = plain(text)
     lead = text[: len(text) - len(text.lstrip())]
     line = lead
     empty = True
