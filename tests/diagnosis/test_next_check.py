@@ -48,7 +48,10 @@ def test_the_chosen_look_is_the_best_per_second_of_those_that_can_be_made(
     open_to_us = [
         check
         for check in CHECKS
-        if check.id not in done and (not check.services or service in check.services)
+        if check.id not in done
+        and (not check.services or service in check.services)
+        and (not check.after or check.after in done)
+        and check.until not in done
     ]
     rates = [_expected_drop(check.id, found)[0] / check.seconds for check in open_to_us]
     if chosen is None:
