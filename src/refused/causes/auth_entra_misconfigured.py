@@ -18,6 +18,7 @@ Sources
 from __future__ import annotations
 
 from refused.causes.readings import (
+    az,
     changed_so,
     of_cache,
     onset,
@@ -158,7 +159,7 @@ def _azure_says(evidence: Evidence) -> Iterator[Statement]:
             evidence.gap(AccessAssignments),
             evidence.gap(AzureCache),
             "who may log in with Microsoft Entra ID",
-            "az redis access-policy-assignment list (az redisenterprise database access-policy-assignment list)",
+            f"{az(caches[-1].service, 'access-policy-assignment list')}",
             asked=True,
         )
 

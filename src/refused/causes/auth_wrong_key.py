@@ -20,6 +20,7 @@ from __future__ import annotations
 
 from refused.causes.readings import (
     about_changes,
+    az,
     changed_so,
     of_cache,
     onset,
@@ -159,7 +160,7 @@ def _azure_says(evidence: Evidence) -> Iterator[Statement]:
                 evidence.gap(AccessKeys),
                 evidence.gap(AzureCache),
                 "whether the key is one of the cache's",
-                "az redis list-keys (az redisenterprise database list-keys), which needs listKeys/action",
+                f"{az(caches[-1].service, 'list-keys')}, which needs listKeys/action",
                 asked=True,
             )
 

@@ -21,6 +21,7 @@ from refused.causes.readings import (
     DEAD,
     NAMELESS,
     accepted,
+    az,
     changed_so,
     dialled,
     fails_elsewhere,
@@ -55,7 +56,7 @@ TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-    from refused.causes.statements import Signature, Statement
+    from refused.causes.statements import Statement
     from refused.evidence.bundle import Evidence
 
 CAUSE = Cause(
@@ -160,7 +161,6 @@ HALF = frozenset(
     {"scaling", "updating", "moving", "recoveringscalefailure", "failed", "updatefailed"}
 )
 WELL = frozenset({"succeeded", "running"})
-SEE = "az redis show --query provisioningState (az redisenterprise show --query resourceState)"
 CHANGES = (
     "Microsoft.Cache/redis/delete",
     "Microsoft.Cache/redisEnterprise/delete",
@@ -224,9 +224,12 @@ def _azure_says(evidence: Evidence) -> Iterator[Statement]:
         if health.state.lower() == "unavailable" and by_us:
             said = f"Azure calls the cache unavailable by its owner's own doing: {health.title or health.summary[:120]}"
             yield Clue(weight=2.0, because=said, seen=(health,))
-    if not caches and service_behind(evidence.target, answers) != "redis":
+    service = service_behind(evidence.target, answers)
+    if not caches and service != "redis":
         gap = evidence.gap(AzureCache)
-        yield unread(gap, gap, "the state of the cache", SEE, asked=bool(searches))
+        state = "provisioningState" if service == "acr" else "resourceState"
+        how = f"{az(service)} show --query {state}"
+        yield unread(gap, gap, "the state of the cache", how, asked=bool(searches))
 
 
 # What is printed when it strikes.

@@ -19,6 +19,7 @@ from __future__ import annotations
 from refused.causes.readings import (
     DEAD,
     NAMELESS,
+    az,
     changed_so,
     dialled,
     endpoint_count,
@@ -29,6 +30,7 @@ from refused.causes.readings import (
     onset,
     privatelink_alias,
     public_door,
+    service_behind,
     settled,
     unread,
     what_changed,
@@ -114,7 +116,7 @@ def judge(evidence: Evidence) -> Iterator[Statement]:
             evidence.gap(PrivateEndpointList),
             evidence.gap(AzureCache),
             "the state of the private endpoint's connection",
-            "az redis show (or az redisenterprise show) --query privateEndpointConnections",
+            f"{az(service_behind(evidence.target, answers))} show --query privateEndpointConnections",
             asked=bool(evidence.look(AzureCache)),
         )
 

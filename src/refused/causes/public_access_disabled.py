@@ -21,6 +21,7 @@ from __future__ import annotations
 
 from refused.causes.readings import (
     about_changes,
+    az,
     changed_so,
     dialled,
     endpoint_count,
@@ -134,7 +135,7 @@ def judge(evidence: Evidence) -> Iterator[Statement]:
 
 # The setting is one of the cache's own (of the cluster, on Managed Redis); policies change it too.
 CHANGES = ("Microsoft.Cache/redis/write", "Microsoft.Cache/redisEnterprise/write")
-SEE = "az redis show (or az redisenterprise show) --query publicNetworkAccess"
+SEE = "show --query publicNetworkAccess"
 
 
 def _azure_says(evidence: Evidence) -> Iterator[Statement]:
@@ -148,12 +149,13 @@ def _azure_says(evidence: Evidence) -> Iterator[Statement]:
     if not (turned_away(broken, shakes) or without_a_word(broken)):
         return
     if not caches:
-        if service_behind(evidence.target, answers) != "redis":
+        service = service_behind(evidence.target, answers)
+        if service != "redis":
             yield unread(
                 evidence.gap(AzureCache),
                 evidence.gap(AzureCache),
                 "publicNetworkAccess of the cache",
-                SEE,
+                f"{az(service)} {SEE}",
                 asked=False,
             )
         return
@@ -184,7 +186,7 @@ def _azure_says(evidence: Evidence) -> Iterator[Statement]:
                 evidence.gap(PrivateEndpointList),
                 evidence.gap(AzureCache),
                 "whether the cache has a private endpoint",
-                "az redis show (or az redisenterprise show) --query privateEndpointConnections",
+                f"{az(cache.service)} show --query privateEndpointConnections",
                 asked=True,
             )
     elif is_open is None:

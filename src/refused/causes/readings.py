@@ -48,6 +48,7 @@ __all__ = [
     "accepted",
     "aliases",
     "around_the_failure",
+    "az",
     "changed_so",
     "client_limit",
     "dialled",
@@ -207,6 +208,13 @@ def unread(gap: Unseen, resource: Unseen, what: str, how: str, *, asked: bool) -
     if resource.why != "nobody looked":
         return gap.replace(what=what, why=resource.why, how_to_see=how)
     return gap.replace(what=what, why="the control plane was not asked", how_to_see=how)
+
+
+def az(service: str, group: str = "") -> str:
+    """Return the words with which ``az`` asks about a cache of *service*, or a *group* below it."""
+    if service in ("acre", "amr"):
+        return f"az redisenterprise {group and 'database '}{group}".rstrip()
+    return f"az redis {group}".rstrip()
 
 
 def settled(said: Iterable[Statement]) -> bool:
