@@ -7,6 +7,7 @@ import re
 import shutil
 import subprocess
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import pytest
 from hypothesis import given
@@ -16,62 +17,79 @@ from refused.causes.statements import Signature
 from refused.diagnosis.signatures import all_signatures
 from refused.report.kql import TABLES, UNION, BadQuestion, kql, literal, pattern_of
 
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
 # The parser is eight megabytes of JavaScript, which a busy machine takes a while to load.
 pytestmark = pytest.mark.timeout(180)
 
 TOOL = Path(__file__).parent.parent / "tools" / "kusto"
 
 
+class Parser:
+    """Microsoft's parser, in a process of its own."""
+
+    def __init__(self, process: subprocess.Popen[str]) -> None:
+        self._process = process
+
+    def __call__(self, *queries: str, names: bool = False) -> list[list[str]]:
+        """Return what it has to say of each query, and of the names in it if asked."""
+        assert self._process.stdin is not None
+        assert self._process.stdout is not None
+        self._process.stdin.write(json.dumps({"queries": queries, "names": names}) + "\n")
+        self._process.stdin.flush()
+        found: list[list[str]] = json.loads(self._process.stdout.readline())
+        return found
+
+
 @pytest.fixture(scope="module")
-def node() -> str:
-    """Return the program that runs the parser, once the parser is there."""
-    program, npm = shutil.which("node"), shutil.which("npm")
-    if program is None:
+def said_of() -> Iterator[Parser]:
+    """Start the parser; fetch it first where it is not there yet."""
+    node, npm = shutil.which("node"), shutil.which("npm")
+    if node is None:
         pytest.skip("node is not installed: Microsoft's parser of Kusto cannot run")
     if not (TOOL / "node_modules" / "@kusto").exists():
         if npm is None:
             pytest.skip("npm is not installed: Microsoft's parser of Kusto cannot be fetched")
         fetched = subprocess.run(
             [npm, "ci", "--ignore-scripts", "--no-audit", "--no-fund"],
-            cwd=TOOL, capture_output=True, check=False, timeout=100,
-        )  # fmt: skip
+            cwd=TOOL,
+            capture_output=True,
+            check=False,
+            timeout=100,
+        )
         if fetched.returncode:
             pytest.skip("npm cannot fetch Microsoft's parser of Kusto here")
-    return program
+    command = [node, str(TOOL / "check.js")]
+    with subprocess.Popen(
+        command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True
+    ) as process:
+        yield Parser(process)
+        process.kill()
 
 
-def said_of(node: str, *queries: str, names: bool = False) -> list[list[str]]:
-    """Return what the parser has to say of each query, and of the names in it if asked."""
-    ran = subprocess.run(
-        [node, str(TOOL / "check.js"), *(["--names"] if names else [])],
-        input=json.dumps(queries), capture_output=True, text=True, check=True, timeout=150,
-    )  # fmt: skip
-    found: list[list[str]] = json.loads(ran.stdout)
-    return found
-
-
-def test_the_parser_would_object_to_what_is_wrong(node: str) -> None:
+def test_the_parser_would_object_to_what_is_wrong(said_of: Parser) -> None:
     """To syntax, to unknown columns, and to unknown functions."""
     bad = (
         "AppTraces | wher x",
         "AppTraces | where Massage has 'x'",
         "AppTraces | where foo(Message)",
     )
-    assert all(said_of(node, *bad, names=True))
+    assert all(said_of(*bad, names=True))
 
 
-def test_every_query_is_accepted(node: str) -> None:
+def test_every_query_is_accepted(said_of: Parser) -> None:
     """For all causes and for each alone."""
     signatures = all_signatures()
     queries = [kql(signatures), *(kql(signatures, table=table) for table in TABLES)]
     queries += [kql(signatures, [cause]) for cause in sorted({cause for cause, _ in signatures})]
-    assert [said for said in said_of(node, *queries) if said] == []
+    assert [said for said in said_of(*queries) if said] == []
 
 
-def test_every_name_in_a_query_is_known(node: str) -> None:
+def test_every_name_in_a_query_is_known(said_of: Parser) -> None:
     """Columns of each table, and functions with their arguments."""
     queries = [kql(all_signatures(), ["auth-missing"], table=table) for table in (UNION, *TABLES)]
-    assert said_of(node, *queries, names=True) == [[]] * len(queries)
+    assert said_of(*queries, names=True) == [[]] * len(queries)
 
 
 def hostile(pattern: str) -> Signature:
@@ -79,11 +97,11 @@ def hostile(pattern: str) -> Signature:
     return Signature(id="x", pattern=pattern, family="x", weight=1.0, says="x", example="x")
 
 
-def test_no_pattern_escapes_from_its_string(node: str) -> None:
+def test_no_pattern_escapes_from_its_string(said_of: Parser) -> None:
     """Quotation marks, backslashes, comment marks and semicolons stay letters."""
     patterns = ['"', '""', "\\\\", '\\"', '"; drop table AppTraces //', "'", "a`b", '@"x"', "é状"]
     queries = [kql([("a-cause", hostile(pattern))]) for pattern in patterns]
-    assert said_of(node, *queries) == [[]] * len(patterns)
+    assert said_of(*queries) == [[]] * len(patterns)
 
 
 @given(st.text(st.characters(blacklist_categories=["Cc", "Cs"]), max_size=40))
