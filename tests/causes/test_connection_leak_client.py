@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
-from refused.causes.connection_leak_client import MANY, judge
+from refused.causes.connection_leak_client import judge
+from refused.causes.readings import MANY_HERE
 from refused.causes.statements import Clue, Proof
 from refused.evidence.bundle import Evidence
 from refused.evidence.observations import PortUse, SocketsToTarget
 from tests.causes.azure_scenery import (
     ACR,
     metric,
+    proofs,
     weight,
     words,
 )
@@ -25,7 +27,7 @@ from tests.causes.server_scenery import (
     refused,
 )
 
-PORTS = PortUse(**STAMP, available=28_232, used=400, time_wait=2, to_target=MANY)
+PORTS = PortUse(**STAMP, available=28_232, used=400, time_wait=2, to_target=MANY_HERE)
 SHUT = (ACCEPTED, CLOSED)
 
 
@@ -75,7 +77,7 @@ def test_a_crowd_of_many_clients_is_nobodys_leak() -> None:
 
 def test_hundreds_of_sockets_on_this_host_are_counted_by_either_table() -> None:
     """The ports in use and the socket table are one fact."""
-    table = SocketsToTarget(**STAMP, by_state=(("ESTABLISHED", MANY - 1), ("CLOSE_WAIT", 1)))
+    table = SocketsToTarget(**STAMP, by_state=(("ESTABLISHED", MANY_HERE - 1), ("CLOSE_WAIT", 1)))
     by_ports = list(judge(Evidence(*SHUT, PORTS, target=CACHE)))
     by_table = list(judge(Evidence(*SHUT, table, target=CACHE)))
 
@@ -85,7 +87,7 @@ def test_hundreds_of_sockets_on_this_host_are_counted_by_either_table() -> None:
 
 def test_few_sockets_say_nothing() -> None:
     """That is a pool."""
-    assert list(judge(Evidence(*SHUT, PORTS.replace(to_target=MANY - 1), target=CACHE))) == []
+    assert list(judge(Evidence(*SHUT, PORTS.replace(to_target=MANY_HERE - 1), target=CACHE))) == []
 
 
 def test_a_failure_that_is_no_shortage_accuses_nobody() -> None:
@@ -114,3 +116,13 @@ def test_connections_that_are_opened_and_closed_all_the_time_are_a_clue() -> Non
 
     assert weight(judge(Evidence(CLOSED, ACR, opened, closed, target=CACHE))) > 1
     assert weight(judge(Evidence(CLOSED, ACR, opened, target=CACHE))) == 0
+
+
+def test_a_host_that_holds_hundreds_of_a_full_servers_seats_is_proof() -> None:
+    """Azure counts no room, this host counts its own; max-clients-reached steps back for it."""
+    mine = PortUse(**STAMP, available=28_000, used=300, time_wait=0, to_target=240)
+    full = metric("connectedclients", 1000, 1000)
+    seen = Evidence(CLOSED, ACR, full, mine, target=CACHE)
+
+    assert len(proofs(judge(seen))) == 1
+    assert proofs(judge(Evidence(CLOSED, ACR, mine, target=CACHE))) == []

@@ -19,10 +19,17 @@ from __future__ import annotations
 from itertools import pairwise
 
 from refused.causes.readings import (
+    MANY_HERE,
     around_the_failure,
     client_limit,
+    held_here,
 )
-from refused.causes.statements import Cause, Clue, Proof, Signature
+from refused.causes.statements import (
+    Cause,
+    Clue,
+    Proof,
+    Signature,
+)
 from refused.evidence.control_plane import (
     AzureCache,
     Metric,
@@ -33,7 +40,7 @@ TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-    from refused.causes.statements import Statement
+    from refused.causes.statements import Clue, Signature, Statement
     from refused.evidence.bundle import Evidence
     from refused.evidence.told import Told
 
@@ -63,7 +70,8 @@ CAUSE = Cause(
 
 NEAR = 0.8
 MOST = 0.6
-MANY = 200
+FULL = 0.98
+COUNTS = ("connectedclients", "allconnectedclients")
 # A dozen connections are one pool, whoever holds most of them.
 FEW = 12
 # What a shortage of connections, ports or descriptors looks like.
@@ -98,15 +106,21 @@ def judge(evidence: Evidence) -> Iterator[Statement]:
         if clients.idle_over_300_s > clients.total / 2:
             said = f"{clients.idle_over_300_s} of {clients.total} connections have been idle for minutes"
             yield Clue(weight=0.8, because=said, seen=(clients,))
-    mine = max(
-        [use.to_target for use in ports]
-        + [sum(count for _, count in table.by_state) for table in sockets],
-        default=0,
-    )
-    if mine >= MANY:
+    mine, room = held_here(ports, sockets), client_limit(caches[-1] if caches else None)
+    if mine >= MANY_HERE:
         said = f"this host alone holds {mine} connections to the server"
-        yield Clue(weight=2.5, because=said, seen=(*ports, *sockets))
-    yield from _by_the_metrics(metrics, client_limit(caches[-1] if caches else None))
+        counted = around_the_failure(metrics, COUNTS, None)
+        turned_away = broken.hop in ("tls", "resp") and broken.how in (
+            "closed",
+            "reset",
+            "max-clients",
+        )
+        if counted and room and turned_away and max(counted[1]) >= FULL * room:
+            said = f"{said}, of the {room} that it may have, and there is no room left"
+            yield Proof(because=said, seen=(*ports, *sockets, counted[0]))
+        else:
+            yield Clue(weight=2.5, because=said, seen=(*ports, *sockets))
+    yield from _by_the_metrics(metrics, room)
 
 
 # As many opened as closed, this many a second, is one connection for each request.
@@ -121,9 +135,7 @@ LEAST_POINTS = 8
 
 def _by_the_metrics(metrics: tuple[Metric, ...], limit: int | None) -> Iterator[Statement]:
     """Look for connections that only grow in number, or that are opened and closed all the time."""
-    counted = around_the_failure(
-        metrics, ("connectedclients", "allconnectedclients"), None, span_s=6 * 3600
-    )
+    counted = around_the_failure(metrics, COUNTS, None, span_s=6 * 3600)
     if counted is not None and limit and len(counted[1]) >= LEAST_POINTS:
         metric, values = counted
         steps = [later - earlier for earlier, later in pairwise(values)]

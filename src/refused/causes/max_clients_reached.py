@@ -18,9 +18,11 @@ Sources
 from __future__ import annotations
 
 from refused.causes.readings import (
+    MANY_HERE,
     around_the_failure,
     client_limit,
     fails_elsewhere,
+    held_here,
     onset,
     service_behind,
     settled,
@@ -38,8 +40,10 @@ from refused.evidence.observations import (
     DnsAnswer,
     Elsewhere,
     NodeVisit,
+    PortUse,
     RedisReply,
     ServerInfo,
+    SocketsToTarget,
     TlsHandshake,
 )
 
@@ -63,8 +67,10 @@ CAUSE = Cause(
         Elsewhere,
         Metric,
         NodeVisit,
+        PortUse,
         RedisReply,
         ServerInfo,
+        SocketsToTarget,
         TlsHandshake,
     ),
     remedies=(
@@ -173,6 +179,7 @@ def _azure_says(evidence: Evidence) -> Iterator[Statement]:
     """Hold the clients that Azure Monitor counted against the limit of the cache."""
     caches, metrics = evidence.all(AzureCache), evidence.all(Metric)
     shakes, broken = evidence.all(TlsHandshake), evidence.broken
+    ports, tables = evidence.all(PortUse), evidence.all(SocketsToTarget)
     if not without_a_word(broken) or not turned_away(broken, shakes):
         return
     began = onset(shakes[-1:])
@@ -196,7 +203,11 @@ def _azure_says(evidence: Evidence) -> Iterator[Statement]:
     metric, values = counted
     most, seen = max(values), (metric, *caches[-1:], *shakes)
     said = f"up to {most:.0f} clients were connected around the failure, of {limit} that the cache may have"
-    if most >= FULL * limit:
+    mine = held_here(ports, tables)
+    if most >= FULL * limit and mine >= MANY_HERE:
+        said = f"{said}, and this host alone holds {mine}: whoever does not give them back is the cause"
+        yield Clue(weight=1.6, because=said, seen=seen)
+    elif most >= FULL * limit:
         yield Proof(because=f"{said}, and the next was turned away without a word", seen=seen)
     elif most >= NEAR * limit:
         yield Clue(weight=1.6, because=said, seen=seen)
@@ -226,7 +237,7 @@ SIGNATURES = (
         id="max-clients-reached-queue-state",
         pattern=r"Command queue state error",
         family="ioredis",
-        weight=2.0,
+        weight=2.4,
         says="an answer came before a command was sent, as a greeting at the limit does",
         example="Command queue state error. If you can reproduce this, please report it.",
     ),

@@ -32,6 +32,8 @@ if TYPE_CHECKING:
         Elsewhere,
         HostsEntry,
         Observation,
+        PortUse,
+        SocketsToTarget,
         TcpDial,
         TlsHandshake,
         Unseen,
@@ -42,6 +44,7 @@ if TYPE_CHECKING:
 __all__ = [
     "DEAD",
     "HOUR_S",
+    "MANY_HERE",
     "NAMELESS",
     "STALLED_RETRANSMITS",
     "about_changes",
@@ -56,6 +59,7 @@ __all__ = [
     "endpoint_count",
     "endpoint_said",
     "fails_elsewhere",
+    "held_here",
     "in_subnet",
     "is_azure",
     "is_here",
@@ -164,6 +168,17 @@ def service_behind(target: Target | None, answers: Iterable[DnsAnswer]) -> str:
         if hosting.service != "redis" and not hosting.looks_misspelt:
             return str(hosting.service)
     return "redis"
+
+
+# As many connections of one host to one server are no pool's.
+MANY_HERE = 200
+
+
+def held_here(ports: Iterable[PortUse], tables: Iterable[SocketsToTarget]) -> int:
+    """Return how many connections this host holds to the server, by the best count there is."""
+    counted = [use.to_target for use in ports]
+    counted += [sum(count for _, count in table.by_state) for table in tables]
+    return max(counted, default=0)
 
 
 def without_a_word(broken: Broken | None) -> bool:
