@@ -232,3 +232,16 @@ def test_every_answer_is_of_the_shape_that_is_described(tmp_path: Path, shared: 
         for where in (ONE, STEM, steps):
             assert plane.ok("GET", where, version=VERSION)
     assert held.checked - before == 5
+
+
+def test_a_slow_deployment_is_accepted_first(plane: Plane) -> None:
+    """And its resources come about at its end."""
+    plane.state.takes_s = 0.2
+    made = plane.ask("PUT", ONE, body(name="guard"), version=VERSION)
+
+    assert made.body["properties"]["provisioningState"] == "Accepted"
+    assert plane.ask("GET", GUARD).status == 404
+    while plane.follow("GET", made.headers["azure-asyncoperation"]).body["status"] == "InProgress":
+        pass
+    assert plane.ok("GET", ONE, version=VERSION)["properties"]["provisioningState"] == "Succeeded"
+    assert plane.ok("GET", GUARD)["name"] == "guard"

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import json
+from concurrent.futures import ThreadPoolExecutor
 from typing import TYPE_CHECKING, Any
 
 import pytest
@@ -463,3 +465,33 @@ def test_the_witness_sees_what_is_wrong(shared: Path) -> None:
     ):
         with pytest.raises(AssertionError):
             held.check("GET", target, Said(status, body, {}))
+
+
+def test_rules_that_many_write_at_once_are_all_there(plane: Plane) -> None:
+    """A rule lies in its group's document, and nobody's is lost."""
+    plane.ok("PUT", GROUP, {"location": "westeurope"})
+
+    def write(at: int) -> int:
+        token = {"authorization": f"Bearer {plane.token()}"}
+        body = {"properties": {**ALLOW, "priority": 200 + at}}
+        where = f"{GROUP}/securityRules/rule-{at}?api-version=2024-01-01"
+        return plane.server.answer("PUT", where, token, json.dumps(body).encode()).status
+
+    with ThreadPoolExecutor(8) as pool:
+        statuses = list(pool.map(write, range(40)))
+
+    assert set(statuses) == {201}
+    assert len(plane.ok("GET", GROUP)["properties"]["securityRules"]) == 40
+
+
+def test_a_slow_write_is_updating_until_it_is_over(plane: Plane) -> None:
+    """The operation says so, and the document."""
+    plane.state.takes_s = 0.3
+    made = plane.ask("PUT", GROUP, {"location": "westeurope"})
+    status = made.headers["azure-asyncoperation"]
+
+    assert plane.follow("GET", status).body["status"] == "InProgress"
+    assert plane.ok("GET", GROUP)["properties"]["provisioningState"] == "Updating"
+    while plane.follow("GET", status).body["status"] == "InProgress":
+        pass
+    assert plane.ok("GET", GROUP)["properties"]["provisioningState"] == "Succeeded"

@@ -10,6 +10,7 @@ import copy
 from dataclasses import dataclass
 from typing import Any
 
+from refused.lab.arm.exclusive import exclusive
 from refused.lab.arm.routes import Answer, Call, Refusal, provides, route
 
 Document = dict[str, Any]
@@ -150,6 +151,7 @@ def _declare(kind: Kind) -> None:
         return Answer(body=call.state.require(own_id(call)))
 
     @route("PUT", f"{stem}/{{name}}", action=f"{action}/write")
+    @exclusive
     def put(call: Call) -> Answer:
         if not isinstance(call.body, dict):
             raise Refusal(400, "BadRequest", "The request has no body.")
@@ -168,6 +170,7 @@ def _declare(kind: Kind) -> None:
         return Answer(kind.created if old is None else 200, document)
 
     @route("PATCH", f"{stem}/{{name}}", action=f"{action}/write")
+    @exclusive
     def patch(call: Call) -> Answer:
         document = call.state.require(own_id(call))
         sent = call.body if isinstance(call.body, dict) else {}
@@ -179,6 +182,7 @@ def _declare(kind: Kind) -> None:
         return Answer(body=document)
 
     @route("DELETE", f"{stem}/{{name}}", action=f"{action}/delete")
+    @exclusive
     def delete(call: Call) -> Answer:
         gone = call.state.delete(own_id(call), call.caller, correlation_id=call.correlation_id)
         return Answer(200 if gone else 204)

@@ -18,6 +18,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from refused.lab.arm import nsg
+from refused.lab.arm.exclusive import exclusive
 from refused.lab.arm.operations import start
 from refused.lab.arm.routes import Answer, Call, Refusal, provides, route
 from refused.lab.arm.state import key
@@ -605,10 +606,12 @@ def declare(kind: Kind) -> None:
         return tagged(_seen(call, kind, call.state.require(id_of(call, kind.name))))
 
     @route("PUT", f"{stem}/{{name}}", action=f"{action}/write")
+    @exclusive
     def put(call: Call) -> Answer:
         return _put(call, kind)
 
     @route("PATCH", f"{stem}/{{name}}", action=f"{action}/write")
+    @exclusive
     def tag(call: Call) -> Answer:
         document = call.state.require(id_of(call, kind.name))
         document["tags"] = dict((call.body or {}).get("tags") or {})
@@ -617,6 +620,7 @@ def declare(kind: Kind) -> None:
         return Answer(body=_seen(call, kind, document))
 
     @route("DELETE", f"{stem}/{{name}}", action=f"{action}/delete")
+    @exclusive
     def delete(call: Call) -> Answer:
         document = call.state.get(id_of(call, kind.name))
         if document is None:
@@ -711,10 +715,12 @@ def _declare_child(child: Child) -> None:
         return
 
     @route("PUT", f"{stem}/{{child}}", action=f"{action}/write")
+    @exclusive
     def put(call: Call) -> Answer:
         return _put_child(call, child, of_parent(call))
 
     @route("DELETE", f"{stem}/{{child}}", action=f"{action}/delete")
+    @exclusive
     def delete(call: Call) -> Answer:
         return _delete_child(call, child, of_parent(call))
 

@@ -14,6 +14,7 @@ import copy
 import uuid
 from typing import TYPE_CHECKING, Any
 
+from refused.lab.arm.exclusive import exclusive
 from refused.lab.arm.operations import start
 from refused.lab.arm.routes import Answer, Call, Refusal, provides, route
 from refused.lab.arm.state import key
@@ -268,6 +269,7 @@ def _show_zone(call: Call) -> Answer:
 
 @route("PUT", _ZONE, action=f"{ZONES}/write")
 @route("PATCH", _ZONE, action=f"{ZONES}/write")
+@exclusive
 def _put_zone(call: Call) -> Answer:
     old = call.state.get(_zone_id(call))
     if old is None and call.method == "PATCH":
@@ -317,6 +319,7 @@ def _begin_authority(state: State, zone_id: str) -> None:
 
 
 @route("DELETE", _ZONE, action=f"{ZONES}/delete")
+@exclusive
 def _delete_zone(call: Call) -> Answer:
     zone = call.state.get(_zone_id(call))
     if zone is None:
@@ -351,6 +354,7 @@ def _show_link(call: Call) -> Answer:
 
 @route("PUT", _LINK, action=f"{ZONES}/virtualNetworkLinks/write")
 @route("PATCH", _LINK, action=f"{ZONES}/virtualNetworkLinks/write")
+@exclusive
 def _put_link(call: Call) -> Answer:
     zone = _zone(call)
     old = call.state.get(_link_id(call))
@@ -430,6 +434,7 @@ def _refuse_overlap(state: State, zone: Document, link_id: str, network: str) ->
 
 
 @route("DELETE", _LINK, action=f"{ZONES}/virtualNetworkLinks/delete")
+@exclusive
 def _delete_link(call: Call) -> Answer:
     link = call.state.get(_link_id(call))
     if link is None:
@@ -518,10 +523,12 @@ def _declare(kind: str) -> None:
 
     @route("PUT", f"{stem}/{{name}}", action=f"{action}/write")
     @route("PATCH", f"{stem}/{{name}}", action=f"{action}/write")
+    @exclusive
     def put(call: Call) -> Answer:
         return _put_record(own(call))
 
     @route("DELETE", f"{stem}/{{name}}", action=f"{action}/delete")
+    @exclusive
     def delete(call: Call) -> Answer:
         id, _ = _record_id(own(call))  # noqa: A001
         gone = call.state.delete(id, call.caller, correlation_id=call.correlation_id)

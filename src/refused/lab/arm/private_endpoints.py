@@ -14,6 +14,7 @@ import uuid
 from typing import TYPE_CHECKING
 
 from refused.lab.arm import links, private_dns
+from refused.lab.arm.exclusive import exclusive
 from refused.lab.arm.network import (
     GROUP,
     NAMESPACE,
@@ -194,6 +195,7 @@ def _show_zone_group(call: Call) -> Answer:
 
 
 @route("PUT", f"{_ZONEGROUPS}/{{child}}", action=f"{_ZONEGROUP_ACTION}/write")
+@exclusive
 def _put_zone_group(call: Call) -> Answer:
     endpoint = call.state.require(id_of(call, "privateEndpoints"))
     old = call.state.get(_zone_group_id(call))
@@ -239,6 +241,7 @@ def _put_zone_group(call: Call) -> Answer:
 
 
 @route("DELETE", f"{_ZONEGROUPS}/{{child}}", action=f"{_ZONEGROUP_ACTION}/delete")
+@exclusive
 def _delete_zone_group(call: Call) -> Answer:
     group = call.state.get(_zone_group_id(call))
     if group is None:
