@@ -85,6 +85,7 @@ def _data(scenario: Scenario) -> dict[str, object]:
         **{name: getattr(scenario, name) for name in fields},
         "needs": list(scenario.needs),
         "options": dict(scenario.options),
+        "control_plane": scenario.control_plane and scenario.service in ("acr", "amr"),
     }
 
 

@@ -37,6 +37,13 @@ What there is to build with:
   (:mod:`refused.lab.host`); ``world.client_environ``: its
   environment variables. ``world.secret()`` makes a key that must never be seen in any output.
 
+Caches of Azure have a control plane as well (:mod:`refused.lab.arm`): what Azure knows of them stands
+in ``world.documents``, decides who is let in, and is answered at ``world.arm_endpoint`` as soon as
+somebody asks. What is wrong is said there where Azure would know of it: ``acr(rules=…, is_public=…)``,
+``private_endpoint(linked=…, status=…, in_zone=…)``, ``azure.happened`` for the activity log,
+:mod:`refused.lab.azure_network` for rules, routes and injection, ``world.order`` for all else. A
+scenario that says ``control_plane=False`` has the data plane alone.
+
 What a relay cannot play (unacknowledged data, ICMP, packet sizes) needs a real kernel: such a
 scenario says ``needs=("kernel",)``. What is not known of the real service is said in ``unknown``.
 The lab imports :mod:`refused.service` and nothing else of ours, lest it be bent towards the judges.

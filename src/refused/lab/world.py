@@ -21,6 +21,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, Self
 
 from refused.lab import resp
+from refused.lab.arm.store import Store
 from refused.lab.cluster import Cluster
 from refused.lab.host import QUIET_LINUX
 from refused.lab.names import DnsServer, Zone
@@ -75,7 +76,7 @@ class World:
         self._undo: list[Callable[[], object]] = []
         self._dns = DnsServer(self.zone)
         self.control_plane = control_plane
-        self.documents: dict[str, dict[str, Any]] = {}
+        self.documents = Store()
         self.resource = ""
         self._doors: Doors | None = None
         self._arm: State | None = None

@@ -68,27 +68,29 @@ def the_cache(call: Call) -> Document:
 def shown(state: State, cache: Document) -> Document:
     """Return a cache as GET shows it, with what lies below it that it mentions."""
     properties = cache["properties"]
-    properties["linkedServers"] = [
-        {"id": each["id"]} for each in state.children(cache["id"], "linkedServers")
-    ]
+    linked = state.children(cache["id"], "linkedServers")
+    properties["linkedServers"] = [{"id": each["id"]} for each in linked]
     connections = links.of_cache(state, cache["id"])
     if connections:
         properties["privateEndpointConnections"] = connections
     return cache
 
 
+def _listed(state: State, caches: list[Document]) -> Answer:
+    return Answer(body={"value": [shown(state, each) for each in caches]})
+
+
 @route("GET", f"{_SUB}/providers/Microsoft.Cache/redis", action=f"{ACTION}/read")
 def list_all(call: Call) -> Answer:
     """List the subscription's caches."""
-    found = call.state.of_type(TYPE, call.params["sub"])
-    return Answer(body={"value": [shown(call.state, each) for each in found]})
+    return _listed(call.state, call.state.of_type(TYPE, call.params["sub"]))
 
 
 @route("GET", _ALL, action=f"{ACTION}/read")
 def list_group(call: Call) -> Answer:
     """List the group's caches."""
     found = call.state.of_type(TYPE, call.params["sub"], call.params["group"])
-    return Answer(body={"value": [shown(call.state, each) for each in found]})
+    return _listed(call.state, found)
 
 
 @route("GET", ONE, action=f"{ACTION}/read")

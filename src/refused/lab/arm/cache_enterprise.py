@@ -70,6 +70,10 @@ def _database(call: Call) -> Document:
     return call.state.require(f"{_cluster(call)['id']}/databases/{call.params['database']}")
 
 
+def _listed(state: State, clusters: list[Document]) -> Answer:
+    return Answer(body={"value": [_shown(state, each) for each in clusters]})
+
+
 def _shown(state: State, cluster: Document) -> Document:
     cluster["properties"]["privateEndpointConnections"] = links.of_cache(state, cluster["id"])
     return cluster
@@ -78,15 +82,14 @@ def _shown(state: State, cluster: Document) -> Document:
 @route("GET", f"{_SUB}/providers/Microsoft.Cache/redisEnterprise", action=f"{_ACTION}/read")
 def list_all(call: Call) -> Answer:
     """List the subscription's clusters."""
-    found = call.state.of_type(documents.ENTERPRISE, call.params["sub"])
-    return Answer(body={"value": [_shown(call.state, each) for each in found]})
+    return _listed(call.state, call.state.of_type(documents.ENTERPRISE, call.params["sub"]))
 
 
 @route("GET", _ALL, action=f"{_ACTION}/read")
 def list_group(call: Call) -> Answer:
     """List the group's clusters."""
     found = call.state.of_type(documents.ENTERPRISE, call.params["sub"], call.params["group"])
-    return Answer(body={"value": [_shown(call.state, each) for each in found]})
+    return _listed(call.state, found)
 
 
 @route("GET", _ONE, action=f"{_ACTION}/read")

@@ -89,10 +89,8 @@ class Doors:
         return front
 
     def _rules(self, cache: Cache) -> Iterable[dict[str, Any]]:
-        stem = f"{cache.id}/firewallrules/".lower()
-        for id_, document in list(self.world.documents.items()):
-            if id_.startswith(stem):
-                yield document["properties"]
+        for document in self.world.documents.below(f"{cache.id}/firewallrules".lower()):
+            yield document["properties"]
 
     def _port(self, cache: Cache, call: Call, front: Front) -> Front:
         """Return what stands at a port: the plain one is open or not, 10000 speaks TLS or not."""
@@ -119,8 +117,8 @@ class Doors:
     def _is_routed(self, call: Call) -> bool:
         """Whether security groups and routes at both ends let the dial pass."""
         documents = self.world.documents
-        kinds = ("/networksecuritygroups/", "/routetables/")
-        if not any(kind in id_ for id_ in list(documents) for kind in kinds):
+        kinds = ("microsoft.network/networksecuritygroups", "microsoft.network/routetables")
+        if not any(True for kind in kinds for _ in documents.of_type(kind)):
             return True
         from refused.lab.arm import nsg
 
@@ -332,23 +330,18 @@ def drop(server: Server) -> None:
 
 def _told(world: World, state: State, name: str) -> Entry | None:
     """Return what the client's network knows of a name by the private zones linked to it."""
-    zones = [key for key in list(state.documents) if "/virtualnetworklinks/" in key]
-    if not any(name.endswith(each.split("/privatednszones/")[1].split("/")[0]) for each in zones):
+    links = [
+        each["properties"].get("virtualNetwork", {}).get("id", "").lower()
+        for id_, each in state.documents.of_type(
+            "microsoft.network/privatednszones/virtualnetworklinks"
+        )
+        if name.endswith(id_.split("/privatednszones/")[1].split("/")[0])
+    ]
+    network = client_network(world, state) if links else None
+    if network is None or network.lower() not in links:
         return None
     from refused.lab.arm import private_dns
 
-    network = client_network(world, state)
-    if network is None:
-        return None
-    linked = [
-        key
-        for key in zones
-        if name.endswith(key.split("/privatednszones/")[1].split("/")[0])
-        and state.documents[key]["properties"].get("virtualNetwork", {}).get("id", "").lower()
-        == network.lower()
-    ]
-    if not linked:
-        return None
     told = private_dns.resolve(state, network, name)
     if told.rcode != "noerror":
         return Entry(trouble="nxdomain")
@@ -376,8 +369,8 @@ def privatelink(host: str) -> str:
 
 def _names(world: World, cache: Cache) -> None:
     """Make a cache's public name an alias in the private zone while it has an endpoint."""
-    stem = f"{cache.id}/privateendpointconnections/".lower()
-    if any(id_.startswith(stem) for id_ in world.documents):
+    collection = f"{cache.id}/privateendpointconnections".lower()
+    if any(True for _ in world.documents.below(collection)):
         world.zone.chain(cache.host, privatelink(cache.host), to=[cache.address], ttl_s=10)
     else:
         world.zone.chain(cache.host, *cache.aliases, to=[cache.address], ttl_s=10)

@@ -5,7 +5,7 @@ the activity log, so that no handler can forget it, and then call the couplings,
 plane is what the documents say.
 """
 
-# ruff: noqa: A001, A002, A006  # ids and types are ARM's own words
+# ruff: noqa: A001, A002  # ids and types are ARM's own words
 
 from __future__ import annotations
 
@@ -19,11 +19,27 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, Literal
 
 from refused.lab.arm.routes import Caller, Refusal
+from refused.lab.arm.store import Document, Store, type_of
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator
+    from collections.abc import Callable
 
-Document = dict[str, Any]
+__all__ = [
+    "FOLLOWERS",
+    "GROUP",
+    "LOCATION",
+    "SUBSCRIPTION",
+    "TENANT",
+    "Document",
+    "Fault",
+    "Operation",
+    "State",
+    "Store",
+    "key",
+    "moment",
+    "not_found",
+    "type_of",
+]
 
 SUBSCRIPTION = "00000000-0000-4000-8000-0000000000aa"
 TENANT = "00000000-0000-4000-8000-0000000000bb"
@@ -95,7 +111,7 @@ class State:
         ago_s: How long ago it is, for what is told of the past.
     """
 
-    documents: dict[str, Document] = field(default_factory=dict)
+    documents: Store = field(default_factory=Store)
     secrets: dict[str, dict[str, str]] = field(default_factory=dict)
     events: list[Document] = field(default_factory=list)
     on_change: list[Callable[[State, str], None]] = field(default_factory=list)
@@ -136,14 +152,11 @@ class State:
 
     def children(self, of_id: str, type: str) -> list[Document]:
         """Return the documents right below *of_id*: ``children(cache, "firewallRules")``."""
-        stem = f"{key(of_id)}/{type.lower()}/"
-        return list(self._where(lambda id, _: id.startswith(stem) and "/" not in id[len(stem) :]))
+        with self.lock:
+            return copy.deepcopy(list(self.documents.below(f"{key(of_id)}/{type.lower()}")))
 
     def of_type(
-        self,
-        type: str,
-        sub: str | None = None,
-        group: str | None = None,
+        self, type: str, sub: str | None = None, group: str | None = None
     ) -> list[Document]:
         """Return the documents of a type, as ``Microsoft.Network/virtualNetworks``.
 
@@ -152,21 +165,14 @@ class State:
             sub: Only those of this subscription.
             group: Only those of this resource group.
         """
-        wanted = type.lower()
-
-        def fits(id: str, _: Document) -> bool:
-            return (
-                type_of(id) == wanted
-                and (sub is None or id.startswith(f"/subscriptions/{sub.lower()}/"))
-                and (group is None or f"/resourcegroups/{group.lower()}/" in id)
-            )
-
-        return list(self._where(fits))
-
-    def _where(self, fits: Callable[[str, Document], bool]) -> Iterator[Document]:
         with self.lock:
-            found = [each for id, each in self.documents.items() if fits(id, each)]
-            return iter(copy.deepcopy(found))
+            found = [
+                each
+                for id, each in self.documents.of_type(type.lower())
+                if (sub is None or id.startswith(f"/subscriptions/{sub.lower()}/"))
+                and (group is None or f"/resourcegroups/{group.lower()}/" in id)
+            ]
+            return copy.deepcopy(found)
 
     # --- writing ------------------------------------------------------------------------------
 
@@ -330,19 +336,6 @@ class State:
 def key(id: str) -> str:
     """Return an id as the store keeps it."""
     return id.rstrip("/").lower()
-
-
-def type_of(id: str) -> str:
-    """Return the type that an id speaks of, in lower case: ``microsoft.cache/redis``.
-
-    >>> type_of("/subscriptions/s/resourceGroups/g/providers/A.B/things/t/parts/p")
-    'a.b/things/parts'
-    """
-    parts = id.strip("/").lower().split("/")
-    if "providers" not in parts:
-        return "microsoft.resources/" + (parts[-2] if len(parts) > 1 else "")
-    at = len(parts) - 1 - parts[::-1].index("providers")
-    return "/".join([parts[at + 1], *parts[at + 2 :: 2]]) if len(parts) > at + 1 else ""
 
 
 def not_found(id: str) -> Refusal:
