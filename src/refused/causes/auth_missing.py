@@ -112,4 +112,5 @@ SYMPTOMS = {
     "no-login": 2.4,
     "no-topology": 0.1,
     "no-sentinel": 0.2,
+    "cannot-reach": 0.1,
 }

@@ -56,7 +56,7 @@ TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-    from refused.causes.statements import Statement
+    from refused.causes.statements import Signature, Statement
     from refused.evidence.bundle import Evidence
 
 CAUSE = Cause(
@@ -234,6 +234,14 @@ def _azure_says(evidence: Evidence) -> Iterator[Statement]:
 
 # What is printed when it strikes.
 SIGNATURES = (
+    Signature(
+        id="cache-not-running-rehashing",
+        pattern=r"\bTRYAGAIN\b|Multiple keys request during rehashing",
+        family="server",
+        weight=2.5,
+        says="slots are being moved, as they are while a cache is scaled",
+        example="TRYAGAIN Multiple keys request during rehashing of slot",
+    ),
     Signature(
         id="cache-not-running-arm-state",
         pattern=r"provisioningState\W{1,6}(?:Creating|Updating|Scaling|Failed|Deleting|Disabled|Linking|Unlinking|RecoveringScaleFailure)|unexpected state '(?:Scaling|Creating|Updating|Failed|Deleting|Linking)|waiting for (?:the )?(?:create|creation|update|deletion)[^\n]{0,40}Redis|Redis Cache[^\n]{0,80}(?:is busy|operation is in progress|ConflictingOperation)|[Rr]edis cache [^\n]{1,80} is busy|(?:is busy|in progress)[^\n]{0,40}Microsoft\.Cache",

@@ -63,8 +63,17 @@ def judge(evidence: Evidence) -> Iterator[Statement]:
 # What is printed when it strikes.
 SIGNATURES = (
     Signature(
+        id="client-library-bug-please-report",
+        pattern=r"please report (?:this|it)\b",
+        family="ioredis",
+        weight=1.6,
+        says="the client asks for a report of its fault",
+        example="Command queue state error. If you can reproduce this, please report it.",
+        ignores_case=True,
+    ),
+    Signature(
         id="client-library-bug-own-words",
-        pattern=r"please report (?:this|it)\b|[Tt]his is a bug|Bad response from PING health check|ResponseIntegrityFailure|UnableToResolvePhysicalConnection|IndexOutOfRangeException|NullReferenceException|NullPointerException|ObjectDisposedException|AttributeError: 'NoneType'|Cannot read propert(?:y|ies) of (?:undefined|null)|nil pointer dereference|ClassCastException|unexpected type|is not a function|feature is not enabled|without the tls feature|Cannot connect to a wildcard address",
+        pattern=r"[Tt]his is a bug|Bad response from PING health check|\bConnectionDisposed\b|\bInternalFailure\b|ResponseIntegrityFailure|UnableToResolvePhysicalConnection|IndexOutOfRangeException|NullReferenceException|NullPointerException|ObjectDisposedException|AttributeError: 'NoneType'|Cannot read propert(?:y|ies) of (?:undefined|null)|nil pointer dereference|ClassCastException|unexpected type|is not a function|feature is not enabled|without the tls feature|Cannot connect to a wildcard address",
         family="any",
         weight=2.2,
         says="the client stumbles over itself",
@@ -86,17 +95,26 @@ SYMPTOMS = {
     "broken-pipe": 0.1,
     "not-connected": 0.1,
     "pool-failed": 0.2,
-    "odd-reply": 1.6,
+    "odd-reply": 1.4,
     "moved": 1.4,
     "redirects": 1.0,
-    "used-closed": 2.1,
+    "used-closed": 1.9,
     "pool-misused": 1.7,
+    "lost-command": 0.1,
     "aborted": 1.1,
 }
 
 
 def read(told: Told) -> Iterator[Statement]:
     """Weigh what the errors of a text tell beside their words."""
+    if told.saw("odd-reply") and told.marked(
+        *(f"byte={ord(each)}" for each in '"{}[],abcdefghijklmnopqrstuvwxyz0123456789')
+    ):
+        yield Clue(
+            weight=1.2,
+            because="a piece of a value stands where a reply should begin: replies are read out of step",
+            seen=told.errors,
+        )
     if told.saw("moved") and told.speaks("stackexchange"):
         yield Clue(
             weight=1.0,
@@ -109,8 +127,6 @@ def read(told: Told) -> Iterator[Statement]:
             because="a transaction met a redirection that the client should have followed",
             seen=told.errors,
         )
-    if told.saw("moved") and told.marked("moved-to=8500"):
-        yield Clue(weight=0.2, because="so it is met", seen=told.errors)
     if told.saw("refused") and told.is_here and told.runtime == "node":
         yield Clue(
             weight=0.4,
@@ -118,4 +134,8 @@ def read(told: Told) -> Iterator[Statement]:
             seen=told.errors,
         )
     if told.saw("pool-empty") and told.speaks("jedis"):
-        yield Clue(weight=0.3, because="so it is met", seen=told.errors)
+        yield Clue(
+            weight=0.3,
+            because="Jedis counts connections that threads share or break as taken",
+            seen=told.errors,
+        )

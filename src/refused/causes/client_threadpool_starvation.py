@@ -78,6 +78,14 @@ SIGNATURES = (
         ignores_case=True,
     ),
     Signature(
+        id="client-threadpool-starvation-not-written",
+        pattern=r"Command still hasn't been written into connection",
+        family="redisson",
+        weight=2.4,
+        says="the client's threads did not come to write the command",
+        example="Command still hasn't been written into connection!",
+    ),
+    Signature(
         id="client-threadpool-starvation-loop-blocked",
         pattern=r"Check CPU usage|blockhound|thread (?:is |was )?blocked|Event loop (?:is )?blocked|GC pause|Thread starvation or clock leap",
         family="lettuce",
@@ -89,9 +97,9 @@ SIGNATURES = (
 )
 # Log-odds that a symptom lends it where nothing more is told.
 SYMPTOMS = {
-    "tls-silent": 0.5,
+    "tls-silent": 0.6,
     "no-answer": 0.8,
-    "not-sent": 1.7,
+    "not-sent": 1.9,
     "pool-empty": 0.2,
 }
 

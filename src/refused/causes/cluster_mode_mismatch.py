@@ -106,8 +106,16 @@ def judge(evidence: Evidence) -> Iterator[Statement]:
 # What is printed when it strikes.
 SIGNATURES = (
     Signature(
+        id="cluster-mode-mismatch-rehashing",
+        pattern=r"\bTRYAGAIN\b|Multiple keys request during rehashing",
+        family="server",
+        weight=2.3,
+        says="keys of one command lie in a slot that is being moved",
+        example="TRYAGAIN Multiple keys request during rehashing of slot",
+    ),
+    Signature(
         id="cluster-mode-mismatch-crossslot",
-        pattern=r"\bCROSSSLOT\b|Keys in request don't hash to the same slot|Multi-key operations must involve a single slot|keys must map to the same (?:key )?slot|Multiple keys request during rehashing|All keys in the pipeline should belong to the same slots",
+        pattern=r"\bCROSSSLOT\b|Keys in request don't hash to the same slot|Multi-key operations must involve a single slot|keys must map to the same (?:key )?slot|All keys in the pipeline should belong to the same slots",
         family="server",
         weight=5.2,
         says="keys of one command lie in different slots of a cluster",
@@ -136,6 +144,7 @@ SYMPTOMS = {
     "redirects": 0.5,
     "no-topology": 2.1,
     "slot-missing": 0.3,
+    "no-node": 1.2,
     "aborted": 1.4,
 }
 

@@ -17,8 +17,24 @@ Sources
 
 from __future__ import annotations
 
-from refused.causes.readings import is_here, is_private, is_public
+from refused.causes.readings import (
+    in_subnet,
+    is_here,
+    is_private,
+    is_public,
+    rule_said,
+    same_id,
+    surroundings,
+)
 from refused.causes.statements import Cause, Clue, Proof, Signature
+from refused.evidence.control_plane import (
+    AzureSubnet,
+    ClientAddress,
+    NetworkSecurityGroup,
+)
+from refused.evidence.nsg import (
+    through,
+)
 from refused.evidence.observations import ClusterTopology, NodeVisit, TcpDial
 
 TYPE_CHECKING = False
@@ -36,7 +52,14 @@ CAUSE = Cause(
     shows_at=("topology",),
     bucket="configuration",
     prior=0.5,
-    needs=(ClusterTopology, NodeVisit, TcpDial),
+    needs=(
+        AzureSubnet,
+        ClientAddress,
+        ClusterTopology,
+        NetworkSecurityGroup,
+        NodeVisit,
+        TcpDial,
+    ),
     remedies=(
         "let the node ports through to exactly these addresses (15000-15999 with TLS on Azure Cache for Redis, 8500-8599 on Azure Managed Redis)",
         "set the client to map announced addresses to the host name (address_remap, natMapper, nodeAddressMap)",
@@ -55,6 +78,9 @@ def judge(evidence: Evidence) -> Iterator[Statement]:
         evidence.all(NodeVisit),
         evidence.all(TcpDial),
     )
+    evidence.all(NetworkSecurityGroup)
+    evidence.all(AzureSubnet)
+    evidence.all(ClientAddress)
     lost = [visit for visit in visits if visit.failed and visit.stage in ("name", "tcp", "tls")]
     given_up = {
         (node.host, node.port)
@@ -73,7 +99,8 @@ def judge(evidence: Evidence) -> Iterator[Statement]:
         said = "the cluster itself has given up these nodes, so that they are down for everybody"
         yield Clue(weight=-0.4, because=said, seen=clusters)
         return
-    yield Proof(because=said, seen=(front, *lost, *clusters))
+    denied = _denied(evidence, first)
+    yield Proof(because=f"{said}{denied}", seen=(front, *lost, *clusters))
     if (is_private(first.address) or is_here(first.address)) and is_public(front.address):
         said = f"the nodes announce {first.address}, which holds only inside their own network"
         yield Clue(weight=1.5, because=said, seen=(first,))
@@ -83,6 +110,23 @@ def judge(evidence: Evidence) -> Iterator[Statement]:
     if first.outcome == "silent":
         said = f"port {first.port} met the dial with silence, as closed ranges do"
         yield Clue(weight=0.8, because=said, seen=(first,))
+
+
+def _denied(evidence: Evidence, node: NodeVisit) -> str:
+    """Name the security rule that denies the port of a node, where one does."""
+    if node.stage != "tcp" or not node.address:
+        return ""
+    groups, subnets = evidence.all(NetworkSecurityGroup), evidence.all(AzureSubnet)
+    client = next((each for each in subnets if each.role == "client"), None)
+    sources = in_subnet(client, [each.address for each in evidence.all(ClientAddress)])
+    for group in groups:
+        subnet = next((each for each in subnets if same_id(each.id, group.subnet_id)), None)
+        outside = (node.address,) if is_public(node.address) else ()
+        around = surroundings(subnet, subnets, (), *outside)
+        decision = through(group, sources, node.address, node.port, around)
+        if group.role != "endpoint" and decision is not None and decision.access == "Deny":
+            return f"; {rule_said(decision, group)} decides on it"
+    return ""
 
 
 # What is printed when it strikes.
@@ -114,12 +158,13 @@ SIGNATURES = (
 )
 # Log-odds that a symptom lends it where nothing more is told.
 SYMPTOMS = {
-    "unreachable": 1.5,
+    "unreachable": 1.6,
     "moved": 1.6,
     "redirects": 2.4,
     "no-topology": 1.6,
     "slot-missing": 1.2,
     "no-primary-link": 0.5,
+    "no-node": 2.1,
 }
 
 

@@ -24,10 +24,18 @@ from refused.causes.readings import (
     is_public,
     met_silence,
     service_behind,
+    surroundings,
     without_a_word,
     works_elsewhere,
 )
 from refused.causes.statements import Cause, Clue, Proof, RuledOut, Signature
+from refused.evidence.control_plane import (
+    AzureSubnet,
+    RouteTable,
+)
+from refused.evidence.nsg import (
+    way_to,
+)
 from refused.evidence.observations import (
     DnsAnswer,
     Elsewhere,
@@ -52,7 +60,16 @@ CAUSE = Cause(
     hop="tcp",
     shows_at=("tcp", "tls", "resp"),
     bucket="configuration",
-    needs=(DnsAnswer, Elsewhere, ProxyVariables, RedirectRules, RouteLookup, TcpDial),
+    needs=(
+        AzureSubnet,
+        DnsAnswer,
+        Elsewhere,
+        ProxyVariables,
+        RedirectRules,
+        RouteLookup,
+        RouteTable,
+        TcpDial,
+    ),
     remedies=(
         "allow outbound TCP from this client to exactly this host and port, and nothing wider",
         "use a private endpoint, where the way out leads through a firewall that cannot be opened",
@@ -82,6 +99,7 @@ def judge(evidence: Evidence) -> Iterator[Statement]:
         evidence.all(RouteLookup),
         evidence.all(TcpDial),
     )
+    tables, subnets = evidence.all(RouteTable), evidence.all(AzureSubnet)
     broken, tried = evidence.broken, dialled(dials)
     if broken is None or not tried or broken.hop not in CAUSE.shows_at:
         return
@@ -139,6 +157,7 @@ def judge(evidence: Evidence) -> Iterator[Statement]:
         )
     else:
         return
+    yield from _through_an_appliance(subnets, tables, first.address)
     named = tuple(name for each in proxies for name, _ in each.variables)
     if named:
         yield Clue(
@@ -156,6 +175,21 @@ def judge(evidence: Evidence) -> Iterator[Statement]:
         yield Clue(weight=1.0, because=f"it works from {well.vantage}", seen=(well,))
     elif ill is not None:
         yield Clue(weight=-1.2, because=f"it fails from {ill.vantage} as well", seen=(ill,))
+
+
+def _through_an_appliance(
+    subnets: tuple[AzureSubnet, ...], tables: tuple[RouteTable, ...], address: str
+) -> Iterator[Statement]:
+    """Say where the client's own subnet sends everything through a firewall that was not read."""
+    client = next((each for each in subnets if each.role == "client"), None)
+    for table in tables:
+        if table.role != "client":
+            continue
+        way = way_to(address, table.routes, surroundings(client, subnets))
+        if way is not None and way.next_hop == "VirtualAppliance" and way.route is not None:
+            where = way.route.next_hop_address or "of which no address is known"
+            said = f"the route {way.route.name} ({way.prefix}) leads it through the appliance {where}, which may hold it back"
+            yield Clue(weight=1.2, because=said, seen=(table,))
 
 
 # What is printed when it strikes.
@@ -189,17 +223,18 @@ SIGNATURES = (
 )
 # Log-odds that a symptom lends it where nothing more is told.
 SYMPTOMS = {
-    "connect-timeout": 0.8,
-    "unreachable": 0.7,
+    "connect-timeout": 0.7,
+    "unreachable": 1.0,
     "denied": 1.9,
-    "tls-cut": 0.9,
-    "tls-silent": 1.0,
+    "tls-cut": 1.2,
+    "tls-silent": 1.1,
     "reset": 0.1,
     "still-connecting": 0.5,
     "cannot-connect": 0.7,
     "not-connected": 0.3,
     "no-token": 0.1,
     "timed-out": 0.6,
+    "cannot-reach": 0.2,
 }
 
 

@@ -294,21 +294,31 @@ SIGNATURES = (
 )
 # Log-odds that a symptom lends it where nothing more is told.
 SYMPTOMS = {
-    "connect-timeout": 0.8,
+    "connect-timeout": 0.9,
     "still-connecting": 1.0,
     "cannot-connect": 0.8,
     "not-connected": 0.8,
-    "gave-up": 0.5,
+    "gave-up": 0.9,
     "pool-failed": 0.5,
     "timed-out": 0.6,
     "queue-full": 0.1,
     "no-sentinel": 0.7,
-    "went-away": 0.5,
+    "went-away": 0.7,
+    "cannot-reach": 0.7,
+    "no-node": 0.6,
+    "cannot-reconnect": 0.5,
 }
 
 
 def read(told: Told) -> Iterator[Statement]:
     """Weigh what the errors of a text tell beside their words."""
+    if told.saw("connect-timeout") and told.speaks("stackexchange") and not told.address:
+        yield Clue(
+            weight=0.3,
+            because="a client of .NET, mostly met on Azure, dials by name",
+            seen=told.errors,
+            fact="dialled",
+        )
     if told.saw("connect-timeout", "cannot-connect", "still-connecting") and told.is_private:
         yield Clue(
             weight=-2.0, because="a private address was dialled", seen=told.errors, fact="dialled"

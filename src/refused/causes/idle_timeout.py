@@ -102,12 +102,14 @@ SYMPTOMS = {
     "closed": 1.6,
     "broken-pipe": 2.1,
     "read-error": 1.6,
-    "socket-failure": 1.1,
+    "socket-failure": 1.3,
     "not-connected": 0.3,
     "reconnecting": 1.8,
     "pool-failed": 0.5,
     "used-closed": 0.3,
-    "went-away": 1.5,
+    "went-away": 1.3,
+    "lost-command": 1.5,
+    "cannot-reconnect": 0.5,
 }
 
 

@@ -185,6 +185,7 @@ SIGNATURES = (
 # Log-odds that a symptom lends it where nothing more is told.
 SYMPTOMS = {
     "reconnecting": 1.8,
+    "cannot-reconnect": 1.6,
 }
 
 
@@ -209,7 +210,7 @@ def read(told: Told) -> Iterator[Statement]:
         and told.speaks("lettuce", "redisson")
         and told.host
         and told.address
-        and "reconnecting" in told.symptoms
+        and told.saw("reconnecting", "cannot-reconnect")
     ):
         yield Clue(
             weight=1.6, because="a JVM keeps the addresses that it once resolved", seen=told.errors

@@ -94,7 +94,7 @@ SIGNATURES = (
 )
 # Log-odds that a symptom lends it where nothing more is told.
 SYMPTOMS = {
-    "unreachable": 0.5,
+    "unreachable": 0.2,
 }
 
 

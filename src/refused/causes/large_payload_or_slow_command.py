@@ -91,7 +91,7 @@ SYMPTOMS = {
     "broken-pipe": 0.7,
     "read-error": 0.5,
     "no-answer": 1.3,
-    "not-sent": 1.9,
+    "not-sent": 1.8,
     "pool-empty": 0.3,
     "busy-script": 2.5,
     "timed-out": 0.2,

@@ -92,15 +92,23 @@ SIGNATURES = (
 # Log-odds that a symptom lends it where nothing more is told.
 SYMPTOMS = {
     "read-error": 0.7,
-    "socket-failure": 1.3,
+    "socket-failure": 1.4,
     "no-answer": 0.9,
-    "not-sent": 0.2,
+    "not-sent": 0.3,
     "timed-out": 0.5,
 }
 
 
 def read(told: Told) -> Iterator[Statement]:
     """Weigh what the errors of a text tell beside their words."""
+    if told.saw("no-answer") and told.speaks("lettuce", "spring"):
+        yield Clue(
+            weight=0.6,
+            because="Lettuce goes on writing to a connection whose peer is gone",
+            seen=told.errors,
+        )
+    if told.saw("no-answer") and told.speaks("node-redis"):
+        yield Clue(weight=0.4, because="nothing came back on an open connection", seen=told.errors)
     if 60 < told.count("unanswered-write") < 100000 and told.count("last-read") > 60:
         yield Clue(
             weight=3.4,

@@ -138,11 +138,13 @@ SIGNATURES = (
 # Log-odds that a symptom lends it where nothing more is told.
 SYMPTOMS = {
     "refused": 1.7,
+    "unreachable": 0.1,
     "cannot-connect": 0.3,
-    "gave-up": 1.0,
+    "gave-up": 1.1,
     "pool-failed": 0.9,
     "no-sentinel": 0.2,
-    "went-away": 1.4,
+    "went-away": 1.5,
+    "cannot-reach": 1.4,
 }
 
 

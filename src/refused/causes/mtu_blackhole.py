@@ -98,5 +98,5 @@ SIGNATURES = (
 )
 # Log-odds that a symptom lends it where nothing more is told.
 SYMPTOMS = {
-    "tls-silent": 1.1,
+    "tls-silent": 0.6,
 }

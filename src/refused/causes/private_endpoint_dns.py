@@ -328,12 +328,13 @@ SIGNATURES = (
 # Log-odds that a symptom lends it where nothing more is told.
 SYMPTOMS = {
     "name-unknown": 1.1,
-    "connect-timeout": 0.7,
+    "connect-timeout": 0.8,
     "still-connecting": 0.7,
     "cannot-connect": 0.7,
     "not-connected": 0.5,
     "gave-up": 0.2,
     "timed-out": 0.3,
+    "cannot-reach": 0.2,
 }
 
 

@@ -283,11 +283,11 @@ def read(told: Told) -> Iterator[Statement]:
 SIGNATURES: tuple[Signature, ...] = ()
 # Log-odds that a symptom lends it where nothing more is told.
 SYMPTOMS = {
-    "unreachable": 1.7,
+    "unreachable": 1.0,
 }
 
 
 def read(told: Told) -> Iterator[Statement]:
     """Weigh what the errors of a text tell beside their words."""
     if told.saw("connect-timeout") and told.is_private:
-        yield Clue(weight=0.7, because="a private address does not answer", seen=told.errors)
+        yield Clue(weight=0.4, because="a private address does not answer", seen=told.errors)

@@ -261,6 +261,14 @@ def _ago(seconds: float) -> str:
 # What is printed when it strikes.
 SIGNATURES = (
     Signature(
+        id="server-failover-maintenance-upstream-failure",
+        pattern=r"\bupstream failure\b",
+        family="envoy",
+        weight=2.2,
+        says="a proxy for Redis says that what stands behind it failed",
+        example="(error) upstream failure",
+    ),
+    Signature(
         id="server-failover-maintenance-maintenance-event",
         pattern=r"NodeMaintenance(?:Scheduled|Starting|Start|FailoverComplete|Ended|ScaleComplete)|AzureRedisEvents|MOVING [0-9]|MIGRATING [0-9]|FAILING_OVER|FAILED_OVER",
         family="azure",
@@ -311,11 +319,14 @@ SYMPTOMS = {
     "reconnecting": 1.4,
     "read-only": 2.0,
     "redirects": 0.7,
-    "slot-missing": 1.9,
+    "slot-missing": 1.8,
     "no-primary-link": 2.7,
     "queue-full": 2.0,
-    "used-closed": 1.4,
+    "used-closed": 1.8,
     "went-away": 1.4,
+    "lost-command": 1.7,
+    "no-node": 0.8,
+    "cannot-reconnect": 1.9,
 }
 
 
@@ -328,9 +339,18 @@ def read(told: Told) -> Iterator[Statement]:
             seen=told.errors,
             fact="lived",
         )
+    if told.saw("reset") and told.runtime in ("dotnet", "ruby"):
+        yield Clue(weight=0.4, because="an open connection was reset", seen=told.errors)
+    if told.saw("closed") and told.speaks("stackexchange") and not told.marked("lived"):
+        yield Clue(
+            weight=0.4,
+            because="the client closes in order when a node leaves",
+            seen=told.errors,
+            fact="lived",
+        )
     if told.saw("slot-missing") and told.speaks("redisson"):
         yield Clue(
-            weight=0.3, because="a node of the cluster left the client's map", seen=told.errors
+            weight=0.4, because="a node of the cluster left the client's map", seen=told.errors
         )
     if (
         told.saw("no-answer")

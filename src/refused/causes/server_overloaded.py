@@ -218,8 +218,8 @@ SIGNATURES = (
 )
 # Log-odds that a symptom lends it where nothing more is told.
 SYMPTOMS = {
-    "tls-silent": 0.7,
-    "read-error": 0.5,
+    "tls-silent": 0.8,
+    "read-error": 0.3,
     "no-answer": 1.4,
     "busy-script": 1.7,
     "timed-out": 0.7,

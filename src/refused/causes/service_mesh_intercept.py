@@ -103,8 +103,16 @@ def judge(evidence: Evidence) -> Iterator[Statement]:
 # What is printed when it strikes.
 SIGNATURES = (
     Signature(
+        id="service-mesh-intercept-upstream-failure",
+        pattern=r"\bupstream (?:failure|protocol error)\b",
+        family="envoy",
+        weight=2.6,
+        says="a proxy for Redis says that what stands behind it failed",
+        example="(error) upstream failure",
+    ),
+    Signature(
         id="service-mesh-intercept-envoy-redis",
-        pattern=r"\bno upstream host\b|\bupstream failure\b|upstream connect error or disconnect/reset before headers|upstream_reset_before_response_started|\bUF,URX\b",
+        pattern=r"\bno upstream host\b|upstream connect error or disconnect/reset before headers|upstream_reset_before_response_started|\bUF,URX\b",
         family="envoy",
         weight=4.5,
         says="a sidecar's own words stand in the answer",
@@ -151,13 +159,11 @@ def read(told: Told) -> Iterator[Statement]:
         "reset", "closed", "refused", "tls-cut", "no-answer", "connect-timeout"
     ):
         yield Clue(weight=2.2, because="the text shows a sidecar", seen=told.errors)
-    if told.saw("reset") and told.is_private and told.runtime == "go":
+    if told.saw("reset") and told.runtime == "go":
         yield Clue(
-            weight=0.5,
-            because="an open connection within a private network was reset",
-            seen=told.errors,
+            weight=0.7, because="an open connection was reset without a word", seen=told.errors
         )
     if told.saw("reset") and told.speaks("redis-cli"):
         yield Clue(
-            weight=0.6, because="a plain command-line client is reset at once", seen=told.errors
+            weight=0.9, because="a plain command-line client is reset at once", seen=told.errors
         )

@@ -199,7 +199,7 @@ SIGNATURES = (
 )
 # Log-odds that a symptom lends it where nothing more is told.
 SYMPTOMS = {
-    "tls-refused": 0.7,
+    "tls-refused": 1.0,
     "tls-unverified": 2.6,
     "auth-or-tls": 1.1,
 }

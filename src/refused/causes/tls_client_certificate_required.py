@@ -97,5 +97,5 @@ SIGNATURES = (
 )
 # Log-odds that a symptom lends it where nothing more is told.
 SYMPTOMS = {
-    "tls-refused": 1.0,
+    "tls-refused": 0.9,
 }

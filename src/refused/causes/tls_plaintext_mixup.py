@@ -153,12 +153,13 @@ SIGNATURES = (
 # Log-odds that a symptom lends it where nothing more is told.
 SYMPTOMS = {
     "connect-timeout": 0.5,
-    "tls-cut": 1.6,
+    "tls-cut": 1.4,
     "tls-silent": 1.8,
     "tls-refused": 1.2,
     "reset": 1.7,
     "closed": 1.4,
     "broken-pipe": 0.3,
+    "read-error": 0.5,
     "cannot-connect": 0.5,
     "gave-up": 1.0,
     "odd-reply": 1.4,
@@ -166,11 +167,25 @@ SYMPTOMS = {
     "used-closed": 0.3,
     "no-sentinel": 0.7,
     "went-away": 0.2,
+    "lost-command": 1.6,
+    "cannot-reach": 0.5,
 }
 
 
 def read(told: Told) -> Iterator[Statement]:
     """Weigh what the errors of a text tell beside their words."""
+    if (
+        told.saw("closed")
+        and told.speaks("redis-py", "hiredis", "redis-cli", "lettuce")
+        and not told.marked("lived")
+    ):
+        yield Clue(
+            weight=0.45,
+            because="the connection was closed before anything was answered",
+            seen=told.errors,
+        )
+    if told.saw("reset") and told.runtime == "ruby":
+        yield Clue(weight=-0.5, because="the client had been at work", seen=told.errors)
     if (
         told.saw("connect-timeout")
         and told.over_tls

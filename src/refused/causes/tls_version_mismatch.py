@@ -127,7 +127,7 @@ def _spoken(own: TlsHandshake, settings: tuple[ClientSettings, ...]) -> list[str
 SIGNATURES = (
     Signature(
         id="tls-version-mismatch-alert",
-        pattern=r"alert protocol version|TLSV1_ALERT_PROTOCOL_VERSION|fatal alert: protocol_version|protocol version not supported|alert number 70\b|UNSUPPORTED_PROTOCOL|NO_PROTOCOLS_AVAILABLE|No appropriate protocol|unsupported protocol\b|VERSION_TOO_LOW|tls: (?:client offered only unsupported versions|server selected unsupported protocol|protocol version not supported)|NO_SHARED_CIPHER|no cipher suites in common|no shared cipher|SEC_E_UNSUPPORTED_FUNCTION|do not possess a common algorithm|server selected protocol version Tls(?:10|11)?\b",
+        pattern=r"alert protocol version|TLSV1_ALERT_PROTOCOL_VERSION|fatal alert: protocol_version|protocol version not supported|alert number 70\b|UNSUPPORTED_PROTOCOL|NO_PROTOCOLS_AVAILABLE|No appropriate protocol|:unsupported protocol|VERSION_TOO_LOW|tls: (?:client offered only unsupported versions|server selected unsupported protocol|protocol version not supported)|NO_SHARED_CIPHER|no cipher suites in common|no shared cipher|SEC_E_UNSUPPORTED_FUNCTION|do not possess a common algorithm|server selected protocol version Tls(?:10|11)?\b",
         family="tls",
         weight=4.8,
         says="client and server have no TLS version or cipher in common",
@@ -145,7 +145,7 @@ SIGNATURES = (
 # Log-odds that a symptom lends it where nothing more is told.
 SYMPTOMS = {
     "tls-cut": 1.3,
-    "tls-refused": 1.9,
+    "tls-refused": 1.8,
     "auth-or-tls": 1.6,
     "socket-failure": 0.2,
     "still-connecting": 0.5,
@@ -156,6 +156,12 @@ SYMPTOMS = {
 
 def read(told: Told) -> Iterator[Statement]:
     """Weigh what the errors of a text tell beside their words."""
+    if told.saw("reset", "broken-pipe") and told.runtime == "dotnet" and not told.marked("lived"):
+        yield Clue(
+            weight=1.0,
+            because="an old .NET is cut off in the handshake when it offers no TLS that the server takes",
+            seen=told.errors,
+        )
     if told.saw("connect-timeout", "auth-or-tls", "cannot-connect") and (
         0 < told.count("version") < 2.0 or told.marked("old-stackexchange")
     ):

@@ -30,6 +30,7 @@ from refused.causes.readings import (
     met_silence,
     onset,
     privatelink_alias,
+    rule_said,
     same_id,
     settled,
     surroundings,
@@ -48,9 +49,8 @@ from refused.evidence.control_plane import (
     RouteTable,
 )
 from refused.evidence.nsg import (
-    Flow,
     blocked_requirements,
-    decide,
+    through,
 )
 from refused.evidence.observations import DnsAnswer, Elsewhere, RouteLookup, TcpDial
 
@@ -60,7 +60,7 @@ if TYPE_CHECKING:
 
     from refused.causes.statements import Statement
     from refused.evidence.bundle import Evidence
-    from refused.evidence.nsg import Blocked, Decision, Surroundings
+    from refused.evidence.nsg import Blocked
     from refused.evidence.told import Told
 
 CAUSE = Cause(
@@ -235,10 +235,10 @@ def _azure_says(evidence: Evidence) -> Iterator[Statement]:
             around = around.replace(inside=group.subnet_prefixes)
         if group.role == "endpoint" and not _enforces(subnet):
             continue
-        decision = _packet(group, sources, dial, around)
+        decision = through(group, sources, dial.address, dial.port, around)
         if decision is None:
             continue
-        said = f"{_rule_said(decision, group)} decides on port {dial.port} from {sources[0]}"
+        said = f"{rule_said(decision, group)} decides on port {dial.port} from {sources[0]}"
         if decision.access == "Deny":
             change = what_changed(changes, CHANGES, began)
             after = f"; {changed_so(change, began)}" if change is not None else ""
@@ -259,38 +259,6 @@ def _azure_says(evidence: Evidence) -> Iterator[Statement]:
 def _enforces(subnet: AzureSubnet | None) -> bool:
     """Whether security rules hold for private endpoints in *subnet*; they do not by default."""
     return subnet is not None and (subnet.endpoint_policies or "").lower() in ENFORCED
-
-
-def _packet(
-    group: NetworkSecurityGroup, sources: tuple[str, ...], dial: TcpDial, around: Surroundings
-) -> Decision | None:
-    """Return what *group* does with the dial; ``None`` where the client's address is not known."""
-    decisions = [
-        decide(
-            group.rules,
-            Flow(
-                direction="Outbound" if group.role == "client" else "Inbound",
-                protocol="tcp",
-                source=source,
-                destination=dial.address,
-                port=dial.port,
-            ),
-            around,
-        )
-        for source in sources
-    ]
-    # A client that may stand in several prefixes is decided on only where all fare alike.
-    if not decisions or len({each.access for each in decisions}) > 1:
-        return None
-    return decisions[0]
-
-
-def _rule_said(decision: Decision, group: NetworkSecurityGroup) -> str:
-    rule = decision.rule
-    verb = "denies" if rule.access.lower() == "deny" else "allows"
-    ports = ", ".join(rule.destination_ports[:NAMED])
-    what = f"{rule.direction.lower()} {rule.protocol} to port {ports.replace('*', 'any')}"
-    return f"the rule {rule.name} (priority {rule.priority}, {verb} {what}) of the group {last_name(group.id)}"
 
 
 def _needs_said(
@@ -371,13 +339,14 @@ SIGNATURES: tuple[Signature, ...] = ()
 # Log-odds that a symptom lends it where nothing more is told.
 SYMPTOMS = {
     "connect-timeout": 1.0,
-    "unreachable": 0.9,
+    "unreachable": 1.2,
     "still-connecting": 0.8,
     "cannot-connect": 0.7,
-    "gave-up": 0.5,
+    "gave-up": 0.3,
     "pool-failed": 0.5,
     "timed-out": 0.7,
     "no-sentinel": 0.7,
+    "cannot-reach": 0.5,
 }
 
 

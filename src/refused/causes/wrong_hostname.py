@@ -194,11 +194,12 @@ SYMPTOMS = {
     "name-unknown": 2.1,
     "resolver-failed": 0.3,
     "refused": 1.5,
-    "unreachable": 0.2,
+    "unreachable": 0.5,
     "cannot-connect": 0.6,
-    "gave-up": 1.1,
+    "gave-up": 1.0,
     "read-only": 1.3,
     "no-sentinel": 1.9,
+    "cannot-reach": 1.2,
 }
 
 

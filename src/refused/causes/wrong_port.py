@@ -162,7 +162,7 @@ SIGNATURES = (
 SYMPTOMS = {
     "refused": 1.2,
     "cannot-connect": 0.2,
-    "odd-reply": 1.6,
+    "odd-reply": 1.7,
 }
 
 

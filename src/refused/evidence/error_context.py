@@ -38,7 +38,7 @@ _CLIENTS = WordTable(
             "redis-py",
             r"redis\.exceptions|redis/connection\.py|redis\\connection\.py|Error -?[0-9]{1,5} connecting to |aioredis|redis[/\\]client\.py|redis/asyncio|huey",
         ),
-        ("redisson", r"redisson"),
+        ("redisson", r"redisson|hasn't been discovered yet"),
         ("lettuce", r"lettuce|lambdaworks"),
         ("jedis", r"jedis"),
         ("spring", r"springframework\.data\.redis"),

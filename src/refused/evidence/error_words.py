@@ -97,6 +97,10 @@ SYMPTOMS = _symptoms(
     ("no-primary-link", "command", "a replica has lost its primary", False),
     ("descriptors", "tcp", "no file descriptor is left", False),
     ("local-ports", "tcp", "no local port is left", False),
+    ("cannot-reconnect", "", "the client cannot connect again", False),
+    ("no-node", "topology", "no node of the cluster could be reached", False),
+    ("cannot-reach", "", "the server could not be reached", True),
+    ("lost-command", "", "the connection was lost with a command under way", False),
     ("pool-misused", "", "a connection was given back to the pool wrongly", False),
     ("went-away", "", "the server is gone, or was never there", False),
     ("no-sentinel", "", "no sentinel could be reached", False),
@@ -450,6 +454,13 @@ WORDINGS = _wordings(
         False,
     ),
     (
+        "lost-command",
+        "node",
+        r"Redis connection lost and command aborted|It might have been processed",
+        "AbortError: Redis connection lost and command aborted. It might have been processed.",
+        False,
+    ),
+    (
         "closed",
         "redis-py",
         r"Connection closed by server|Connection (?:was )?closed (?:by|while)|Server closed the connection|IncompleteReadError|Connection lost\b",
@@ -459,7 +470,7 @@ WORDINGS = _wordings(
     (
         "closed",
         "node",
-        r"Socket closed unexpectedly|Redis connection lost|Connection is closed\.|connections? (?:is|to [^\n]{1,120} is|was|has been) (?:closed|lost)|SocketClosedUnexpectedlyError|close -> end\b|(?:Redis )?connection gone from",
+        r"Socket closed unexpectedly|connections? (?:is|to [^\n]{1,120} is|was|has been) (?:closed|lost)|SocketClosedUnexpectedlyError|close -> end\b|(?:Redis )?connection gone from",
         "Error: Socket closed unexpectedly",
         False,
     ),
@@ -494,7 +505,7 @@ WORDINGS = _wordings(
     (
         "closed",
         "redis-rb",
-        r"Connection lost \(ECONNRESET\)|Redis::ConnectionError|RedisClient::ConnectionError|end of file reached|EOFError",
+        r"Connection lost \(ECONNRESET\)|Redis::ConnectionError|RedisClient::ConnectionError|end of file reached|\bEOFError",
         "Redis::ConnectionError: Connection lost",
         False,
     ),
@@ -515,19 +526,19 @@ WORDINGS = _wordings(
     (
         "read-error",
         "php",
-        r"read error on connection|socket error on read socket|error on read|errors? while reading (?:line|bytes) from the server|fwrite\(\): [Ss]end of|fgets\(\): |Error while writing bytes to the server",
+        r"read error on connection|error on read\b|errors? while reading (?:line|bytes) from the server|fgets\(\): ",
         "RedisException: read error on connection to cache:6379",
         True,
     ),
     (
-        "read-error",
+        "reset",
         "redis-py",
-        r"Error while reading from ",
+        r"Error while reading from (?:socket|[^ \n]{1,255}) ?: (?:\((?:10[0-9]|54|32)|$)|Error while reading from (?:socket|[^ \n]{1,255}) ?: \($",
         "redis.exceptions.ConnectionError: Error while reading from cache:6379 : (104, 'x')",
         False,
     ),
     (
-        "read-error",
+        "used-closed",
         "jvm",
         r"Attempting to (?:read from|write to) a broken connection|Connection is broken",
         "JedisConnectionException: Attempting to read from a broken connection.",
@@ -536,8 +547,22 @@ WORDINGS = _wordings(
     (
         "socket-failure",
         "stackexchange",
-        r"\b(?:SocketFailure|ProtocolFailure|ConnectionDisposed|InternalFailure)\b",
+        r"\bSocketFailure\b",
         "SocketFailure on cache:6380/Interactive, Idle/Faulted",
+        False,
+    ),
+    (
+        "broken-pipe",
+        "php",
+        r"Error while writing bytes to the server|fwrite\(\): [Ss]end of",
+        "Error while writing bytes to the server. [tcp://10.1.2.3:6379]",
+        False,
+    ),
+    (
+        "socket-failure",
+        "phpredis",
+        r"socket error on read socket",
+        "RedisException: socket error on read socket",
         False,
     ),
     (
@@ -633,7 +658,7 @@ WORDINGS = _wordings(
         False,
     ),
     (
-        "cannot-connect",
+        "cannot-reach",
         "any",
         r"[Ff]ailed to connect to (?:the )?[Rr]edis|[Ee]rror connecting to (?:the )?[Rr]edis|[Cc]annot connect to (?:the )?[Rr]edis|[Cc]ouldn't connect to redis|Cannot connect to redis|Redis connection to [^\n]{1,255} failed|[Rr]edis (?:failed to connect|connection (?:error|failed))|consumer: Cannot connect to|Redis Client Error|CannotConnectError",
         "Redis connection to cache:6379 failed - x",
@@ -649,7 +674,7 @@ WORDINGS = _wordings(
     (
         "not-connected",
         "node",
-        r"Stream isn't writeable|The client is (?:closed|offline)|ClientClosedError|ClientOfflineError",
+        r"Stream isn't writeable|ClientClosedError|ClientOfflineError",
         "Error: Stream isn't writeable and enableOfflineQueue options is false",
         False,
     ),
@@ -675,8 +700,8 @@ WORDINGS = _wordings(
         False,
     ),
     (
-        "gave-up",
-        "any",
+        "not-connected",
+        "celery",
         r"Retry limit exceeded while trying to reconnect|Maximum number of retries exceeded[^\n]{0,60}redis|retries? exhausted[^\n]{0,60}redis",
         "Retry limit exceeded while trying to reconnect to the Celery result store backend",
         False,
@@ -684,8 +709,15 @@ WORDINGS = _wordings(
     (
         "reconnecting",
         "lettuce",
-        r"Reconnecting, last destination was|Cannot reconnect to \[?",
+        r"Reconnecting, last destination was",
         "Reconnecting, last destination was /10.1.2.3:6379",
+        False,
+    ),
+    (
+        "cannot-reconnect",
+        "lettuce",
+        r"Cannot reconnect to \[?",
+        "Cannot reconnect to [10.1.2.3:6379]: x",
         False,
     ),
     (
@@ -755,7 +787,7 @@ WORDINGS = _wordings(
     (
         "used-closed",
         "any",
-        r"redis: client is closed|redigo: closed|client is already closed|Connection is closed\.|connection is (?:already )?closed|ERR_CLOSED|This (?:socket|connection) has been ended",
+        r"The client is (?:closed|offline)|redis: client is closed|redigo: closed|client is already closed|Connection is closed\.|connection is (?:already )?closed|ERR_CLOSED|This (?:socket|connection) has been ended",
         "redis: client is closed",
         False,
     ),
@@ -818,7 +850,7 @@ WORDINGS = _wordings(
     ),
     ("broken-pipe", "rust", r"os error (?:32|10053)", "Broken pipe (os error 32)", False),
     (
-        "cannot-connect",
+        "cannot-reach",
         "insight",
         r"Could not connect to [^ \n]{1,255}, please check|Couldn't connect to [Rr]edis instance|Can't connect to the server",
         "Could not connect to cache:6379, please check the connection details.",
@@ -834,7 +866,7 @@ WORDINGS = _wordings(
     (
         "no-topology",
         "rust",
-        r"Failed to create initial connections|Slot refresh error|cannot load cluster slots|Can't communicate with any node in the cluster|No connections found|unable to (?:load|fetch|get) cluster (?:slots|topology)",
+        r"Failed to create initial connections|Slot refresh error|cannot load cluster slots|unable to (?:load|fetch|get) cluster (?:slots|topology)",
         "redis: cannot load cluster slots",
         False,
     ),
@@ -947,14 +979,21 @@ WORDINGS = _wordings(
     (
         "redirects",
         "any",
-        r"Too many [Cc]luster redirections|[Tt]oo many redirect|No more cluster attempts left|Cluster retry deadline exceeded|MOVED redirection loop|Cannot follow Cluster Redirects|ClusterMaxRedirect|TTL exhausted|No reachable node in cluster",
+        r"Too many [Cc]luster redirections|[Tt]oo many redirect|No more cluster attempts left|Cluster retry deadline exceeded|MOVED redirection loop|Cannot follow Cluster Redirects|ClusterMaxRedirect|TTL exhausted",
         "Too many Cluster redirections. Last error: Error: Connection is closed.",
+        False,
+    ),
+    (
+        "no-node",
+        "any",
+        r"None of startup nodes is available|Can't communicate with any node in the cluster|No reachable node in cluster|No connections found|no (?:reachable|available) nodes?\b",
+        "Error: None of startup nodes is available",
         False,
     ),
     (
         "no-topology",
         "any",
-        r"Failed to refresh slots cache|ClusterAllFailedError|None of startup nodes is available|root nodes are unavailable|RootNodesUnavailable|initialize cluster slots cache|[Cc]annot (?:retrieve initial cluster partitions|obtain initial Redis Cluster topology|reload Redis Cluster topology)|Redis Cluster cannot be connected|Couldn't map cluster keyspace|cluster has no nodes|does not hold any slot|got no elements in cluster slots|CLUSTER SLOTS[^\n]{0,40}(?:failed|error)|startup nodes",
+        r"Failed to refresh slots cache|ClusterAllFailedError|root nodes are unavailable|RootNodesUnavailable|initialize cluster slots cache|[Cc]annot (?:retrieve initial cluster partitions|obtain initial Redis Cluster topology|reload Redis Cluster topology)|Redis Cluster cannot be connected|Couldn't map cluster keyspace|cluster has no nodes|does not hold any slot|got no elements in cluster slots|CLUSTER SLOTS[^\n]{0,40}(?:failed|error)|startup nodes",
         "ClusterAllFailedError: Failed to refresh slots cache.",
         False,
     ),

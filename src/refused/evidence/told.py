@@ -34,6 +34,9 @@ class Told:
         exact = tuple(name for name in named if not SYMPTOMS[name].is_wrapper)
         self.wrappers = tuple(name for name in named if SYMPTOMS[name].is_wrapper)
         self.signatures = frozenset(name for each in errors for name in each.signatures)
+        if "socket-failure" in exact:
+            # Windows words a read and a dial that time out alike.
+            exact = tuple(name for name in exact if name != "connect-timeout")
         self.symptoms = frozenset(exact or (() if self.signatures else self.wrappers))
         self.marks = frozenset(mark for each in errors for mark in each.marks)
         self.clients = frozenset(each.client for each in errors if each.client)
