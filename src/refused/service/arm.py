@@ -271,11 +271,16 @@ def action_for(path: str) -> tuple[str, bool]:
     return "", False
 
 
-def metrics_of(service: Service, *, is_replicated: bool = False) -> tuple[tuple[str, str], ...]:
+def metrics_of(service: Service) -> tuple[tuple[str, str], ...]:
     """Return ``(metric, aggregation)`` of all that tell of trouble with *service*."""
     family = "amr" if service == "acre" else service  # they share a resource type
-    rows = METRICS + (GEO_METRICS if is_replicated else ())
-    return tuple((name, how) for of, name, how, _, _ in rows if of == family)
+    return tuple((name, how) for of, name, how, _, _ in METRICS if of == family)
+
+
+def geo_metrics_of(service: Service) -> tuple[tuple[str, str], ...]:
+    """Return ``(metric, aggregation)`` of those that a geo-replicated cache has besides."""
+    family = "amr" if service == "acre" else service
+    return tuple((name, how) for of, name, how, _, _ in GEO_METRICS if of == family)
 
 
 def split_metrics_of(service: Service) -> tuple[tuple[str, str, str], ...]:

@@ -110,7 +110,7 @@ def test_a_managed_identity_gives_a_token_by_the_default_chain(
     """azure-identity itself, against an identity endpoint; the plane accepts what it gives."""
     pytest.importorskip("azure.identity")
     authority = Authority(tmp_path)
-    state = State({})
+    state = State()
     with ArmServer(state, authority.issue("127.0.0.1", "localhost")) as server:
         environ = {
             "IDENTITY_ENDPOINT": f"{server.url}/msi/token",
@@ -125,13 +125,37 @@ def test_a_managed_identity_gives_a_token_by_the_default_chain(
         assert len(made.reveal().split(".")) == 3
 
 
+def test_without_azure_identity_az_itself_is_asked(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Where somebody is logged in with it; else the missing package is named."""
+    monkeypatch.setitem(sys.modules, "azure.identity", None)
+    with pytest.raises(NoToken, match="azure-identity is not installed"):
+        token(PUBLIC, {"HOME": "/no"}, Deadline(5))
+
+    az = tmp_path / "az"
+    az.write_text(
+        f"#!{sys.executable}\nimport json, sys\n"
+        "assert sys.argv[1:] == ['account', 'get-access-token', '--output', 'json', '--resource', "
+        "'https://management.azure.com']\n"
+        "print(json.dumps({'accessToken': 'of-az'}))\n"
+    )
+    az.chmod(0o700)
+    environ = {**profile(tmp_path, "s"), "PATH": str(tmp_path)}
+    assert token(PUBLIC, environ, Deadline(5)).reveal() == "of-az"
+
+    az.write_text("#!/bin/sh\nexit 1\n")
+    with pytest.raises(NoToken, match="az gave no token"):
+        token(PUBLIC, environ, Deadline(5))
+
+
 def test_a_chain_without_a_credential_says_what_to_do(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """An identity endpoint that refuses is named, and nothing is printed beside it."""
     pytest.importorskip("azure.identity")
     authority = Authority(tmp_path)
-    state = State({})
+    state = State()
     with ArmServer(state, authority.issue("127.0.0.1", "localhost")) as server:
         environ = {
             "IDENTITY_ENDPOINT": f"{server.url}/msi/token",

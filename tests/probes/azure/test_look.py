@@ -504,6 +504,93 @@ def test_the_address_of_the_client_is_asked_for_where_nobody_gave_it(
     assert [each.address for each in all_of(given, ClientAddress)] == ["203.0.113.7"]
 
 
+def test_the_machine_it_runs_on_leads_to_its_subnet(papers: Papers, resolver: str) -> None:
+    """By its metadata: its own interface, not one that bears the same address somewhere else."""
+    machine = (
+        f"{CACHE_ID.partition('/providers/')[0]}/providers/Microsoft.Compute/virtualMachines/app"
+    )
+    network = machine.replace("Microsoft.Compute/virtualMachines/app", "Microsoft.Network")
+    subnet = f"{network}/virtualNetworks/app/subnets/clients"
+    group = f"{network}/networkSecurityGroups/on-the-interface"
+
+    def interface(name: str, owner: str) -> dict[str, Any]:
+        config = {"properties": {"privateIPAddress": "10.1.1.20", "subnet": {"id": subnet}}}
+        properties = {
+            "virtualMachine": {"id": owner},
+            "ipConfigurations": [config],
+            "networkSecurityGroup": {"id": group},
+        }
+        return {"id": f"{network}/networkInterfaces/{name}", "properties": properties}
+
+    def script(asked: Asked) -> Reply:
+        if asked.path.endswith("/metadata/instance"):
+            assert asked.headers["metadata"] == "true"
+            return Reply({"compute": {"resourceId": machine}})
+        if asked.path.endswith("/resources") and "networkinterfaces" in asked.body["query"]:
+            return Reply({"data": [interface("mine", machine.upper()), interface("other", "/x")]})
+        if asked.path.endswith("/virtualNetworks/app"):
+            inside = {"addressPrefix": "10.1.1.0/24"}
+            listed = [{"id": subnet, "properties": inside}]
+            return Reply({"id": asked.path, "properties": {"subnets": listed}})
+        if asked.path == group:
+            return Reply({"id": group, "properties": {"securityRules": []}})
+        return healthy(asked)
+
+    with Scripted(papers, script) as server:
+        bundle = look(server, resolver, environ={"AZURE_POD_IDENTITY_AUTHORITY_HOST": server.url})
+
+    assert [(each.role, each.id) for each in all_of(bundle, AzureSubnet)] == [("client", subnet)]
+    assert [(each.id, each.subnet_id) for each in all_of(bundle, NetworkSecurityGroup)] == [
+        (group, subnet)
+    ]
+
+
+def test_an_echo_service_is_asked_where_one_is_named(papers: Papers, resolver: str) -> None:
+    """And its answer counts for this place alone."""
+
+    def script(asked: Asked) -> Reply:
+        return Reply({"ip": "203.0.113.9"}) if asked.path == "/ip" else healthy(asked)
+
+    with Scripted(papers, script) as server:
+        bundle = look(server, resolver, echo=f"{server.url}/ip")
+
+    (found,) = all_of(bundle, ClientAddress)
+    assert (found.address, found.how, found.vantage) == ("203.0.113.9", "echo", "here")
+
+
+def test_a_geo_replicated_cache_is_read_with_its_partners(papers: Papers, resolver: str) -> None:
+    """Roles, the name that follows the primary, and the metrics of the link."""
+    partner = CACHE_ID + "2"
+    link = {
+        "id": f"{CACHE_ID}/linkedServers/shop2",
+        "properties": {
+            "linkedRedisCacheId": partner,
+            "serverRole": "Primary",
+            "provisioningState": "Succeeded",
+            "geoReplicatedPrimaryHostName": "shop.geo.redis.cache.windows.net",
+        },
+    }
+
+    def script(asked: Asked) -> Reply:
+        if asked.path.lower().endswith("/redis/shop"):
+            return Reply(cache(linkedServers=[{"id": partner}]))
+        if asked.path.endswith("/linkedServers"):
+            return Reply({"value": [link]})
+        return healthy(asked)
+
+    with Scripted(papers, script) as server:
+        bundle = look(server, resolver)
+
+    (found,) = all_of(bundle, AzureCache)
+    (made,) = found.linked_servers
+    assert (made.id, made.role, made.geo_primary_host) == (
+        partner,
+        "Primary",
+        "shop.geo.redis.cache.windows.net",
+    )
+    assert "GeoReplicationHealthy" in {each.name for each in all_of(bundle, Metric)}
+
+
 def test_what_the_user_adds_counts_without_azure_too(resolver: str, tmp_path: Any) -> None:
     """The address and the history need no control plane."""
     (tmp_path / "changes.jsonl").write_text(json.dumps({"when": time.time() - 60, "what": "x"}))

@@ -6,7 +6,6 @@ it is asked where the host name is Azure's or a resource was given, and a creden
 
 from __future__ import annotations
 
-from refused.evidence.control_plane import CONTROL_PLANE
 from refused.evidence.observations import Unseen
 from refused.evidence.parse_target import BadTarget, kind_of, parse_resource
 from refused.evidence.target import Parsed
@@ -27,6 +26,8 @@ _LOG_IN = (
     "log in with az login, or set REFUSED_ARM_TOKEN; the roles Reader and Monitoring Reader do"
 )
 _RESOLVES_S = 0.3
+# As in refused.evidence.control_plane, whose records a run that asks nobody need not load.
+_CONTROL_PLANE = "control-plane"
 
 
 class Wanted:
@@ -218,7 +219,7 @@ class _Beginning:
                 return Start(parsed, self.quiet_look())
             if not self.is_logged_in():
                 gap = Unseen(
-                    vantage=CONTROL_PLANE,
+                    vantage=_CONTROL_PLANE,
                     what="ResourceSearch",
                     why="one word may be a cache's name, and no credential for Azure is at hand",
                     how_to_see=f"{_LOG_IN}; or give the whole host name",
@@ -244,7 +245,7 @@ class _Beginning:
         if not aim.why:
             return Start(read, look, is_delayed=True)
         guess = Unseen(
-            vantage=CONTROL_PLANE,
+            vantage=_CONTROL_PLANE,
             what="the host name of the resource",
             why=f"{aim.why}; {aim.host} follows from its name",
             how_to_see=aim.how,
@@ -254,7 +255,7 @@ class _Beginning:
 
 def _nobody_logged_in() -> Unseen:
     return Unseen(
-        vantage=CONTROL_PLANE,
+        vantage=_CONTROL_PLANE,
         what="AzureCache",
         why="no credential for Azure is at hand",
         how_to_see=_LOG_IN,

@@ -30,13 +30,13 @@ class Crew:
         self, on_failure: Callable[[str, BaseException], None], most: int = MOST_THREADS
     ) -> None:
         self._on_failure, self._most = on_failure, most
-        self._waiting: deque[tuple[str, Callable[..., None], tuple[Any, ...]]] = deque()
+        self._waiting: deque[tuple[str, Callable[..., object], tuple[Any, ...]]] = deque()
         self._under_way: list[str] = []
         self._threads = self._free = 0
         self._closed = False
         self._changed = threading.Condition()
 
-    def add(self, what: str, work: Callable[..., None], *given: Any) -> None:
+    def add(self, what: str, work: Callable[..., object], *given: Any) -> None:
         """Have *work* done; *what* names the kind of fact that is missing where it is not."""
         with self._changed:
             if self._closed:

@@ -10,7 +10,7 @@ from __future__ import annotations
 from refused.evidence.control_plane import CONTROL_PLANE
 from refused.evidence.observations import RedisReply, Unseen
 from refused.evidence.path import is_literal
-from refused.probes.azure import address, changes, credentials, find, signs
+from refused.probes.azure import find, signs
 from refused.probes.azure.client import Plane
 from refused.probes.azure.crew import Crew
 from refused.probes.azure.endpoint import endpoint_of
@@ -122,11 +122,13 @@ class Look:
         self.book = Book()
         self.crew = Crew(self._failed)
         if asked.client_ip:
-            self.book.write(address.given(asked.client_ip))
+            from refused.probes.azure.address import given
+
+            self.book.write(given(asked.client_ip))
         endpoint = endpoint_of(environ)
         self.plane = Plane(
             endpoint,
-            lambda: credentials.token(endpoint, environ, deadline),
+            self._token,
             deadline=deadline,
             environ=environ,
             on_raw=self.book.write if asked.keeps_raw else None,
@@ -134,6 +136,11 @@ class Look:
         self.reader: Reader | None = None
         self._target: Target | None = None
         self._has_searched = False
+
+    def _token(self) -> Secret:
+        from refused.probes.azure.credentials import token
+
+        return token(self.plane.endpoint, self.environ, self.deadline)
 
     # --- where a resource is reached ---------------------------------------------------------------
 
@@ -341,12 +348,16 @@ class Look:
             )
 
     def _read_echo(self, url: str, vantage: str) -> None:
+        from refused.probes.azure.address import echoed
+
         wait_s = self.deadline.left(3.0)
-        self.book.write(address.echoed(url, vantage=vantage, wait_s=wait_s, environ=self.environ))
+        self.book.write(echoed(url, vantage=vantage, wait_s=wait_s, environ=self.environ))
 
     def _read_machine(self, vantage: str) -> None:
+        from refused.probes.azure.address import machine
+
         wait_s = self.deadline.left(_METADATA_S)
-        found = address.machine(vantage=vantage, wait_s=wait_s, environ=self.environ)
+        found = machine(vantage=vantage, wait_s=wait_s, environ=self.environ)
         if found is None:
             return
         self.book.write(*found.facts)
@@ -394,6 +405,8 @@ class Look:
 
     def _read_changes(self, source: str) -> None:
         import time
+
+        from refused.probes.azure import changes
 
         now = time.time()
         self.book.write(

@@ -129,7 +129,18 @@ def changes_of(body: Any, cache_id: str, stamp: Stamp) -> list[ResourceChange]:
         other = best.get(key)
         if other is None or _rank(change) < _rank(other):
             best[key] = change
-    return sorted(best.values(), key=lambda change: change.when)[-MOST_CHANGES:]
+    changes = sorted(best.values(), key=lambda change: change.when)
+    # A group in which machines come and go changes its networks by the minute; the cache's own
+    # changes are never left out for them.
+    own = [each for each in changes if _is_own(each, cache_id)][-MOST_CHANGES:]
+    others = [each for each in changes if not _is_own(each, cache_id)]
+    left = MOST_CHANGES - len(own)
+    return sorted([*own, *(others[-left:] if left else [])], key=lambda change: change.when)
+
+
+def _is_own(change: ResourceChange, cache_id: str) -> bool:
+    resource, cache = change.resource_id.lower(), cache_id.lower().rstrip("/")
+    return resource == cache or resource.startswith(cache + "/")
 
 
 def _rank(change: ResourceChange) -> tuple[int, float]:
@@ -165,9 +176,8 @@ def _change(event: Any, stamp: Stamp) -> ResourceChange | None:
 
 
 def _matters(change: ResourceChange, cache_id: str) -> bool:
-    resource, operation = change.resource_id.lower(), change.operation.lower()
-    cache = cache_id.lower().rstrip("/")
-    if resource == cache or resource.startswith(cache + "/"):
+    operation = change.operation.lower()
+    if _is_own(change, cache_id):
         return True
     if operation.startswith("microsoft.cache/"):
         return False  # another cache's

@@ -22,19 +22,21 @@ from refused.probes.azure import cache as caches
 from refused.probes.azure import monitor, network
 from refused.probes.azure.find import graph, subscriptions
 from refused.probes.azure.ways import dig, iso, items, part_of, same, text
-from refused.service.arm import api_version, metrics_of, split_metrics_of
+from refused.service.arm import api_version, geo_metrics_of, metrics_of, split_metrics_of
 from refused.service.clouds import older_zone, service_of
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from collections.abc import Callable
-    from typing import Any
+    from collections.abc import Callable, Mapping
+    from typing import Any, TypeVar
 
     from refused.evidence.bundle import Fact
     from refused.evidence.control_plane import AzureCache, NetworkRole, PrivateEndpoint
     from refused.evidence.redaction import Secret
     from refused.probes.azure.client import Answer, Plane
     from refused.probes.azure.crew import Crew
+
+    Found = TypeVar("Found")
 
 METRICS_S = 3600.0
 CHANGES_S = 24 * 3600.0
@@ -78,6 +80,30 @@ class Book:
             return tuple(self._facts)
 
 
+class Memory:
+    """Answers that several reads lead to, each asked for once; whoever comes second waits for it."""
+
+    def __init__(self) -> None:
+        self._known: dict[str, tuple[threading.Event, list[Any]]] = {}
+        self._lock = threading.Lock()
+
+    def once(self, key: str, ask: Callable[[], Found]) -> Found:
+        """Return what *ask* returned to the first who came with *key*."""
+        with self._lock:
+            is_first = key.lower() not in self._known
+            come, found = self._known.setdefault(key.lower(), (threading.Event(), []))
+        if is_first:
+            try:
+                found.append(ask())
+            finally:
+                come.set()
+        else:
+            come.wait()
+        # Whoever was first may have failed; then everybody asks for themselves.
+        answer: Found = found[0] if found else ask()
+        return answer
+
+
 class Reader:
     """Reads everything about one cache.
 
@@ -85,6 +111,7 @@ class Reader:
         host: The host name that the client uses, where it is known by now.
         is_thorough: Whether to read what matters only to a login with Entra ID, too.
         begun: The moment around which changes and metrics are looked for, seconds since 1970.
+        memory: What is asked for once, though several caches lead to it.
     """
 
     def __init__(
@@ -97,7 +124,9 @@ class Reader:
         host: str = "",
         is_thorough: bool = False,
         begun: float | None = None,
+        memory: Memory | None = None,
     ) -> None:
+        self.memory = memory or Memory()
         self.plane, self.crew, self.book = plane, crew, book
         self.id = cache_id.rstrip("/")
         self.host = host.lower().rstrip(".")
@@ -111,7 +140,6 @@ class Reader:
         self._database: Answer | None = None
         self._have_read = threading.Event()
         self._lock = threading.Lock()
-        self._memory: dict[str, tuple[threading.Event, list[Answer]]] = {}
         self._claimed: set[tuple[str, ...]] = set()
 
     def begin(self) -> None:
@@ -163,16 +191,12 @@ class Reader:
 
     def _once(self, path: str, kind: str) -> Answer:
         """Ask for something that several others lead to; it is asked for once."""
-        key = path.lower()
-        with self._lock:
-            is_first = key not in self._memory
-            come, answers = self._memory.setdefault(key, (threading.Event(), []))
-        if not is_first:
-            come.wait(self.plane.deadline.left())
-        if not answers:
-            answers.append(self.plane.ask(path, api_version(kind)))
-            come.set()
-        return answers[0]
+        return self.memory.once(path, lambda: self.plane.ask(path, api_version(kind)))
+
+    def _list_once(self, path: str, kind: str, query: Mapping[str, str] | None = None) -> Answer:
+        """Ask for a list that several caches share; it is asked for once."""
+        key = f"{path}?{sorted((query or {}).items())}"
+        return self.memory.once(key, lambda: self.plane.ask_all(path, api_version(kind), query))
 
     def _claim(self, *key: str) -> bool:
         """Whether nobody has taken this on before; it counts as taken from now on."""
@@ -243,6 +267,9 @@ class Reader:
                 base = next((each for each in found if same(text(each, "name"), "default")), None)
                 base = base or (found[0] if found else None)
             self.cache = caches.cache_of(body.body, body.stamp(), base)
+        if self.cache is not None and self.cache.linked_servers:
+            wanted = dict(geo_metrics_of(self.service))  # type: ignore[arg-type]
+            self.crew.add("Metric", self._ask_metrics, wanted, {})
         if self.cache is None:
             body.why, body.how = "the answer is not a cache's", "look at the id of the resource"
             self.book.write(body.unseen("AzureCache"))
@@ -311,7 +338,7 @@ class Reader:
 
     def _read_subscription(self) -> None:
         path = f"/subscriptions/{self.subscription}"
-        answer = self.plane.ask(path, api_version("Microsoft.Resources/subscriptions"))
+        answer = self._once(path, "Microsoft.Resources/subscriptions")
         found = caches.subscription_of(answer.body, answer.stamp()) if answer.ok else None
         self.book.write(found or _no_answer(answer).unseen("AzureSubscription"))
 
@@ -367,7 +394,7 @@ class Reader:
             self.book.write(groups.unseen("DNS zone groups of the private endpoint"))
         self.book.write(seen)
         for zone_id in seen.zone_ids:
-            self._read_zone_of(zone_id, with_links=True)
+            self._read_zone_of(zone_id)
         if seen.subnet_id and same(seen.state, "Approved"):
             self._read_subnet_of(seen.subnet_id, "endpoint")
         self._read_log_of(
@@ -390,7 +417,7 @@ class Reader:
                 PrivateDnsZoneList(**answer.stamp(), name=name, ids=ids, subscriptions=places)
             )
             for zone_id in ids[:MOST_ZONES]:
-                self._read_zone_of(zone_id, with_links=True)
+                self._read_zone_of(zone_id)
             if len(ids) > MOST_ZONES:
                 self.book.write(
                     Unseen(
@@ -402,6 +429,9 @@ class Reader:
                 )
 
     def _zone_ids(self, name: str) -> tuple[Answer, tuple[str, ...], tuple[str, ...]]:
+        return self.memory.once(f"zones {name}", lambda: self._find_zones(name))
+
+    def _find_zones(self, name: str) -> tuple[Answer, tuple[str, ...], tuple[str, ...]]:
         query = (
             "Resources | where type =~ 'microsoft.network/privatednszones' "
             f"| where name =~ '{name}' | project id, name, type, subscriptionId"
@@ -412,7 +442,7 @@ class Reader:
             return answer, ids, ()
         kind = "Microsoft.Network/privateDnsZones"
         path = f"/subscriptions/{self.subscription}/providers/{kind}"
-        listed = self.plane.ask_all(path, api_version(kind))
+        listed = self._list_once(path, kind)
         if not listed.ok:
             return listed, (), ()
         ids = tuple(
@@ -422,36 +452,43 @@ class Reader:
         )
         return listed, ids, (self.subscription,)
 
-    def _read_zone_of(self, zone_id: str, *, with_links: bool) -> None:
+    def _read_zone_of(self, zone_id: str) -> None:
         if self._claim("zone", zone_id):
-            self.crew.add("PrivateDnsZone", self._read_zone, zone_id, with_links)
+            self.crew.add("PrivateDnsZone", self._read_zone, zone_id)
 
-    def _read_zone(self, zone_id: str, with_links: bool) -> None:  # noqa: FBT001 - given by position to the crew
-        version = api_version("Microsoft.Network/privateDnsZones")
+    def _read_zone(self, zone_id: str) -> None:
+        kind = "Microsoft.Network/privateDnsZones"
         host = self._host()
-        records = self.plane.ask(f"{zone_id}/A", version, {"$top": str(network.MOST_RECORDS)})
-        if not records.ok or not isinstance(dig(records.body, "value"), list):
+        # The first page alone: a zone may hold thousands, and the cache's own record is asked for.
+        records = self.memory.once(
+            f"{zone_id}/A first page",
+            lambda: self.plane.ask(
+                f"{zone_id}/A", api_version(kind), {"$top": str(network.MOST_RECORDS)}
+            ),
+        )
+        listed = dig(records.body, "value")
+        if not records.ok or not isinstance(listed, list):
             self.book.write(_no_answer(records).unseen("PrivateDnsZone"))
             return
-        zone = zone_id.rpartition("/")[2]
-        record = network.record_in(zone, host)
-        pages = text(records.body, "nextLink") is not None
+        record = network.record_in(zone_id.rpartition("/")[2], host)
         names = {(text(each, "name") or "").lower() for each in items(records.body, "value")}
-        if pages and record and record not in names:
-            own = self.plane.ask(f"{zone_id}/A/{record}", version)
+        if text(records.body, "nextLink") is not None and record and record not in names:
+            own = self.plane.ask(f"{zone_id}/A/{record}", api_version(kind))
             if own.ok:
-                records.body["value"].append(own.body)
+                listed = [own.body, *listed]
             elif not own.is_missing:
                 self.book.write(own.unseen("PrivateDnsZone"))
                 return
-        links = (
-            self.plane.ask_all(f"{zone_id}/virtualNetworkLinks", version) if with_links else None
-        )
-        if links is not None and not links.ok:
+        links = self._list_once(f"{zone_id}/virtualNetworkLinks", kind)
+        if not links.ok:
             self.book.write(links.unseen("links of the private DNS zone"))
         self.book.write(
             network.zone_of(
-                zone_id, host, records.body, links.body if links else None, records.stamp()
+                zone_id,
+                host,
+                {"value": listed},
+                links.body if links.ok else None,
+                records.stamp(),
             )
         )
         self._read_log_of(part_of(zone_id, "subscriptions"), part_of(zone_id, "resourceGroups"))
@@ -566,9 +603,9 @@ class Reader:
 
     def _read_log(self, subscription: str, group: str) -> None:
         since = self.begun - CHANGES_S
-        answer = self.plane.ask_all(
+        answer = self._list_once(
             f"/subscriptions/{subscription}/providers/Microsoft.Insights/eventtypes/management/values",
-            api_version("Microsoft.Insights/eventtypes"),
+            "Microsoft.Insights/eventtypes",
             {
                 "$filter": f"eventTimestamp ge '{iso(since)}' and eventTimestamp le "
                 f"'{iso(self.begun)}' and resourceGroupName eq '{group}'"
@@ -591,10 +628,10 @@ class Reader:
 
     def _read_deployments(self) -> None:
         since = self.begun - CHANGES_S
-        answer = self.plane.ask_all(
+        answer = self._list_once(
             f"/subscriptions/{self.subscription}/resourcegroups/{self.group}"
             "/providers/Microsoft.Resources/deployments",
-            api_version("Microsoft.Resources/deployments"),
+            "Microsoft.Resources/deployments",
             {"$top": "50"},
         )
         if not answer.ok:
@@ -619,9 +656,9 @@ class Reader:
         self.book.write(found or _no_answer(answer).unseen("ResourceHealth"))
 
     def _read_events(self, location: str) -> None:
-        answer = self.plane.ask_all(
+        answer = self._list_once(
             f"/subscriptions/{self.subscription}/providers/Microsoft.ResourceHealth/events",
-            api_version("Microsoft.ResourceHealth"),
+            "Microsoft.ResourceHealth",
             {"queryStartTime": iso(self.begun - CHANGES_S)},
         )
         if answer.ok:

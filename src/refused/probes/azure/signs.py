@@ -62,13 +62,17 @@ def _has_accounts(environ: Mapping[str, str]) -> bool:
 
 def is_azure_machine(root: str = "/") -> bool:
     """Whether the firmware says that this is a virtual machine on Azure."""
+    return firmware_tag(root) == _AZURE_TAG
+
+
+def firmware_tag(root: str = "/") -> str | None:
+    """Return the asset tag in the firmware; ``None`` where the system does not show it."""
+    path = os.path.join(root, "sys/class/dmi/id/chassis_asset_tag")
     try:
-        with open(
-            os.path.join(root, "sys/class/dmi/id/chassis_asset_tag"), encoding="ascii"
-        ) as file:
-            return file.read(64).strip() == _AZURE_TAG
-    except (OSError, UnicodeError):
-        return False
+        with open(path, encoding="ascii", errors="replace") as file:
+            return file.read(64).strip()
+    except OSError:
+        return None
 
 
 def az_folder(environ: Mapping[str, str]) -> str:
