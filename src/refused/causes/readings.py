@@ -22,11 +22,13 @@ if TYPE_CHECKING:
         AzureCache,
         AzureSubnet,
         Metric,
+        NetworkSecurityGroup,
         PrivateEndpoint,
         PrivateEndpointList,
         ResourceChange,
         RouteTable,
     )
+    from refused.evidence.nsg import Decision
     from refused.evidence.observations import (
         DnsAnswer,
         Elsewhere,
@@ -73,6 +75,7 @@ __all__ = [
     "overruled",
     "privatelink_alias",
     "public_door",
+    "rule_said",
     "same_id",
     "service_behind",
     "settled",
@@ -360,6 +363,15 @@ def in_subnet(client: AzureSubnet | None, addresses: Iterable[str | None]) -> tu
         return tuple(known[:1])
     mine = [each for each in known if any(in_network(each, prefix) for prefix in client.prefixes)]
     return tuple(mine[:1]) or client.prefixes
+
+
+def rule_said(decision: Decision, group: NetworkSecurityGroup) -> str:
+    """Name the security rule that decides, what it says, and its group."""
+    rule = decision.rule
+    verb = "denies" if rule.access.lower() == "deny" else "allows"
+    ports = ", ".join(rule.destination_ports[:3]).replace("*", "any")
+    what = f"{rule.direction.lower()} {rule.protocol} to port {ports}"
+    return f"the rule {rule.name} (priority {rule.priority}, {verb} {what}) of the group {last_name(group.id)}"
 
 
 # --- time: when it began, and what was done before ----------------------------------------------

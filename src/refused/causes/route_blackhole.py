@@ -164,8 +164,6 @@ def judge(evidence: Evidence) -> Iterator[Statement]:
             yield Clue(weight=0.8, because=f"it works from {well.vantage}", seen=(well,))
 
 
-# What is printed when it strikes.
-
 CHANGES = (
     "routes/write",
     "routes/delete",
@@ -264,19 +262,6 @@ def _way_said(way: Way, table: RouteTable, end: str, *, back: bool) -> str:
         return f"{whose} to {end} by Azure's own route {way.prefix}, to {hop}"
     at = f" {way.route.next_hop_address}" if way.route.next_hop_address else ""
     return f"{whose} to {end} by the route {way.route.name} ({way.prefix}) of {last_name(table.id)} to {hop}{at}"
-
-
-SIGNATURES: tuple[Signature, ...] = ()
-# Log-odds that a symptom lends it where nothing more is told.
-SYMPTOMS = {
-    "unreachable": 1.7,
-}
-
-
-def read(told: Told) -> Iterator[Statement]:
-    """Weigh what the errors of a text tell beside their words."""
-    if told.saw("connect-timeout") and told.is_private:
-        yield Clue(weight=0.7, because="a private address does not answer", seen=told.errors)
 
 
 # What is printed when it strikes.

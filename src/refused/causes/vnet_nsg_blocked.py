@@ -177,8 +177,6 @@ def judge(evidence: Evidence) -> Iterator[Statement]:
         yield Clue(weight=1.0, because=f"it works from {well.vantage}", seen=(well,))
 
 
-# What is printed when it strikes.
-
 CHANGES = (
     "securityRules/write",
     "securityRules/delete",
@@ -294,44 +292,6 @@ def _need_said(blocked: Blocked) -> str:
     )
     way = "from" if blocked.direction == "Inbound" else "to"
     return f"{ports}/{blocked.protocol} {way} {blocked.peer} ({blocked.purpose}), by the rule {blocked.rule.name}"
-
-
-SIGNATURES: tuple[Signature, ...] = ()
-# Log-odds that a symptom lends it where nothing more is told.
-SYMPTOMS = {
-    "connect-timeout": 1.0,
-    "unreachable": 0.9,
-    "still-connecting": 0.8,
-    "cannot-connect": 0.7,
-    "gave-up": 0.5,
-    "pool-failed": 0.5,
-}
-
-
-def read(told: Told) -> Iterator[Statement]:
-    """Weigh what the errors of a text tell beside their words."""
-    if told.saw("connect-timeout", "cannot-connect", "still-connecting") and told.is_private:
-        yield Clue(weight=0.9, because="a private address does not answer", seen=told.errors)
-    if told.saw("connect-timeout") and told.is_public:
-        yield Clue(weight=-0.3, because="a public address was dialled", seen=told.errors)
-    if told.saw("no-answer") and told.marked("rs=NotStarted"):
-        yield Clue(
-            weight=0.9,
-            because="the reader never started: the connection never came about",
-            seen=told.errors,
-        )
-    if (
-        told.saw("no-answer")
-        and "connects" in told.counters
-        and told.count("conn-sec") == 0
-        and told.is_private
-        and told.count("version") >= 2.006
-    ):
-        yield Clue(
-            weight=2.0,
-            because="the connection to a private address never came about",
-            seen=told.errors,
-        )
 
 
 # What is printed when it strikes.

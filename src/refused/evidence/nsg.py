@@ -24,6 +24,7 @@ TYPE_CHECKING = False
 if TYPE_CHECKING:
     from typing import Iterable, Iterator, Literal, Optional, Sequence, Tuple
 
+    from refused.evidence.control_plane import NetworkSecurityGroup
     from refused.service.vnet import Direction, RequiredRule
 
     Access = Literal["Allow", "Deny", "unknown"]
@@ -119,6 +120,40 @@ def decide(rules: Iterable[SecurityRule], flow: Flow, around: Surroundings) -> D
             return _decided(rule, perhaps)
     # The last default rule matches everything; only one that was garbled on the way comes here.
     return _decided(ordered[-1], perhaps)
+
+
+def through(
+    group: NetworkSecurityGroup,
+    sources: Sequence[str],
+    destination: str,
+    port: int,
+    around: Surroundings,
+) -> Decision | None:
+    """Return what *group* does with a client's TCP packet on its way to a server.
+
+    Args:
+        sources: Where the client may stand; it is decided on only where all fare alike.
+
+    Returns:
+        ``None`` where the client's address is not known, or its possible ones fare differently.
+    """
+    decisions = [
+        decide(
+            group.rules,
+            Flow(
+                direction="Outbound" if group.role == "client" else "Inbound",
+                protocol="tcp",
+                source=source,
+                destination=destination,
+                port=port,
+            ),
+            around,
+        )
+        for source in sources
+    ]
+    if not decisions or len({each.access for each in decisions}) > 1:
+        return None
+    return decisions[0]
 
 
 def _decided(rule: SecurityRule, perhaps: Sequence[SecurityRule]) -> Decision:
