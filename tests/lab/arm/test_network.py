@@ -495,3 +495,23 @@ def test_a_slow_write_is_updating_until_it_is_over(plane: Plane) -> None:
     while plane.follow("GET", status).body["status"] == "InProgress":
         pass
     assert plane.ok("GET", GROUP)["properties"]["provisioningState"] == "Succeeded"
+
+
+def test_a_subnet_in_use_cannot_go(plane: Plane) -> None:
+    """Neither alone, nor with a network that is written without it, nor with all of the network."""
+    plane.ok("PUT", f"{VNET}/subnets/empty", {"properties": {"addressPrefix": "10.1.8.0/24"}})
+    plane.ok("PUT", ENDPOINT, endpoint())
+    without = plane.ok("GET", VNET)
+    without["properties"]["subnets"] = []
+
+    for said in (
+        plane.ask("DELETE", SUBNET),
+        plane.ask("PUT", VNET, without),
+        plane.ask("DELETE", VNET),
+    ):
+        assert (said.status, said.body["error"]["code"]) == (400, "InUseSubnetCannotBeDeleted")
+    assert len(plane.ok("GET", VNET)["properties"]["subnets"]) == 2
+    assert plane.ask("DELETE", f"{VNET}/subnets/empty").status == 202
+    plane.ok("DELETE", ENDPOINT)
+    assert plane.ask("DELETE", VNET).status == 202
+    assert plane.ask("GET", VNET).status == 404

@@ -111,8 +111,7 @@ def stamp(document: Document, etag: str, state: str) -> None:
     """Set etag and provisioning state of a document and of all that lies in it."""
     document["etag"] = etag
     said = document.setdefault("properties", {})
-    if "provisioningState" in said or "etag" in document:
-        said["provisioningState"] = state
+    said["provisioningState"] = state
     for field in _NESTED:
         for each in said.get(field) or ():
             if isinstance(each, dict) and "properties" in each:
@@ -173,12 +172,15 @@ def _shape_public_address(call: Call, document: Document, old: Document | None) 
 
 
 def _shape_network(call: Call, document: Document, old: Document | None) -> None:
-    del old
     said = document["properties"]
     said.setdefault("addressSpace", {"addressPrefixes": []})
     said.setdefault("privateEndpointVNetPolicies", "Disabled")
     nested(call, document, "subnets", "subnets", _shape_subnet)
     nested(call, document, "virtualNetworkPeerings", "virtualNetworkPeerings", _shape_peering)
+    kept = {str(each["name"]).lower() for each in said["subnets"]}
+    for each in ((old or {}).get("properties") or {}).get("subnets", ()):
+        if str(each["name"]).lower() not in kept:
+            _refuse_if_inhabited(call.state, each)
     said.setdefault("enableDdosProtection", False)
     said.pop("enableVmProtection", None)
 
@@ -491,6 +493,20 @@ def _show_subnet(state: State, subnet: Document) -> None:
         said["privateEndpoints"] = endpoints
 
 
+def _refuse_if_inhabited(state: State, subnet: Document) -> None:
+    """Refuse that a subnet goes in which something has an address."""
+    shown = copy.deepcopy(subnet)
+    _show_subnet(state, shown)
+    if users := shown["properties"].get("ipConfigurations"):
+        raise Refusal(
+            400,
+            "InUseSubnetCannotBeDeleted",
+            f"Subnet {subnet['name']} is in use by {users[0]['id']} and cannot be deleted. In "
+            "order to delete the subnet, delete all the resources within the subnet. See "
+            "aka.ms/deletesubnet.",
+        )
+
+
 def _show_users(field: str) -> Callable[[State, Document], None]:
     """Return what adds the subnets and interfaces that use a document."""
 
@@ -770,15 +786,7 @@ def _delete_child(call: Call, child: Child, document: Document) -> Answer:
     if old is None:
         return Answer(204)
     if child.name == "subnets":
-        _show_subnet(call.state, old)
-        if users := old["properties"].get("ipConfigurations"):
-            raise Refusal(
-                400,
-                "InUseSubnetCannotBeDeleted",
-                f"Subnet {old['name']} is in use by {users[0]['id']} and cannot be deleted. In "
-                "order to delete the subnet, delete all the resources within the subnet. See "
-                "aka.ms/deletesubnet.",
-            )
+        _refuse_if_inhabited(call.state, old)
     siblings = document["properties"][child.field]
     document["properties"][child.field] = [each for each in siblings if each["name"] != old["name"]]
     stamp(document, new_etag(), "Succeeded")
