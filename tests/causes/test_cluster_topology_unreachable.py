@@ -5,6 +5,12 @@ from __future__ import annotations
 from refused.causes.cluster_topology_unreachable import judge
 from refused.causes.statements import Clue, Proof
 from refused.evidence.bundle import Evidence
+from tests.causes.azure_scenery import (
+    CLIENTS,
+    GUARD,
+    proofs,
+    rule,
+)
 from tests.causes.server_scenery import ACCEPTED, CACHE, CLUSTER, PONG, SHAKE, VISITED, kinds
 
 AWARE = CACHE.replace(cluster_aware=True)
@@ -62,3 +68,16 @@ def test_nodes_that_answer_are_left_alone() -> None:
 def test_without_a_front_door_nothing_is_compared() -> None:
     """Where nothing answers, the nodes are not the trouble."""
     assert list(judge(Evidence(CLUSTER, LOST, target=AWARE))) == []
+
+
+def test_the_security_rule_that_denies_a_nodes_port_is_named() -> None:
+    """Where Azure was asked, and the client's own group decides."""
+    lost = VISITED.replace(stage="tcp", outcome="silent")
+    group = GUARD.replace(
+        rules=(rule("web-only", destinations=("Internet",), port="8000-15999", priority=200),)
+    )
+    with_rule = Evidence(ACCEPTED, PONG, CLUSTER, lost, CLIENTS, group, target=CACHE)
+    without = Evidence(ACCEPTED, PONG, CLUSTER, lost, CLIENTS, target=CACHE)
+
+    assert "the rule web-only (priority 200" in proofs(judge(with_rule))[0]
+    assert "the rule" not in proofs(judge(without))[0]
