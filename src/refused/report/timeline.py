@@ -60,6 +60,7 @@ class Timeline:
             "files": read.files,
             "lines": read.lines,
             "bytes": read.size,
+            "engine": read.engine,
             "overall": self._course_data(self._known),
             "groups": [self._group_data(group) for group in self._known],
             "unknown": [

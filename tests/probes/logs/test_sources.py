@@ -176,6 +176,10 @@ def test_a_look_at_the_head_takes_nothing_away() -> None:
     assert read(short) == data
     assert long.head(50) is None
     assert read(long) == data
+    many = b"x" * 100 + b"\n"
+    longer = from_stdin(many * 50_000)
+    assert longer.head(1000) is None
+    assert read(longer) == many * 50_000
 
 
 # --- following -----------------------------------------------------------------------------------

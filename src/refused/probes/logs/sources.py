@@ -86,7 +86,9 @@ class Source:
             self._begun = _lines(self._text(), self.notes, self._said())
         looked_at, self._looked_at = self._looked_at, []
         yield from looked_at
-        yield from self._begun
+        # Not "yield from": whoever stops listening to us would close what is still to be read.
+        for chunk in self._begun:  # noqa: UP028
+            yield chunk
 
     def head(self, most: int) -> bytes | None:
         """Return all of it where that is no more than *most* bytes; :meth:`chunks` still gives it all.
