@@ -40,7 +40,8 @@ class Twin(Plane):
         if self._line is not None:
             self._line.close()
         self.world.stop()
-        assert "failures" not in self.state.extra, self.state.extra["failures"]
+        for name in ("failures", "unread"):
+            assert name not in self.state.extra, self.state.extra[name]
 
     def redis(self, method: str, path: str = "", body: object = None, **query: str) -> Said:
         """Send a request about the Azure Cache for Redis ``contoso``."""

@@ -176,7 +176,7 @@ class ArmServer:
         )
         self._check_right(call, found, caller)
         _check_etag(call)
-        answer = found.handler(call)
+        answer = _handled(found, call)
         answer.headers.setdefault("x-ms-correlation-request-id", call.correlation_id)
         return _paged(call, answer)
 
@@ -257,6 +257,23 @@ def _body(sent: bytes) -> Any:
             "InvalidRequestContent",
             "The request content was invalid and could not be deserialized.",
         ) from None
+
+
+def _handled(found: Route, call: Call) -> Answer:
+    """Have the operation answer; what it cannot make sense of in a body is the caller's mistake.
+
+    Such a failure is kept, among the state's ``unread``, for a handler may be wrong as well.
+    """
+    if call.method in ("PUT", "PATCH") and not isinstance(call.body, dict | None):
+        raise Refusal(400, "InvalidRequestContent", "The request content has to be an object.")
+    try:
+        return found.handler(call)
+    except (AttributeError, KeyError, TypeError, ValueError) as failure:
+        if call.body is None:
+            raise
+        call.state.extra.setdefault("unread", []).append(failure)
+        said = "Cannot parse the request."
+        raise Refusal(400, "InvalidRequestFormat", said) from failure
 
 
 def _check_etag(call: Call) -> None:
