@@ -63,9 +63,9 @@ def open_answer(output: bytes, key: bytes) -> bytes:
     at = (b"\n" + output).find(b"\n" + _ANSWER + b" ")
     if at < 0:
         raise BadAnswer("no answer came back")
-    line, _, rest = output[at:].partition(b"\n")
+    line, ended, rest = output[at:].partition(b"\n")
     try:
-        _, size, seal = _header(line)
+        _, size, seal = _header(line + ended)
     except BadAnswer:
         raise BadAnswer("the answer was cut short on its way") from None
     payload = rest[:size]
@@ -86,7 +86,13 @@ def _seal(payload: bytes, key: bytes) -> str:
 
 def _header(line: bytes) -> tuple[bytes, int, bytes]:
     parts = line.split()
-    if len(parts) != 3 or not parts[1].isdigit() or len(parts[1]) > 12 or len(parts[2]) != 64:
+    if (
+        not line.endswith(b"\n")
+        or len(parts) != 3
+        or not parts[1].isdigit()
+        or len(parts[1]) > 12
+        or len(parts[2]) != 64
+    ):
         raise BadAnswer("that is no header of ours")
     size = int(parts[1])
     if size > LARGEST_BYTES:
