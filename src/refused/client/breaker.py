@@ -26,6 +26,8 @@ class Breaker:
     """The state of one server's circuit, shared by all who dial it.
 
     Attributes:
+        failures: How many there were since the last success.
+        last: What the last one was.
         troubled: Whether the last thing that was heard of the connection was a failure; a plain
             attribute, so that the way of a call that succeeds costs one look at it.
     """
@@ -41,12 +43,12 @@ class Breaker:
         self._clear()
 
     def _clear(self) -> None:
-        self._failures = 0
+        self.failures = 0
         self._since = 0.0
         self._opened_at: float | None = None
         self._next_look = 0.0
         self._looking_until = 0.0
-        self._last: BaseException | None = None
+        self.last: BaseException | None = None
 
     @property
     def is_open(self) -> bool:
@@ -69,7 +71,7 @@ class Breaker:
                 # Whoever looks may vanish without a word, so the ticket lapses by itself.
                 self._looking_until = now + 2.0
                 return
-            since, last = now - self._since, self._last
+            since, last = now - self._since, self.last
         raise CircuitOpen(
             f"{self.events.address} has been out of reach for {since:.1f} s "
             f"({' '.join(reasons.meaning(last)) if last else 'no answer'}); "
@@ -84,14 +86,14 @@ class Breaker:
         opened = False
         with self._lock:
             self.troubled = True
-            self._failures += 1
-            self._last = error
-            if self._failures == 1:
+            self.failures += 1
+            self.last = error
+            if self.failures == 1:
                 self._since = now
             if self._opened_at is not None:
                 self._next_look = now + self.looks_every_s * random.uniform(0.8, 1.2)  # noqa: S311
                 self._looking_until = 0.0
-            elif self._failures >= LEAST_FAILURES and now - self._since >= self.opens_after_s:
+            elif self.failures >= LEAST_FAILURES and now - self._since >= self.opens_after_s:
                 self._opened_at = now
                 self._next_look = now
                 opened = True

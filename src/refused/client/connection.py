@@ -88,6 +88,7 @@ class _Steady:
         if self._sock is not None:
             return
         shared = self.shared
+        shared.stop_if_refused()
         with shared.gate(self.call.give_up_at):
             self.renewal = shared.renewal
             self._logins = min(self._logins + 1, 4)
@@ -101,7 +102,7 @@ class _Steady:
                 self._is_shaking_hands = False
             self._logins = 0
             self.stage = "command"
-            shared.breaker.answered()
+            shared.let_in()
         sock = self._sock
         sock.settimeout(shared.settings.silence_s)
         self._poller = select.poll()

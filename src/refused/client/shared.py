@@ -11,7 +11,7 @@ import redis.exceptions as theirs
 
 from refused.client import reasons, settings
 from refused.client.breaker import Breaker
-from refused.client.calls import AsyncCall, Call
+from refused.client.calls import AsyncCall, Call, pause_s
 from refused.client.credentials import Credentials
 from refused.client.dialling import Names
 from refused.client.events import Events
@@ -24,6 +24,8 @@ if TYPE_CHECKING:
     from refused.client.liveness import Liveness
 
 RENEW_EVERY_S = 1.0
+REFUSED_FOR_S = 1.0  # what has been refused for good is not asked for again sooner; doubled …
+REFUSED_AT_MOST_S = 5.0  # … up to here, so that a mended key is noticed
 
 
 class Shared:
@@ -61,6 +63,10 @@ class Shared:
         self._tries_once = tries_once
         self._renewed_at = 0.0
         self._one_dials = threading.Semaphore()
+        self._next_dial_at = 0.0
+        self._refusal: theirs.RedisError | None = None
+        self._refused_until = 0.0
+        self._refusals = 0
 
     @property
     def tls_context(self) -> ssl.SSLContext:
@@ -110,15 +116,42 @@ class Shared:
             yield
             return
         try:
+            time.sleep(self.pace_s(until))
             yield
         finally:
             gate.release()
 
-    def in_vain(self) -> theirs.TimeoutError:
-        """Return what a call is told that had no chance to dial itself."""
-        return theirs.TimeoutError(
-            f"Timeout connecting to {self.events.address}: others are dialling it in vain"
-        )
+    def pace_s(self, until: float) -> float:
+        """Return how long the next dial has to wait, so that many callers dial no more than one.
+
+        Raises:
+            redis.RedisError: That is longer than the call can wait.
+        """
+        if self._next_dial_at >= until:
+            raise self.in_vain()
+        return max(0.0, self._next_dial_at - time.monotonic())
+
+    def let_in(self) -> None:
+        """Note that a login has succeeded."""
+        self._refusal = None
+        self.breaker.answered()
+
+    def stop_if_refused(self) -> None:
+        """Spare the server a login that it has just refused for good.
+
+        Raises:
+            redis.RedisError: What it was refused with, less than a second ago.
+        """
+        refusal = self._refusal
+        if refusal is not None and time.monotonic() < self._refused_until:
+            raise type(refusal)(*refusal.args) from refusal
+
+    def in_vain(self) -> theirs.RedisError:
+        """Return what a call is told that had no chance to dial itself: what befell the last dial."""
+        last = self.breaker.last
+        if isinstance(last, theirs.RedisError) and not reasons.is_final(last):
+            return type(last)(*last.args)
+        return theirs.TimeoutError(f"Timeout connecting to {self.events.address}")
 
     def renew(self, reason: str, *, stage: str = "command") -> None:
         """Have every connection that is open now replaced before it is used again."""
@@ -134,12 +167,20 @@ class Shared:
         """Note that a dial or a login has failed, and at which stage."""
         if isinstance(error, theirs.AuthenticationError) and self.credentials is not None:
             self.credentials.forget()
+        if reasons.is_final(error):
+            now = time.monotonic()
+            if now >= self._refused_until:
+                self._refusals = self._refusals + 1 if self._refusal is not None else 0
+                wait_s = min(REFUSED_AT_MOST_S, REFUSED_FOR_S * 2 ** min(self._refusals, 8))
+                self._refused_until = now + wait_s
+            self._refusal = error
         if reasons.is_final(error) and not isinstance(reasons.cause_of(error), OSError):
             self.breaker.answered()  # the server has refused us: it is there
             stage, reason = reasons.meaning(error)
             self.events.tell("connection_failed", stage, reason, error=error)
         else:
             self.breaker.failed(error, stage)
+            self._next_dial_at = time.monotonic() + pause_s(self.breaker.failures)
 
     def saw_refusal(self, error: theirs.ResponseError) -> None:
         """Note an error reply; that of a node that is no primary any more concerns all."""

@@ -85,6 +85,7 @@ class _Steady:
         if self._reader is not None:
             return
         shared = self.shared
+        shared.stop_if_refused()
         async with shared.async_gate(self.call.give_up_at):
             self.renewal = shared.renewal
             self._logins = min(self._logins + 1, 4)
@@ -107,7 +108,7 @@ class _Steady:
             finally:
                 self._is_shaking_hands = False
             self._logins = 0
-            shared.breaker.answered()
+            shared.let_in()
         self.login, self.renew_login_at = shared.login_in_force()
 
     def _handshake_s(self) -> float:

@@ -101,6 +101,7 @@ class AsyncShared(Shared):
             yield
             return
         try:
+            await asyncio.sleep(self.pace_s(until))
             yield
         finally:
             lock.release()
