@@ -56,7 +56,7 @@ TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-    from refused.causes.statements import Signature, Statement
+    from refused.causes.statements import Statement
     from refused.evidence.bundle import Evidence
 
 CAUSE = Cause(
@@ -215,7 +215,7 @@ def _azure_says(evidence: Evidence) -> Iterator[Statement]:
             said = f"the cache {search.name} is there, under the host name {host}"
             yield Clue(weight=-1.5, because=said, seen=(search,))
         elif not caches and not search.found and search.complete:
-            said = f"no cache named {search.name} is in the {len(search.subscriptions)} subscription(s) looked through"
+            said = f"no cache is named {search.name}"
             yield Clue(
                 weight=0.6, because=f"{said}, of those that this credential sees", seen=(search,)
             )

@@ -98,7 +98,12 @@ def diagnose(bundle: Bundle) -> Diagnosis:
         ruled_out=tuple(each for each in heard if each.is_ruled_out and each.cause.id not in found),
         unseen=_unseen(tuple(place_view for place_view, _ in places), heard, found),
         next_check=next_check(findings, bundle.target.service, _done(view)),
-        notes=notes(view, tuple(place for _, place in places), taken_at=bundle.taken_at),
+        notes=notes(
+            view,
+            tuple(place for _, place in places),
+            taken_at=bundle.taken_at,
+            told=tuple(each.because for found in findings for each in found.weighed.proofs),
+        ),
         heard=heard,
         elsewhere=elsewhere,
         differences=differences(elsewhere, verdicts),
@@ -189,6 +194,7 @@ def _done(view: Evidence) -> frozenset[str]:
 # What the control plane answered need not be looked at again: (check, kinds that hold its answer).
 _ANSWERS: tuple[tuple[str, frozenset[str]], ...] = (
     ("resource", frozenset({"AzureCache"})),
+    ("resource", frozenset({"ResourceSearch"})),
     ("rules-read", frozenset({"FirewallRules"})),
     ("firewall-rules", frozenset({"FirewallRules", "ClientAddress"})),
     ("network-rules", frozenset({"NetworkSecurityGroup"})),

@@ -25,19 +25,33 @@ DAY_S = 86400
 SOON_DAYS = 30
 
 
-def notes(view: Evidence, places: Sequence[PlaceSeen], *, taken_at: float = 0.0) -> tuple[str, ...]:
+def notes(
+    view: Evidence,
+    places: Sequence[PlaceSeen],
+    *,
+    taken_at: float = 0.0,
+    told: Sequence[str] = (),
+) -> tuple[str, ...]:
     """Return one sentence for each thing worth knowing.
 
     Args:
         taken_at: When the evidence was taken, in seconds since 1970 UTC.
+        told: What the findings say already.
     """
     found = list(_notes(view, places))
     # Only who asked the control plane pays for the records of its facts.
     if any(fact.vantage == "control-plane" for fact in view.facts):
         from refused.diagnosis.azure_notes import azure_notes
 
-        found += azure_notes(view, taken_at, is_fault=view.broken is not None)
+        noted = azure_notes(view, taken_at, is_fault=view.broken is not None)
+        found += [note for note in noted if not _is_told(note, told)]
     return tuple(found)
+
+
+def _is_told(note: str, told: Sequence[str]) -> bool:
+    """Whether a finding says already what was done before it failed."""
+    lead, _, change = note.partition("before it failed: ")
+    return not lead and bool(change) and any(change in each for each in told)
 
 
 def _notes(view: Evidence, places: Sequence[PlaceSeen]) -> Iterator[str]:
