@@ -34,7 +34,9 @@ API = api_version("Microsoft.Network")
 def propose(cause: str, evidence: Evidence) -> Iterator[Change | Missing]:
     """Propose an endpoint in the subnet that the client is in."""
     cache = the_cache(evidence)
-    if cache is None or endpoints(evidence, "Approved") or endpoints(evidence, "Pending"):
+    # What waits or was rejected is its owner's to decide, and a second endpoint would not change that.
+    decided = [each for each in endpoints(evidence) if each.state != "Disconnected"]
+    if cache is None or decided:
         return
     if cache.subnet_id:
         return  # an injected cache takes no private endpoint

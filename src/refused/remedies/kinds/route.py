@@ -50,13 +50,15 @@ def propose(cause: str, evidence: Evidence) -> Iterator[Change | Missing]:
             how=f"ask them to let TCP to {address} through {chosen.next_hop_address or 'that route'} (refused allow-list writes the request)",
         )
         return
-    route = f"refused-{address.replace('.', '-').replace(':', '-')}"
     prefix = f"{address}/{128 if ':' in address else 32}"
+    # A table holds a prefix once: where the route is for this very address, it is that one to change.
+    is_there = chosen.prefix == prefix
+    route = chosen.name if is_there else f"refused-{address.replace('.', '-').replace(':', '-')}"
     path = f"{table.id}/routes/{route}"
     yield Change(
         kind="route",
         cause=cause,
-        title=f"let {address} stay in the network, with a route of its own in {name}",
+        title=f"let {address} stay in the network, by the route {route} of {name}",
         where="azure",
         resource_id=table.id,
         write=ArmWrite(
@@ -65,10 +67,18 @@ def propose(cause: str, evidence: Evidence) -> Iterator[Change | Missing]:
             api_version=API,
             body=dumps({"properties": {"addressPrefix": prefix, "nextHopType": "VnetLocal"}}),
         ),
-        undo=ArmWrite(method="DELETE", id=path, api_version=API),
-        settings=(Setting(name=f"route {route}", before=None, after=f"{prefix} → VnetLocal"),),
+        # The route that was there is put back as it was exported.
+        undo=None if is_there else ArmWrite(method="DELETE", id=path, api_version=API),
+        settings=(
+            Setting(
+                name=f"route {route}",
+                before=f"{prefix} → {chosen.next_hop}" if is_there else None,
+                after=f"{prefix} → VnetLocal",
+            ),
+        ),
         facts=(("route", route), ("prefix", prefix)),
-        why=f"the route {chosen.name} ({chosen.prefix}) drops it, and a longer prefix wins",
+        why=f"the route {chosen.name} ({chosen.prefix}) drops it"
+        + ("" if is_there else ", and a longer prefix wins"),
         affects=f"subnets that use {name}, for this one address",
         interruption="none",
         proof="the dial is accepted and PING is answered",
