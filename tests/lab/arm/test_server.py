@@ -222,7 +222,7 @@ def test_a_body_that_is_no_json_is_refused(plane: Plane) -> None:
     wrong = ask(plane, "PUT", target, sent=b"[1]", Authorization=token)[1]
 
     assert (status, body["error"]["code"]) == (400, "InvalidRequestContent")
-    assert wrong["error"]["code"] == "InvalidRequestBody"
+    assert wrong["error"]["code"] == "InvalidRequestContent"
 
 
 def test_an_etag_guards_against_each_other(plane: Plane) -> None:
