@@ -51,6 +51,16 @@ def arguments(parser: ArgumentParser) -> None:
         help="make it in a lab that is built from the exported resource, and touch nothing else",
     )
     what.add_argument(
+        "--to-group",
+        metavar="NAME",
+        help="make it on a copy of the resource in this resource group, and take the copy away",
+    )
+    what.add_argument(
+        "--export",
+        metavar="FILE",
+        help="write the resource as a template, without secrets: FILE.json, FILE.bicep",
+    )
+    what.add_argument(
         "--undo",
         nargs="?",
         const="",
@@ -116,6 +126,8 @@ def run(options: Namespace) -> int:
         return CURED if report.verdict == "healthy" else INCONCLUSIVE
     if options.rehearse:
         return _rehearsed(rehearse(report, _tell))
+    if options.to_group or options.export:
+        return _copied(made, options)
     if not options.apply:
         _show(made, options)
         return NOT_CURED
@@ -256,6 +268,37 @@ def _tried(journal: Journal) -> dict[str, str]:
         and not looked["works"]
         and looked["at"] > since
     }
+
+
+def _copied(made: Plan, options: Namespace) -> int:
+    """Try the first change on a copy, or write the template that a copy is made from."""
+    from refused.api import arm_writer
+    from refused.remedies.copy import as_bicep, export, template, try_on_copy
+
+    step = next((each for each in made.steps if each.change.write is not None), None)
+    if step is None:
+        raise NotAgreed("the plan has no change to Azure, so there is nothing to try on a copy")
+    arm = arm_writer(os.environ)
+    if options.export:
+        from json import dumps
+
+        from refused.cli.incident import write_file
+
+        text = template(export(step.change, arm))
+        is_bicep = options.export.endswith(".bicep")
+        write_file(options.export, as_bicep(text) if is_bicep else dumps(text, indent=2) + "\n")
+        return CURED
+    print(
+        f"A copy of the cache is made in {options.to_group}: it takes Azure about 20 minutes, is billed by the hour, and is taken away afterwards.",
+        file=sys.stderr,
+    )
+    if not options.yes:
+        _ask("Make the copy?")
+    said = try_on_copy(step.change, arm, options.to_group, tell=_tell)
+    print(f"{step.change.title}, on the copy {said.name}: {said.learnt}")
+    if not said.cleaned_up:
+        print(f"refused: the copy {said.name} is still in {said.group}; remove it", file=sys.stderr)
+    return CURED if said.accepted and said.cleaned_up else NOT_CURED
 
 
 def _rehearsed(said: Rehearsal) -> int:

@@ -360,9 +360,9 @@ def _review(store: Store, options: Namespace) -> int:
 
     incident = store.find(options.id)
     if options.html:
-        _write(options.html, redact(html(incident)))
+        write_file(options.html, redact(html(incident)))
     if options.markdown:
-        _write(options.markdown, redact(markdown(incident)))
+        write_file(options.markdown, redact(markdown(incident)))
     if not (options.html or options.markdown):
         print(redact(markdown(incident)))
     return 0
@@ -376,7 +376,7 @@ def _stats(store: Store, options: Namespace) -> int:
 
     found = stats(store.all(moment(options.since) or 0.0))
     if options.html:
-        _write(options.html, picture.html(found))
+        write_file(options.html, picture.html(found))
     if options.json:
         print_json(dumps(found.to_json(), indent=2))
     elif not options.html:
@@ -389,7 +389,7 @@ def _bundle(store: Store, options: Namespace) -> int:
 
     from refused.incidents.support import support_case
 
-    _write(
+    write_file(
         options.output,
         dumps(support_case(store.find(options.id)), indent=1, ensure_ascii=False) + "\n",
     )
@@ -402,11 +402,11 @@ def _regression(store: Store, options: Namespace) -> int:
     files = regression(store.find(options.id))
     os.makedirs(options.output, exist_ok=True)
     for name, text in files.items():
-        _write(os.path.join(options.output, name), text)
+        write_file(os.path.join(options.output, name), text)
     return 0
 
 
-def _write(path: str, text: str) -> None:
+def write_file(path: str, text: str) -> None:
     """Write a file whole or not at all, for its owner alone."""
     beside = f"{path}.{os.getpid()}.part"
     descriptor = os.open(beside, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600)

@@ -248,6 +248,25 @@ def undo(
     return Outcome(id=entry.id, state="undone", cured=False, learnt=learnt)
 
 
+def follow(
+    write: ArmWrite,
+    arm: Arm,
+    tell: Callable[[str], None] = lambda _: None,
+    sleep: Callable[[float], None] = time.sleep,
+) -> str:
+    """Send a write and wait for its end; return what it failed with, or ``""``.
+
+    For what is not a change of the user's resource (a copy that is made and taken away): nothing is
+    journalled, nothing proved.
+    """
+    reply = arm.write(write, None)
+    if write.method == "DELETE" and reply.status in (204, 404):
+        return ""
+    if reply.status >= 300 or reply.status == 0:
+        return _said(reply)
+    return _follow(_operation(reply), write, arm, tell, sleep)
+
+
 # --- the later half of a change -----------------------------------------------------------------
 
 
