@@ -15,10 +15,12 @@ _LONGEST_HOST = 253
 _NAME_ONLY = re.compile(
     rb"(?:ENOTFOUND|EAI_AGAIN|lookup|UnknownHostException:|[Rr]esolve[d:]?) ['\"]?([\w-]+(?:\.[\w-]+)+)"
 )
-_REDIS = re.compile(
-    rb"(?i)redis|valkey|lettuce|jedis|redlock|bullmq|sidekiq|keydb|dragonfly|"
-    rb":(?:6379|6380|26379|10000|13\d{3}|15\d{3}|85\d{2})\b|"
-    rb"\b(?-i:NOAUTH|WRONGPASS|NOPERM|CROSSSLOT|CLUSTERDOWN|MISCONF|READONLY|EXECABORT|MASTERDOWN) "
+_WORDS = (
+    b"redis", b"valkey", b"lettuce", b"jedis", b"redlock", b"bullmq", b"sidekiq", b"keydb", b"dragonfly",
+)  # fmt: skip
+_PORTS = re.compile(rb":(?:6379|6380|26379|10000|13\d{3}|15\d{3}|85\d{2})(?!\d)")
+_REPLIES = re.compile(
+    rb"(?:NOAUTH|WRONGPASS|NOPERM|CROSSSLOT|CLUSTERDOWN|MISCONF|READONLY|EXECABORT|MASTERDOWN) "
 )
 _SOURCE_FILES = (
     b".java", b".kt", b".scala", b".rb", b".js", b".ts", b".py", b".cs", b".go", b".php", b".c",
@@ -29,7 +31,13 @@ _REACH = 4096
 
 def is_about_redis(text: bytes) -> bool:
     """Whether the words, the port or the reply are those of Redis."""
-    return _REDIS.search(text[:_REACH]) is not None
+    head = text[:_REACH]
+    lowered = head.lower()
+    return (
+        any(word in lowered for word in _WORDS)
+        or _PORTS.search(head) is not None
+        or _REPLIES.search(head) is not None
+    )
 
 
 def is_redis_port(port: int) -> bool:

@@ -28,6 +28,10 @@ _CONTINUES = re.compile(
     rb"from /|thrown in |[})\]]+[,;]?(?:\s*$|\",)|\tfrom |Wrapped by: |"
     rb"[\w./-]{1,200}(?:\(\*\w{1,100}\)\.)?[\w.]{0,200}\([^ \n]{0,400}\)$)"
 )
+# The common case, told at once: a dated line whose message is not indented.
+_HEAD = re.compile(
+    rb"\[?\d{4}-\d\d-\d\d[T ][\d:.,]{8,16}(?:Z|[+-]\d\d:?\d\d)?\]? {1,2}[\[(<A-Za-z](?!\S{0,80} {2,}(?:at |from |File ))"
+)
 _TRACEBACK = re.compile(PREFIX + rb"?Traceback \(most recent call last")
 _DATED = re.compile(PREFIX + rb"?\W{0,3}" + _TIME)
 # The last line of a Python traceback stands at the margin again, below a line of source.
@@ -58,6 +62,8 @@ def head_of(data: bytes, start: int, end: int, known_end: int = -1) -> int:
 
 
 def _belongs_to_above(data: bytes, start: int, end: int) -> bool:
+    if _HEAD.match(data, start, end) is not None:
+        return False
     if _CONTINUES.match(data, start, end) is not None:
         return True
     above_end = start - 1

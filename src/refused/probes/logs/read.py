@@ -163,14 +163,12 @@ class _Seen:
 
     __slots__ = ("around", "at", "example", "first_line", "quote")
 
-    def __init__(
-        self, quote: bytes, around: bytes, first_line: str, at: float | None, example: str
-    ) -> None:
+    def __init__(self, quote: bytes, around: bytes, first_line: str, at: float | None) -> None:
         self.quote = quote
         self.around = around
         self.first_line = first_line
         self.at = at
-        self.example = example
+        self.example: str | None = None  # the whole event, where it must be kept
 
 
 class _Reader:
@@ -274,6 +272,7 @@ class _Reader:
                 self._finish()
             elif event.head < gone and event.seen is None:
                 event.seen = self._see(event)
+                event.seen.example = self._example(event)
         lines = keep.count(b"\n") - keep.count(b"\n" + JOINED)
         kept = self._original[_start_of_last(self._original, lines) :] if lines else b""
         self._origin += len(self._text) - len(keep)
@@ -287,8 +286,10 @@ class _Reader:
 
     def _lines_between(self, start: int, end: int) -> int:
         """Return how many lines of the log begin behind *start*, up to the line that begins at *end*."""
-        joined = self._text.count(b"\n" + JOINED, start, end + 1)
-        return self._text.count(b"\n", start, end) - joined
+        count = self._text.count(b"\n", start, end)
+        if self._original is not self._text:
+            count -= self._text.count(b"\n" + JOINED, start, end + 1)
+        return count
 
     def _cover(self, offset: int) -> None:
         """Note the times of the first and the last line: the log covers what is between."""
@@ -329,7 +330,7 @@ class _Reader:
             around = self._text[head : min(head + 2048, start)] + b"\n" + quote
         is_unknown = event.which == {self._unknown}
         first_line = self._said(start, end) if is_unknown else ""
-        return _Seen(quote, around, first_line, self._dated(head, start, end), self._example(event))
+        return _Seen(quote, around, first_line, self._dated(head, start, end))
 
     def _finish(self) -> None:
         """Count the open event in its group."""
@@ -347,13 +348,15 @@ class _Reader:
         result.events += 1
         group = result.tally.of(
             which,
-            endpoint_of(seen.quote) or endpoint_of(seen.around),
-            is_redis=is_about_redis(seen.around) or is_about_redis(seen.quote),
+            endpoint_of(seen.quote)
+            or ("" if seen.around is seen.quote else endpoint_of(seen.around)),
+            is_redis=is_about_redis(seen.around)
+            or (seen.around is not seen.quote and is_about_redis(seen.quote)),
             template=template,
         )
         is_new = not group.count
         if group.keeps_next:
-            text = redact(seen.example)
+            text = redact(self._example(event) if seen.example is None else seen.example)
             group.examples.append(Quote(self.source.name, event.hit_line, text, seen.at))
         group.add(self.source.name, event.hit_line, seen.at)
         if seen.at is not None:

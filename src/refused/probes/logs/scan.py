@@ -33,8 +33,8 @@ if TYPE_CHECKING:
             """Return the lines of *data* that match, in their order."""
 
 
-# Compiling for hyperscan takes half a second, in which the portable engine reads this much.
-PORTABLE_BYTES = 1 << 20
+# Compiling for hyperscan takes a second, in which the portable engine reads this much.
+PORTABLE_BYTES = 256 << 10
 
 
 class NotForHyperscan(BadPattern):
