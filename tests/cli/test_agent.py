@@ -8,6 +8,7 @@ import os
 import re
 import subprocess
 import sys
+from concurrent.futures import ThreadPoolExecutor
 from typing import TYPE_CHECKING, Any
 
 import pytest
@@ -20,6 +21,7 @@ from refused.cli.parser import Parser
 from refused.evidence.bundle import Bundle
 from refused.lab.servers import Server
 from refused.vantage import agent
+from refused.vantage import build as builder
 from refused.vantage.build import AT_HOME, LARGEST_BYTES, _modules, build
 from tests.cli.alone import command
 from tests.cli.running import apart
@@ -90,6 +92,17 @@ def test_it_is_small_and_plain_text_and_always_the_same(file: Path) -> None:
     assert max(map(len, made.splitlines())) <= 120
     assert made == build()
     assert os.access(file, os.X_OK)
+
+
+def test_it_can_be_built_from_several_threads_at_once(
+    file: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """As it is where several places are reached; Python 3.11's parser bears no second thread."""
+    monkeypatch.setattr(builder, "_built", [])
+    with ThreadPoolExecutor(4) as pool:
+        made = list(pool.map(lambda _: build(), range(4)))
+
+    assert set(made) == {file.read_bytes()}
 
 
 def test_another_process_and_another_hash_seed_build_the_same(file: Path) -> None:

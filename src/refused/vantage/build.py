@@ -11,6 +11,7 @@ from __future__ import annotations
 
 import ast
 import base64
+import threading
 import zlib
 from importlib.util import find_spec
 from json import dumps
@@ -90,13 +91,26 @@ sys.exit(main())
 _WIDTH = 100
 
 
+# Places are reached side by side, and Python 3.11 parses in one thread at a time: two of them end in
+# a SystemError (https://github.com/python/cpython/issues/106905).
+_building = threading.Lock()
+_built: List[bytes] = []
+
+
 def build() -> bytes:
-    """Return the file.
+    """Return the file; it is made once, for as many places as there are.
 
     Raises:
         RuntimeError: It would be larger than :data:`LARGEST_BYTES`: something was imported that
             does not travel.
     """
+    with _building:
+        if not _built:
+            _built.append(_build())
+        return _built[0]
+
+
+def _build() -> bytes:
     sources = {name: [is_package, text] for name, is_package, text in sorted(_modules())}
     packed = zlib.compress(dumps(sources, sort_keys=True, separators=(",", ":")).encode(), 9)
     letters = base64.b85encode(packed).decode()
