@@ -133,3 +133,12 @@ def test_a_login_that_fails_behind_it_is_not_its_matter() -> None:
     shaken = AT_ENDPOINT.replace(outcome="accepted")
 
     assert heard(TO_ENDPOINT, shaken, OFF, ONE_ENDPOINT, rejected) == []
+
+
+def test_a_private_address_that_was_never_an_endpoints_is_only_a_clue() -> None:
+    """It may be a proxy of one's own."""
+    own = ANSWER.replace(chain=(ANSWER.chain[0].replace(value="10.1.0.4"),))
+    said = heard(own, AT_ENDPOINT, ACR, NO_ENDPOINT)
+
+    assert proofs(said) == []
+    assert weight(said) > 2

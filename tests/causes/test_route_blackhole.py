@@ -116,3 +116,23 @@ def test_an_address_that_answers_on_another_port_is_reached() -> None:
     other = SILENCE.replace(port=9, outcome="refused", purpose="control")
 
     assert excuses(heard(SILENCE, other, FROM_SUBNET, CLIENTS, TABLE.replace(routes=(DROP,))))
+
+
+def test_a_ban_on_the_internet_is_no_proof_against_another_network() -> None:
+    """Its prefix may be learnt from a gateway, or be a peer's: both are longer."""
+    far = AT_ENDPOINT.replace(address="10.77.0.4")
+    closed = TABLE.replace(routes=(DROP,), gateway_routes=False)
+
+    assert proofs(heard(far, FROM_SUBNET, CLIENTS, TABLE.replace(routes=(DROP,)))) == []
+    assert proofs(heard(far, FROM_SUBNET, CLIENTS, closed))
+    peered = CLIENTS.replace(peers=((HUB, "Connected"),))
+    assert proofs(heard(far, FROM_SUBNET, peered, closed)) == []
+
+
+def test_a_way_round_a_peering_is_allowed_for() -> None:
+    """A hub's appliance may lead there as well."""
+    client = CLIENTS.replace(peers=((HUB, "Disconnected"),))
+    server = CACHES.replace(role="endpoint", network_id=HUB, network_prefixes=("10.2.0.0/16",))
+    hub = TABLE.replace(routes=(DROP.replace(next_hop="VirtualAppliance"),))
+
+    assert proofs(heard(AT_ENDPOINT, client, server, hub)) == []

@@ -135,6 +135,7 @@ def _azure_says(evidence: Evidence) -> Iterator[Statement]:
     caches, lists = evidence.all(AzureCache), evidence.all(PrivateEndpointList)
     endpoints, changes = evidence.all(PrivateEndpoint), evidence.all(ResourceChange)
     metrics, lookups = evidence.all(Metric), evidence.all(NameLookup)
+    answers = evidence.all(DnsAnswer)
     tried, broken = dialled(evidence.all(TcpDial)), evidence.broken
     count = endpoint_count(lists, endpoints)
     if broken is None or count is None or broken.how not in DEAD | NAMELESS:
@@ -160,7 +161,12 @@ def _azure_says(evidence: Evidence) -> Iterator[Statement]:
         yield Proof(because=f"{said}: only an approved one carries traffic{after}", seen=seen)
     elif count == 0 and private is not None:
         said = f"the cache has no private endpoint, and the name leads to the private {private}"
-        yield Proof(because=f"{said}, where nobody stands for it{after}", seen=seen)
+        said = f"{said}, where nobody stands for it{after}"
+        # Without a sign that an endpoint was there, the address may be a proxy's of one's own.
+        if change is not None or privatelink_alias(answers) is not None:
+            yield Proof(because=said, seen=seen)
+        else:
+            yield Clue(weight=2.2, because=said, seen=seen)
     elif count == 0:
         yield RuledOut(because="the cache has no private endpoint, and needs none here", seen=lists)
     elif approved:

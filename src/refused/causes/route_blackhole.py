@@ -45,6 +45,9 @@ from refused.evidence.nsg import (
     way_to,
 )
 from refused.evidence.observations import DnsAnswer, Elsewhere, RouteLookup, TcpDial
+from refused.service.addresses import (
+    in_network,
+)
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -172,6 +175,7 @@ CHANGES = (
     "virtualNetworkPeerings/delete",
     "subnets/write",
 )
+AROUND = ("VirtualAppliance", "VirtualNetworkGateway")
 
 
 def _azure_says(evidence: Evidence) -> Iterator[Statement]:
@@ -192,7 +196,11 @@ def _azure_says(evidence: Evidence) -> Iterator[Statement]:
     client = next((each for each in subnets if each.role == "client"), None)
     server = next((each for each in subnets if each.role in ("cache", "endpoint")), None)
     parted = _parted(client, server) if is_private(dial.address) else ""
-    if parted:
+    led = any(route.next_hop in AROUND for table in tables for route in table.routes)
+    if parted and led:
+        # Through a hub's appliance or a gateway the way may lead round the peering.
+        yield Clue(weight=1.6, because=f"{parted}{after}", seen=(*subnets, *tried))
+    elif parted:
         yield Proof(because=f"{parted}{after}", seen=(*subnets, *tried))
         return
     known = [
@@ -211,10 +219,7 @@ def _azure_says(evidence: Evidence) -> Iterator[Statement]:
         if table.role not in ("client", "cache"):
             continue
         for end in ends:
-            is_private_end = is_private(end)
-            peered = subnet is None or bool(subnet.peers)
-            learnt = table.gateway_routes is not False and _has_gateway(table)
-            around = around.replace(complete=not learnt and not (peered and is_private_end))
+            around = around.replace(complete=_is_all(end, table, subnet))
             way = way_to(end, table.routes, around, is_private_endpoint=stands and not back)
             if way is None:
                 continue
@@ -224,7 +229,7 @@ def _azure_says(evidence: Evidence) -> Iterator[Statement]:
                     yield Proof(because=f"{said}{after}", seen=(table, *tried))
                     return
                 yield Clue(weight=2.5, because=f"{said}{after}", seen=(table, *tried))
-            elif way.next_hop in ("VirtualAppliance", "VirtualNetworkGateway") and way.route:
+            elif way.next_hop in AROUND and way.route:
                 # Forced tunnelling: what stands there may drop it, or send the reply another way.
                 yield Clue(weight=1.4 if back else 1.0, because=f"{said}{after}", seen=(table,))
             elif way.certain:
@@ -248,8 +253,19 @@ def _parted(client: AzureSubnet | None, server: AzureSubnet | None) -> str:
     return ""
 
 
-def _has_gateway(table: RouteTable) -> bool:
-    return any(route.next_hop == "VirtualNetworkGateway" for route in table.routes)
+def _is_all(end: str, table: RouteTable, subnet: AzureSubnet | None) -> bool:
+    """Whether no route that was not read may be longer: a peer's, or one that a gateway has learnt.
+
+    Within the network Azure prefers its own routes to learnt ones; peers have private addresses, and
+    of gateways the table alone tells, by the routes that lead to one.
+    """
+    if subnet is not None and any(in_network(end, prefix) for prefix in subnet.network_prefixes):
+        return True
+    if table.gateway_routes is False:
+        return not is_private(end) or (subnet is not None and not subnet.peers)
+    return not is_private(end) and not any(
+        route.next_hop == "VirtualNetworkGateway" for route in table.routes
+    )
 
 
 def _way_said(way: Way, table: RouteTable, end: str, *, back: bool) -> str:

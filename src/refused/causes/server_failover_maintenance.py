@@ -51,7 +51,7 @@ TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-    from refused.causes.statements import Clue, Signature, Statement
+    from refused.causes.statements import Statement
     from refused.evidence.bundle import Evidence
     from refused.evidence.observations import (
         Observation,
@@ -168,7 +168,8 @@ WRITES = (
 MOVING = frozenset({"scaling", "updating", "configuringaad", "recoveringscalefailure", "moving"})
 # An unplanned failover takes ten to fifteen seconds; metrics come by the minute, and lag.
 # Source: https://learn.microsoft.com/azure/azure-cache-for-redis/cache-failover
-NEAR_S = 300.0
+NEAR_S = 120.0
+REBOOT_S = 300.0
 DAYS = ("monday", "tuesday", "wednesday", "thursday", "friday", "saturday", "sunday")
 
 
@@ -198,7 +199,7 @@ def _azure_says(evidence: Evidence) -> Iterator[Statement]:
                 yield Proof(because=said, seen=(metric,))
                 return
     reboot = what_changed(changes, RESTARTS, began)
-    if reboot is not None and began - reboot.when <= NEAR_S and ended(broken):
+    if reboot is not None and began - reboot.when <= REBOOT_S and ended(broken):
         said = f"{changed_so(reboot, began)}, and {face}"
         yield Proof(because=said, seen=(reboot,))
         return
