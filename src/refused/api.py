@@ -232,7 +232,7 @@ def probe(
             keeps_raw=keeps_raw,
             deep=deep,
             local="here" if "here" in (vantages or ("here",)) else None,
-            asks_system=resolver is None,
+            resolver=parse_resolver(resolver) if resolver else None,
         ),
         deadline=deadline,
         environ=surroundings,

@@ -53,6 +53,7 @@ from tests.probes.azure.planes import (
     error,
     healthy,
 )
+from tests.probes.resolvers import Asked as DnsAsked
 from tests.probes.resolvers import Resolver
 
 if TYPE_CHECKING:
@@ -180,6 +181,21 @@ def test_a_host_that_is_not_azures_is_asked_for_only_on_demand(
         given = look(server, resolver, "redis.example.com", resource=CACHE_ID)
 
     assert all_of(given, AzureCache)[0].id == CACHE_ID
+
+
+def test_an_alias_of_a_name_of_azures_is_followed(papers: Papers) -> None:
+    """With the resolver that was given, and no other."""
+
+    def answer(asked: DnsAsked) -> list[bytes]:
+        return [
+            asked.reply(f"redis.example.com. 60 IN CNAME {HOST}.", f"{HOST}. 60 IN A 127.0.0.1")
+        ]
+
+    with Resolver(answer) as dns, Scripted(papers, healthy) as server:
+        at = f"127.0.0.1:{dns.address[1]}"
+        bundle = look(server, at, "redis.example.com:1", azure=True, timeout_s=3.0)
+
+    assert all_of(bundle, AzureCache)[0].host == HOST
 
 
 def test_raw_answers_are_kept_on_demand_alone(papers: Papers, resolver: str) -> None:

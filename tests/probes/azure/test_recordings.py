@@ -18,15 +18,20 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from refused.evidence.bundle import Bundle
+from refused.evidence.control_plane import AzureCache, FirewallRules, PrivateEndpoint
+from refused.evidence.observations import Unseen
 from refused.evidence.target import Target
 from refused.probes.azure import cache as caches
 from refused.probes.azure import find, monitor, network
+from refused.probes.azure.fleet import read_all
 from refused.probes.azure.ways import dig, seconds_of
+from tests.probes.azure.planes import Papers, Reply, Scripted, error
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
     from refused.evidence.observations import Observation
+    from tests.probes.azure.planes import Asked
 
 pytestmark = pytest.mark.shared
 
@@ -498,6 +503,38 @@ def test_every_cache_is_found_in_its_lists() -> None:
             assert find._fits(row, row.host)
             found += 1
     assert found > 3
+
+
+# --- replayed ---------------------------------------------------------------------------------------------
+
+
+def test_every_recorded_cache_is_read_from_a_plane_that_replays_it(papers: Papers) -> None:
+    """Over https, with all that was recorded around it; the rest answers 404, as for a gone thing."""
+    told: dict[str, Any] = {}
+    for pattern in (".*",):
+        for path, body in bodies(pattern):
+            told[path.lower().rstrip("/")] = body
+
+    def script(asked: Asked) -> Reply:
+        body = told.get(asked.path.lower().rstrip("/"))
+        return error(404, "ResourceNotFound") if body is None else Reply(body)
+
+    ids = {
+        body["id"]
+        for path, body in bodies(r"Microsoft.Cache/redis(?:Enterprise)?/[^/]+")
+        if body.get("id")
+    }
+    assert len(ids) > 10
+    endpoints = rules = 0
+    with Scripted(papers, script) as server:
+        for cache_id, facts in read_all(server.plane(60), sorted(ids)):
+            (made,) = [fact for fact in facts if isinstance(fact, AzureCache)]
+            assert made.id.lower() == cache_id.lower()
+            assert not [f for f in facts if isinstance(f, Unseen) and "within refused" in f.why]
+            endpoints += sum(isinstance(f, PrivateEndpoint) and f.endpoint_seen for f in facts)
+            rules += sum(len(f.rules) for f in facts if isinstance(f, FirewallRules))
+    assert endpoints > 0
+    assert rules > 0
 
 
 # --- anything may be missing ------------------------------------------------------------------------------

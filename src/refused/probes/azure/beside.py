@@ -35,7 +35,7 @@ class Wanted:
 
     Attributes:
         local: The name of the local vantage point; ``None`` where nobody looks from here.
-        asks_system: Whether the system's resolver may be asked.
+        resolver: The one resolver that may be asked; ``None`` is the system's.
     """
 
     __slots__ = (
@@ -49,7 +49,7 @@ class Wanted:
         "keeps_raw",
         "deep",
         "local",
-        "asks_system",
+        "resolver",
     )
 
     def __init__(
@@ -65,12 +65,12 @@ class Wanted:
         keeps_raw: bool = False,
         deep: bool = False,
         local: str | None = "here",
-        asks_system: bool = True,
+        resolver: tuple[str, int] | None = None,
     ) -> None:
         self.azure, self.resource, self.client_ip = azure, resource, client_ip
         self.client_subnet, self.subscription = client_subnet, subscription
         self.changes, self.echo, self.keeps_raw = changes, echo, keeps_raw
-        self.deep, self.local, self.asks_system = deep, local, asks_system
+        self.deep, self.local, self.resolver = deep, local, resolver
 
 
 class Start:
@@ -179,6 +179,7 @@ class _Beginning:
             local=wanted.local,
             deep=wanted.deep,
             asks=asks,
+            resolver=wanted.resolver,
         )
         return Look(asked, self.deadline, self.environ, self.root)
 
@@ -215,7 +216,7 @@ class _Beginning:
         """Look a bare name up: a host that is known by it comes first, unless ``--azure`` was said."""
         wanted = self.wanted
         if not wanted.azure:
-            if wanted.asks_system and _resolves(parsed.target.host):
+            if wanted.resolver is None and _resolves(parsed.target.host):
                 return Start(parsed, self.quiet_look())
             if not self.is_logged_in():
                 gap = Unseen(

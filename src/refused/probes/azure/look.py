@@ -57,6 +57,7 @@ class Asked:
         keeps_raw: Whether the raw answers are wanted.
         local: The name of the local vantage point; ``None`` where nobody looks from here.
         asks: Whether the control plane itself is asked, and not only the user and this machine.
+        resolver: The one resolver to ask for an alias; ``None`` asks the system's.
     """
 
     __slots__ = (
@@ -70,6 +71,7 @@ class Asked:
         "local",
         "deep",
         "asks",
+        "resolver",
     )
 
     def __init__(
@@ -85,7 +87,9 @@ class Asked:
         local: str | None = "here",
         deep: bool = False,
         asks: bool = True,
+        resolver: tuple[str, int] | None = None,
     ) -> None:
+        self.resolver = resolver
         self.resource, self.client_ip, self.client_subnet = resource, client_ip, client_subnet
         self.subscription, self.changes, self.echo = subscription, changes, echo
         self.keeps_raw, self.local, self.deep, self.asks = keeps_raw, local, deep, asks
@@ -298,17 +302,25 @@ class Look:
                 self.book.write(_unseen(what, why, how))
 
     def _alias_of(self, host: str) -> str | None:
-        """Return the name of Azure's that *host* is an alias of, as the system's resolver tells."""
-        import socket
-
+        """Return the name of Azure's that *host* is an alias of, as the client's resolver tells."""
         if is_literal(host) or "." not in host:
             return None
+        names = self._aliases(host)
+        return next((name for name in names if service_of(name).is_azure), None)
+
+    def _aliases(self, host: str) -> tuple[str, ...]:
+        if self.asked.resolver is not None:
+            from refused.probes.names import ask
+
+            wait_s = self.deadline.left(2.0)
+            return ask(self.asked.resolver, host, "A", vantage="here", wait_s=wait_s).aliases
+        import socket
+
         try:
             rows = socket.getaddrinfo(host, None, flags=socket.AI_CANONNAME)
         except (OSError, UnicodeError):
-            return None
-        names = [str(row[3]).rstrip(".").lower() for row in rows if row[3]]
-        return next((name for name in names if service_of(name).is_azure), None)
+            return ()
+        return tuple(str(row[3]).rstrip(".").lower() for row in rows if row[3])
 
     def _read(self, cache_id: str, host: str) -> None:
         target = self._target

@@ -65,7 +65,8 @@ def proxy_for(host: str, environ: Mapping[str, str]) -> tuple[str, int, dict[str
     except ValueError:
         proxy = port = None
         parts = urlsplit("")
-    if proxy is None or parts.scheme not in ("http", "https"):
+    if proxy is None or parts.scheme != "http":
+        # One that is itself spoken to in TLS is rare, and not worth a second handshake's code.
         raise BadEndpoint("HTTPS_PROXY: that is no proxy that I can use; give http://host:port")
     headers = {}
     if parts.username:
@@ -74,7 +75,7 @@ def proxy_for(host: str, environ: Mapping[str, str]) -> tuple[str, int, dict[str
         pair = f"{unquote(parts.username)}:{unquote(parts.password or '')}"
         Secret(unquote(parts.password or ""))  # remembered, so that no output repeats it
         headers["Proxy-Authorization"] = f"Basic {b64encode(pair.encode()).decode()}"
-    return proxy, port or (443 if parts.scheme == "https" else 80), headers
+    return proxy, port or 80, headers
 
 
 def _is_excepted(host: str, listed: str) -> bool:
