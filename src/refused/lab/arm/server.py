@@ -285,7 +285,7 @@ def _check_etag(call: Call) -> None:
     wanted, unwanted = call.headers.get("if-match"), call.headers.get("if-none-match")
     if call.method == "GET" or (wanted is None and unwanted is None):
         return
-    document = call.state.get(call.id)
+    document = call.state.get(call.id) or _inside(call)
     tag = str((document or {}).get("etag", ""))
     if wanted not in (None, "*", tag) or (wanted == "*" and document is None):
         raise Refusal(
@@ -301,6 +301,21 @@ def _check_etag(call: Call) -> None:
             f"The resource {call.id.rpartition('/')[2]} exists already and hence cannot be created "
             "again.",
         )
+
+
+def _inside(call: Call) -> dict[str, Any] | None:
+    """Return what a GET of the same path answers: rules and routes stand inside their parent."""
+    found, params, _ = find("GET", call.path)
+    if found is None:
+        return None
+    query = {"api-version": call.api_version}
+    try:
+        answer = found.handler(
+            Call("GET", call.path, params, query, None, {}, call.state, call.caller, call.base_url)
+        )
+    except Refusal:
+        return None
+    return answer.body if isinstance(answer.body, dict) else None
 
 
 def _paged(call: Call, answer: Answer) -> Answer:

@@ -11,7 +11,7 @@ import tomllib
 from typing import TYPE_CHECKING, Any
 
 from refused.lab import azure
-from refused.lab.arm import coupling, routes
+from refused.lab.arm import coupling, history, routes
 from refused.lab.arm.routes import Answer, Call, Caller, Refusal
 from refused.lab.arm.state import Fault, State, key
 from refused.lab.world import HERE, World
@@ -335,6 +335,7 @@ _TABLES = {
     "fault": list,
     "default": bool,
 }
+_TABLES |= history.TABLES
 _CACHE_FIELDS = {
     "name",
     "service",
@@ -457,6 +458,10 @@ def _declare(world: World, told: Mapping[str, Any], where: str) -> None:
         state.faults += [Fault(**each) for each in told.get("fault", ())]
         state.lag_s = float(told.get("lag_s", 0.0))
         state.takes_s = float(told.get("takes_s", 0.0))
+        try:
+            history.configure(state, told)
+        except ValueError as failure:
+            raise BadWorld(f"{where}: {failure}") from None
 
     world.order(order)
     world.order(settings)
