@@ -23,6 +23,7 @@ import asyncio
 import base64
 import contextlib
 import dataclasses
+import functools
 import json
 import os
 import shutil
@@ -122,7 +123,10 @@ class Gate:
                 relay = _Relay(self, sock)
                 self._relays.add(relay)
                 relay.task = self.loop.create_task(relay.run())
-                relay.task.add_done_callback(lambda _, it=relay: self._relays.discard(it))
+                relay.task.add_done_callback(functools.partial(self._done, relay))
+
+    def _done(self, relay: _Relay, _task: object) -> None:
+        self._relays.discard(relay)
 
     def _stop_listening(self) -> None:
         if self.listener is not None:
@@ -146,7 +150,12 @@ class Gate:
 
     def cut(self) -> None:
         """Reset every connection."""
-        self.gates.call(lambda: [relay.reset() for relay in tuple(self._relays)])
+
+        def deed() -> None:
+            for relay in tuple(self._relays):
+                relay.reset()
+
+        self.gates.call(deed)
 
     def forget(self) -> None:
         """Let every connection that is open go silent for good, as a middlebox does."""
@@ -188,14 +197,12 @@ class Gate:
 
         def deed() -> None:
             assert self.listener is not None
-            own = {sock.getsockname() for sock in self._stuffing}
             for sock in self._stuffing:
                 sock.close()
             self._stuffing.clear()
             self.listener.listen(512)
             self.loop.add_reader(self.listener, self._accept)
             self._open.set()
-            del own
 
         self.gates.call(deed)
 
@@ -401,7 +408,7 @@ def work(name: str, job: dict[str, Any]) -> None:  # noqa: C901, PLR0915  # one 
         if name == "ours":
             import refused.client
 
-            more = {"maintenance": True} if job.get("maintenance") else {}
+            more: dict[str, Any] = {"maintenance": True} if job.get("maintenance") else {}
             client = refused.client.connect(url, cluster=is_cluster, **extra, **more)
         else:
             if name == "redis-py, guide":

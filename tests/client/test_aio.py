@@ -54,7 +54,9 @@ def test_the_client_is_redis_pys_own(url: str) -> None:
         assert type(client) is redis.asyncio.Redis
         assert await (await client).get("key") == "value"
         async with client.pipeline() as pipeline:
-            assert await pipeline.set("n", 1).incr("n").execute() == [True, 2]
+            pipeline.set("n", 1)
+            pipeline.incr("n")
+            assert await pipeline.execute() == [True, 2]
         await client.aclose()
 
     run(work())

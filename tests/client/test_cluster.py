@@ -54,7 +54,7 @@ def test_the_client_is_redis_pys(url: str) -> None:
     for at in range(30):
         assert client.set(f"key:{at}", at)
         assert client.get(f"key:{at}") == str(at).encode()
-    with client.pipeline() as pipeline:
+    with client.pipeline() as pipeline:  # type: ignore[no-untyped-call]
         for at in range(10):
             pipeline.get(f"key:{at}")
         assert pipeline.execute() == [str(at).encode() for at in range(10)]

@@ -148,9 +148,11 @@ def test_the_tree_says_where_it_broke(fault: str, broken: str, tmp_path: Path) -
             host = "no-such-name.invalid" if fault == "name" else "localhost"
             port = free_port() if fault == "refused" else door.port
             password = "n0t-it" if fault == "password" else "s3same"
-            keywords = {} if fault == "untrusted" else {"ssl_ca_certs": authority.ca_file}
+            vouches = None if fault == "untrusted" else authority.ca_file
             ready = readiness.Readiness(
-                readiness.redis("cache", f"rediss://:{password}@{host}:{port}", **keywords)  # type: ignore[arg-type]
+                readiness.redis(
+                    "cache", f"rediss://:{password}@{host}:{port}", ssl_ca_certs=vouches
+                )
             )
             wait_until(lambda: ready.check().is_degraded)
             order = ["name", "address", "tls", "auth", "command"]

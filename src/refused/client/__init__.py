@@ -13,8 +13,8 @@ from importlib import import_module
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from refused.client import aio as aio
-    from refused.client import readiness as readiness
+    import refused.client.aio as aio
+    import refused.client.readiness as readiness
     from refused.client.connecting import connect as connect
     from refused.client.errors import CircuitOpen as CircuitOpen
     from refused.client.errors import GaveUp as GaveUp

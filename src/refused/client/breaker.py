@@ -55,19 +55,21 @@ class Breaker:
         """Whether calls are turned away."""
         return self._opened_at is not None
 
+    def _is_look_due(self, now: float) -> bool:
+        """Whether a call may be the look, or all may pass again."""
+        return not self.is_open or (now >= self._next_look and now >= self._looking_until)
+
     def enter(self) -> None:
         """Let a call through, or turn it away.
 
         Raises:
             CircuitOpen: It is turned away.
         """
-        if self._opened_at is None:
+        if not self.is_open:
             return
         now = time.monotonic()
         with self._lock:
-            if self._opened_at is None:
-                return
-            if now >= self._next_look and now >= self._looking_until:
+            if self._is_look_due(now):
                 # Whoever looks may vanish without a word, so the ticket lapses by itself.
                 self._looking_until = now + 2.0
                 return
@@ -109,8 +111,8 @@ class Breaker:
             return
         now = time.monotonic()
         with self._lock:
-            if not self.troubled:
-                return
+            if self.failures == 0:
+                return  # another thread has been quicker
             was_open, since = self._opened_at is not None, self._since
             self.troubled = False
             self._clear()

@@ -132,6 +132,7 @@ class Account:
         )
 
 
+_worth_it: Any = reasons.WORTH_IT  # redis-py's type names its own errors alone
 _TRIES: Final = (
     1000  # the number is not what ends it; redis-py compares it with the failures to come
 )
@@ -147,7 +148,7 @@ class Call(Retry, Account):
         *,
         tries_once: bool = False,
     ) -> None:
-        super().__init__(FullJitterBackoff(CAP_S, BASE_S), _TRIES, reasons.WORTH_IT)
+        super().__init__(FullJitterBackoff(CAP_S, BASE_S), _TRIES, _worth_it)
         self.open(deadline_s, also_repeat, tries_once=tries_once)
 
     def call_with_retry(
@@ -194,7 +195,7 @@ class AsyncCall(AsyncRetry, Account):
         *,
         tries_once: bool = False,
     ) -> None:
-        super().__init__(FullJitterBackoff(CAP_S, BASE_S), _TRIES, reasons.WORTH_IT)
+        super().__init__(FullJitterBackoff(CAP_S, BASE_S), _TRIES, _worth_it)
         self.open(deadline_s, also_repeat, tries_once=tries_once)
 
     async def call_with_retry(

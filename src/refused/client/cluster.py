@@ -47,18 +47,22 @@ class SteadyCluster(redis.RedisCluster):
     def execute_command(self, *args: Any, **kwargs: Any) -> Any:
         """Run a command until it is answered, is refused for good, or its time is up."""
         if underway.current.get() is not None:  # one command of another's
-            return super().execute_command(*args, **kwargs)
+            return self._run(*args, **kwargs)
         call = Underway(self.steady_settings)
         token = underway.current.set(call)
         try:
             while True:
                 try:
-                    return super().execute_command(*args, **kwargs)
+                    return self._run(*args, **kwargs)
                 except underway.AGAIN as error:
                     time.sleep(call.next_try_s(error))
                     self._ask_the_endpoint(error)
         finally:
             underway.current.reset(token)
+
+    def _run(self, *args: Any, **kwargs: Any) -> Any:
+        theirs_: Any = super()  # untyped in redis-py
+        return theirs_.execute_command(*args, **kwargs)
 
     def _ask_the_endpoint(self, error: Exception) -> None:
         """Have the map of the slots drawn anew, from where we came in if need be.
@@ -166,21 +170,35 @@ def connect(
             each.add(pool)
         return pool
 
-    call = Underway(wanted)
+    def once() -> SteadyCluster:
+        return SteadyCluster(
+            wanted,
+            events,
+            url=_bare_url(wanted),
+            connection_pool_class=node_pool,
+            retry=Retry(NoBackoff(), 0),
+            **connection,
+            **cluster_words,
+        )
+
+    cluster = _until_it_answers(once, Underway(wanted), made)
+    cluster.steady_pools.update(made)
+    pools.append(cluster.steady_pools)
+    endpoint.cluster = weakref.ref(cluster)
+    if hears_maintenance:
+        cluster.listen_to_maintenance(Pool(wanted, endpoint))
+    return cluster
+
+
+def _until_it_answers(
+    once: Callable[[], SteadyCluster], call: Underway, made: list[Pool]
+) -> SteadyCluster:
+    """Open a cluster client; try again until the deadline."""
     token = underway.current.set(call)
     try:
         while True:
             try:
-                cluster = SteadyCluster(
-                    wanted,
-                    events,
-                    url=_bare_url(wanted),
-                    connection_pool_class=node_pool,
-                    retry=Retry(NoBackoff(), 0),
-                    **connection,
-                    **cluster_words,
-                )
-                break
+                return once()
             except (*underway.AGAIN, theirs.ResponseError) as error:
                 for pool in made:
                     pool.close()
@@ -188,12 +206,6 @@ def connect(
                 time.sleep(call.next_try_s(error))
     finally:
         underway.current.reset(token)
-    cluster.steady_pools.update(made)
-    pools.append(cluster.steady_pools)
-    endpoint.cluster = weakref.ref(cluster)
-    if hears_maintenance:
-        cluster.listen_to_maintenance(Pool(wanted, endpoint))
-    return cluster
 
 
 _CLUSTER_WORDS = (

@@ -80,7 +80,8 @@ def connect(
         listeners,
         hears_maintenance=hears_maintenance,
     )
-    client = redis.Redis(connection_pool=share, **wanted.client)
+    pool: Any = share  # which passes for a ConnectionPool
+    client = redis.Redis(connection_pool=pool, **wanted.client)
     client.auto_close_connection_pool = True
     return client
 

@@ -34,6 +34,7 @@ class _Steady:
 
     # what redis-py's class beside us has
     _sock: Any
+    retry: Any
     _parser: Any
     _command_packer: Any
     protocol: Any
@@ -43,7 +44,7 @@ class _Steady:
         self.shared = shared
         own = keywords.pop("retry", None)
         super().__init__(retry=own or shared.new_call(), **keywords)  # type: ignore[call-arg]
-        kept: Any = self.retry  # type: ignore[has-type]  # redis-py has made a copy
+        kept = self.retry  # redis-py has made a copy
         self.call: Call = kept if isinstance(kept, Call) else shared.new_call()
         self.renewal = 0  # of the pool, when we dialled
         self.login: tuple[str, ...] | None = None
@@ -103,10 +104,11 @@ class _Steady:
             self._logins = 0
             self.stage = "command"
             shared.let_in()
-        sock = self._sock
+        sock: Any = self._sock
         sock.settimeout(shared.settings.silence_s)
-        self._poller = select.poll()
-        self._poller.register(sock, select.POLLIN)
+        if hasattr(select, "poll"):  # not on Windows
+            self._poller = select.poll()
+            self._poller.register(sock, select.POLLIN)
         self.login, self.renew_login_at = shared.login_in_force()
 
     def _connect(self) -> socket.socket:
@@ -149,7 +151,7 @@ class _Steady:
     def is_quiet(self) -> bool:
         """Whether nothing waits to be read: neither data nor the end of the connection."""
         poller = self._poller
-        return poller is not None and not poller.poll(0)
+        return not self.can_read() if poller is None else not poller.poll(0)  # type: ignore[attr-defined]
 
     def is_alive(self) -> bool:
         """Whether the server answers on this connection within the silence that we grant."""

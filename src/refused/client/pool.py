@@ -50,13 +50,10 @@ class Pool(ConnectionPool):
         self._waiting: deque[_Place] = deque()
         self._listening: Listening | None = None
         self._hears_maintenance = False
-        super().__init__(
-            connection_class=kind,
-            **wanted.pool,
-            **wanted.connection,
-            **({"credential_provider": shared.credentials} if shared.credentials else {}),
-            shared=shared,
-        )
+        made_with: dict[str, Any] = {**wanted.pool, **wanted.connection, "shared": shared}
+        if shared.credentials is not None:
+            made_with["credential_provider"] = shared.credentials
+        super().__init__(connection_class=kind, **made_with)
         self.connection_kwargs.setdefault("retry", shared.new_call())
         if shared.liveness is None:
             shared.liveness = Liveness(self.spare)
@@ -92,10 +89,8 @@ class Pool(ConnectionPool):
                 self._in_use_connections.add(connection)
             else:
                 connection = None
-                place = _Place()
-                self._waiting.append(place)
         if connection is None:
-            connection = self._wait_in_line(place, now, give_up_at)
+            connection = self._wait_in_line(now, give_up_at)
         if recorder._metrics_collector is not None:  # noqa: SLF001  # as often as redis-py asks
             self._record(ConnectionState.IDLE, ConnectionState.USED)
         try:
@@ -127,12 +122,19 @@ class Pool(ConnectionPool):
     def _has_only_news(self, connection: Any) -> bool:
         """Whether what waits to be read is meant to: a push message, not the end."""
         try:
-            may = self.cache is not None or bool(self.maint_notifications_enabled())
+            may = self.cache is not None or bool(self.maint_notifications_enabled())  # type: ignore[no-untyped-call]
             return bool(connection.can_read()) and may
         except (theirs.RedisError, OSError):
             return False
 
-    def _wait_in_line(self, place: _Place, since: float, give_up_at: float) -> Any:
+    def _wait_in_line(self, since: float, give_up_at: float) -> Any:
+        place = _Place()
+        with self._lock:
+            if self._available_connections:  # one has come back meanwhile
+                connection = self._available_connections.pop()
+                self._in_use_connections.add(connection)
+                return connection
+            self._waiting.append(place)
         if place.handed.acquire(timeout=max(0.0, give_up_at - time.monotonic())):
             return place.connection
         with self._lock:

@@ -92,7 +92,8 @@ def read(  # noqa: C901  # one keyword after the other
     """
     if not deadline > 0:
         raise ValueError("deadline is a number of seconds above 0")
-    given: dict[str, Any] = {**keywords, **parse_url(url)}  # as in redis-py, the URL wins
+    read_url: Any = parse_url  # untyped in redis-py
+    given: dict[str, Any] = {**keywords, **read_url(url)}  # as in redis-py, the URL wins
     kind = given.pop("connection_class", None)
     is_unix = kind is UnixDomainSocketConnection
     is_tls = bool(given.pop("ssl", False)) or (

@@ -111,7 +111,7 @@ class Shared:
         gate = self._one_dials
         if not gate.acquire(timeout=max(0.0, until - time.monotonic())):
             raise self.in_vain()
-        if not self.breaker.troubled:  # the dial before ours has succeeded
+        if self.breaker.failures == 0:  # the dial before ours has succeeded
             gate.release()
             yield
             return

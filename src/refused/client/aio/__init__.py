@@ -67,6 +67,7 @@ def connect(
         listeners,
         hears_maintenance=hears_maintenance,
     )
-    client = redis.asyncio.Redis(connection_pool=share, **wanted.client)  # type: ignore[arg-type]
+    pool: Any = share  # which passes for a ConnectionPool
+    client = redis.asyncio.Redis(connection_pool=pool, **wanted.client)
     client.auto_close_connection_pool = True
     return client

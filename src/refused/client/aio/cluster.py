@@ -216,7 +216,7 @@ class _OfANode:
         self.book = book
         self._is_looked_at = False
         self._waits = False
-        super().__init__(shared=book.of(self, keywords), **keywords)
+        super().__init__(shared=book.of(self, keywords), **keywords)  # type: ignore[call-arg]
 
     @property
     def is_waiting(self) -> bool:
@@ -291,11 +291,11 @@ class _OfANode:
         return response
 
 
-class NodeConnection(_OfANode, SteadyConnection):
+class NodeConnection(_OfANode, SteadyConnection):  # type: ignore[misc]  # as its parent
     """A connection to a node in the clear."""
 
 
-class TlsNodeConnection(_OfANode, SteadyTlsConnection):
+class TlsNodeConnection(_OfANode, SteadyTlsConnection):  # type: ignore[misc]
     """A connection to a node through TLS."""
 
 

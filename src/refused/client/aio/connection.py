@@ -30,6 +30,7 @@ class _Steady:
 
     # what redis-py's class beside us has
     _reader: Any
+    retry: Any
     _writer: Any
     _parser: Any
     protocol: Any
@@ -38,7 +39,7 @@ class _Steady:
         self.shared = shared
         own = keywords.pop("retry", None)
         super().__init__(retry=own or shared.new_async_call(), **keywords)  # type: ignore[call-arg]
-        kept: Any = self.retry  # type: ignore[has-type]  # redis-py has made a copy
+        kept = self.retry  # redis-py has made a copy
         self.call: AsyncCall = kept if isinstance(kept, AsyncCall) else shared.new_async_call()
         self.renewal = 0
         self.login: tuple[str, ...] | None = None
@@ -115,7 +116,7 @@ class _Steady:
         """Limit the dial and the handshake; the limit doubles with each try that follows another."""
         first_s: float = self.socket_connect_timeout or settings.LOGIN_S  # type: ignore[attr-defined]
         left_s = self.call.give_up_at - time.monotonic()
-        return max(0.01, min(settings.DIAL_S + first_s * 2 ** (self._logins - 1), left_s))
+        return max(0.01, min(settings.DIAL_S + first_s * 2.0 ** (self._logins - 1), left_s))
 
     async def _connect(self) -> None:
         """Look the name up, and dial its addresses."""
@@ -132,7 +133,7 @@ class _Steady:
 
     async def _open(self, sock: socket.socket) -> None:
         context = self.context
-        named = {"server_hostname": self.server_name} if context is not None else {}
+        named: dict[str, Any] = {"server_hostname": self.server_name} if context is not None else {}
         self.stage = "tls" if context is not None else "auth"
         try:
             self._reader, self._writer = await asyncio.open_connection(
@@ -338,11 +339,11 @@ class _Steady:
             self.shared.saw_loss(error)
 
 
-class SteadyConnection(_Steady, Connection):
+class SteadyConnection(_Steady, Connection):  # type: ignore[misc]  # pack_commands() takes more
     """A connection in the clear."""
 
 
-class SteadyTlsConnection(_Steady, SSLConnection):
+class SteadyTlsConnection(_Steady, SSLConnection):  # type: ignore[misc]
     """A connection through TLS, with one context for the pool."""
 
     @property
@@ -351,7 +352,7 @@ class SteadyTlsConnection(_Steady, SSLConnection):
         return self.shared.tls_context
 
 
-class SteadyUnixConnection(_Steady, UnixDomainSocketConnection):
+class SteadyUnixConnection(_Steady, UnixDomainSocketConnection):  # type: ignore[misc]
     """A connection through a socket in the file system."""
 
     async def _connect(self) -> None:

@@ -25,7 +25,6 @@ from refused.client.errors import PoolExhausted
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
 
-    from refused.client.aio.connection import _Steady
     from refused.client.aio.maintenance import Listening
     from refused.client.events import Listener
     from refused.client.settings import Settings
@@ -39,7 +38,7 @@ class AsyncPool(ConnectionPool):
     def __init__(self, wanted: Settings, shared: AsyncShared) -> None:
         self.shared = shared
         self.settings = wanted
-        kind: type[_Steady] = SteadyTlsConnection if wanted.is_tls else SteadyConnection
+        kind: Any = SteadyTlsConnection if wanted.is_tls else SteadyConnection
         if wanted.is_unix:
             kind = SteadyUnixConnection
         self._line: deque[asyncio.Future[Any]] = deque()
@@ -48,20 +47,17 @@ class AsyncPool(ConnectionPool):
         self._pid = os.getpid()
         self._listening: Listening | None = None
         self._hears_maintenance = False
-        super().__init__(
-            connection_class=kind,
-            **wanted.pool,
-            **wanted.connection,
-            **({"credential_provider": shared.credentials} if shared.credentials else {}),
-            shared=shared,
-        )
+        made_with: dict[str, Any] = {**wanted.pool, **wanted.connection, "shared": shared}
+        if shared.credentials is not None:
+            made_with["credential_provider"] = shared.credentials
+        super().__init__(connection_class=kind, **made_with)
         self.connection_kwargs.setdefault("retry", shared.new_async_call())
         shared.looker = Looker(self.spare)
         _pools.add(self)
 
-    def spare(self) -> _Steady:
+    def spare(self) -> Any:
         """Return a new connection that is not counted among the pool's."""
-        made: _Steady = self.connection_class(**self.connection_kwargs)
+        made: Any = self.connection_class(**self.connection_kwargs)
         return made
 
     async def get_connection(
@@ -88,7 +84,7 @@ class AsyncPool(ConnectionPool):
         if self._available_connections:
             connection = self._available_connections.pop()
         elif len(self._in_use_connections) < self.max_connections:
-            connection = self.make_connection()
+            connection = self.make_connection()  # type: ignore[no-untyped-call]
         else:
             connection = await self._wait_in_line(now, give_up_at)
         self._in_use_connections.add(connection)
@@ -126,7 +122,7 @@ class AsyncPool(ConnectionPool):
         if reader.at_eof() or reader.exception() or connection._writer.transport.is_closing():  # noqa: SLF001
             return False
         try:
-            return not await connection.can_read() or bool(self.maint_notifications_enabled())
+            return not await connection.can_read() or bool(self.maint_notifications_enabled())  # type: ignore[no-untyped-call]
         except (theirs.RedisError, OSError):
             return False
 
@@ -182,7 +178,8 @@ class AsyncPool(ConnectionPool):
         if not self._in_use_connections or self._loop is None:
             return
         now = time.monotonic()
-        for connection in tuple(self._in_use_connections):
+        watched: tuple[Any, ...] = tuple(self._in_use_connections)
+        for connection in watched:
             if connection.is_waiting:
                 connection.judge(now)
         self._ticking = self._loop.call_later(TICK_S, self._tick)

@@ -96,7 +96,7 @@ class AsyncShared(Shared):
                 await lock.acquire()
         except TimeoutError:
             raise self.in_vain() from None
-        if not self.breaker.troubled:  # the dial before ours has succeeded
+        if self.breaker.failures == 0:  # the dial before ours has succeeded
             lock.release()
             yield
             return
