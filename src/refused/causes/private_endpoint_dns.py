@@ -59,8 +59,8 @@ if TYPE_CHECKING:
 
     from refused.causes.statements import Statement
     from refused.evidence.bundle import Evidence
-    from refused.evidence.told import Told
     from refused.evidence.path import Broken
+    from refused.evidence.told import Told
 
 CAUSE = Cause(
     id="private-endpoint-dns",

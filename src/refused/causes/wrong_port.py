@@ -36,7 +36,7 @@ TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-    from refused.causes.statements import Clue, Signature, Statement
+    from refused.causes.statements import Statement
     from refused.evidence.bundle import Evidence
     from refused.evidence.target import (
         Target,
@@ -134,7 +134,7 @@ SIGNATURES = (
     ),
     Signature(
         id="wrong-port-http-answers",
-        pattern="got \\\"?'?H\\\"?'? as reply|first byte: 72\\b|Unknown reply: H|invalid[^\\n]{0,30}HTTP/1|Expected [^\\n]{1,30}got 'H'|malformed HTTP response \\\"-ERR|(?:Protocol Error|InvalidResponse|Invalid response)[^\\n]{0,40}HTTP/1",
+        pattern="got \\\"?'?H\\\"?'? as reply|first byte: 72\\b|Unknown reply: H|RESP (?:data )?type:? ?['\\\"`]?(?:H|72)\\b|invalid[^\\n]{0,30}HTTP/1|Expected [^\\n]{1,30}got 'H'|malformed HTTP response \\\"-ERR|(?:Protocol Error|InvalidResponse|Invalid response)[^\\n]{0,40}HTTP/1",
         family="socket",
         weight=4.5,
         says="an HTTP server answers on the port",
@@ -142,7 +142,7 @@ SIGNATURES = (
     ),
     Signature(
         id="wrong-port-other-service-answers",
-        pattern=r"first byte: (?:74|83|50|53|91)\b|Unknown reply: [JSR5]\b|got \"?[JS]\"? as reply",
+        pattern='first byte: (?:74|83|50|53|91)\\b|RESP (?:data )?type:? ?[\'\\"`]?(?:[JSR]|74|83)\\b|Unknown reply: [JSR5]\\b|got \\"?[JS]\\"? as reply',
         family="socket",
         weight=4.2,
         says="another protocol answers on the port",
