@@ -513,7 +513,11 @@ def test_every_recorded_cache_is_read_from_a_plane_that_replays_it(papers: Paper
     told: dict[str, Any] = {}
     # What was only ever created, and never read, is what it was created as.
     for method in ("PUT", "GET"):
-        told |= {path.lower().rstrip("/"): body for path, body in bodies(".*", method)}
+        for path, body in bodies(".*", method):
+            # Of several the fullest: at a recording's end everything is gone again.
+            told[path.lower().rstrip("/")] = max(
+                body, told.get(path.lower().rstrip("/"), {}), key=lambda each: len(json.dumps(each))
+            )
 
     def script(asked: Asked) -> Reply:
         body = told.get(asked.path.lower().rstrip("/"))
