@@ -79,6 +79,7 @@ class Cache:
     turned_away: Front = field(default_factory=Silent)
     lowest_tls: str = "1.2"
     takes_keys: bool = True
+    size: str = ""
 
     @property
     def servers(self) -> Sequence[Server]:

@@ -229,6 +229,7 @@ class Server:
         self.data = dict(data or {})
         self.loading_s = loading_s
         self.program = program
+        self.identities: set[str] = set()
         self.port = 0
         self.bus_port = 0
         self.folder: Path | None = None

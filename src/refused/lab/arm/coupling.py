@@ -182,6 +182,7 @@ def couple(world: World, state: State) -> None:
         keys.setdefault("primaryKey", cache.key or world.secret())
         keys.setdefault("secondaryKey", world.secret())
     for cache in doors.caches:
+        cache.size = _size(state, cache)
         _measure(cache, state)
     for connection in doors.endpoints.values():
         # Until now one zone played the public names and the private ones; from now on they differ.
@@ -254,6 +255,8 @@ def _written(world: World, state: State, id_: str) -> None:
             _cache_written(world, state, cache)
         elif id_.startswith(f"{cache.id}/privateendpointconnections/".lower()):
             _names(world, cache)
+        elif "/accesspolicyassignments/" in id_ and id_.startswith(cache.id.lower()):
+            _set_identities(world, state, cache)
     if "/privateendpoints/" in id_ or "/networkinterfaces/" in id_:
         _place_endpoints(world, state)
 
@@ -270,6 +273,7 @@ def _cache_written(world: World, state: State, cache: Cache) -> None:
         if isinstance(front, Tls) and cache.lowest_tls != lowest:
             front.require(lowest)
     cache.lowest_tls = lowest
+    _resize(state, cache)
     if cache.takes_keys != takes_keys(state, cache):
         _set_logins(cache, state)
         # Source: learn.microsoft.com/azure/azure-cache-for-redis/cache-azure-active-directory-for-authentication
@@ -297,6 +301,83 @@ def _set_logins(cache: Cache, state: State) -> None:
         if server.pid is not None:
             with contextlib.suppress(OSError, ServerError):
                 server.command("ACL", "SETUSER", "default", "resetpass", *words)
+
+
+# For whom a token is, where it is meant for Redis.
+AUDIENCES = (
+    "https://redis.azure.com",
+    "https://redis.azure.com/",
+    "acca5fbb-b7e4-4009-81f1-37e38fd66d78",
+)
+
+
+def _set_identities(world: World, state: State, cache: Cache) -> None:
+    """Let in the identities that have an access policy, with such tokens as the world knows.
+
+    A server of the lab cannot read tokens, so each one that is valid now becomes a password of its
+    user; one that expires later stays one, which the scenarios do not wait for.
+    """
+    wanted: dict[str, list[str]] = {}
+    for document in state.documents.values():
+        if not str(document.get("id", "")).lower().startswith(f"{cache.id}/".lower()):
+            continue
+        if "/accesspolicyassignments/" in str(document["id"]).lower():
+            said = document["properties"]
+            user = said.get("objectId") or (said.get("user") or {}).get("objectId")
+            wanted[str(user)] = [each for each in world.secrets if _is_token_of(each, str(user))]
+    for server in cache.servers:
+        if server.pid is None:
+            continue
+        with contextlib.suppress(OSError, ServerError):
+            for user in server.identities - set(wanted):
+                server.command("ACL", "DELUSER", user)
+            for user, tokens in wanted.items():
+                words = ["on", "resetpass", *(f">{each}" for each in tokens), "~*", "&*", "+@all"]
+                server.command("ACL", "SETUSER", user, *words)
+            server.identities = set(wanted)
+
+
+def _is_token_of(text: str, user: str) -> bool:
+    """Whether a secret is a token of *user* for Redis that has not expired."""
+    import base64
+    import json
+    import time
+
+    parts = text.split(".")
+    if len(parts) != 3:
+        return False
+    try:
+        claims = json.loads(base64.urlsafe_b64decode(parts[1] + "=" * (-len(parts[1]) % 4)))
+    except ValueError:
+        return False
+    is_ours = isinstance(claims, dict) and claims.get("oid") == user
+    return is_ours and claims.get("aud") in AUDIENCES and claims.get("exp", 0) > time.time()
+
+
+def _size(state: State, cache: Cache) -> str:
+    said = state.documents.get(cache.id.lower()) or {}
+    size = said.get("sku") or said.get("properties", {}).get("sku") or {}
+    return f"{size.get('name')} {size.get('family', '')}{size.get('capacity', '')}"
+
+
+def _resize(state: State, cache: Cache) -> None:
+    """Move a cache to machines of its new size: its connections end there, and its limit is another.
+
+    A server of the lab that takes only a few clients plays its tier, and grows in proportion.
+    """
+    size = _size(state, cache)
+    before, cache.size = cache.size, size
+    if before in ("", size):
+        return
+    old, new = (connection_limit(*each.split()) for each in (before, size))
+    for server in cache.servers:
+        if server.pid is None or server.maxclients is None or not old or not new:
+            drop(server)
+            continue
+        server.maxclients = max(1, round(server.maxclients * new / old))
+        server.kill()
+        server.start()
+        _set_logins(cache, state)
 
 
 def _done(world: World, state: State, id_: str, action: str) -> None:
