@@ -51,20 +51,24 @@ def test_a_bigger_size_moves_more(size: int) -> None:
     """The ceiling is the size's own; an unknown size has none that is known."""
     said = heard(ACR.replace(capacity=size), metric("cacheRead", *[CEILING] * 5))
 
-    assert weight(said) <= 0
+    assert weight(said) < 0.5
 
 
 def test_nothing_is_published_for_a_managed_redis() -> None:
-    """So nothing is said."""
-    assert heard(AMR, metric("cacheRead", *[CEILING] * 5)) == []
+    """So the bytes say nothing: a late answer alone is a weak clue."""
+    assert weight(heard(AMR, metric("cacheRead", *[CEILING] * 5))) == weight(heard()) < 0.5
 
 
 def test_metrics_that_were_not_read_are_said_to_be_unseen() -> None:
     """Denied is not little."""
     gap = denied("Metric")
 
-    assert heard(ACR, gap) == [gap]
-    assert [type(each) for each in heard(ACR)] == [Unseen]
+    for facts, why in (
+        ((ACR, gap), gap.why),
+        ((ACR,), "the control plane was asked, and this was not read"),
+    ):
+        assert [each.why for each in heard(*facts) if isinstance(each, Unseen)] == [why]
+        assert weight(heard(*facts)) == weight(heard())
 
 
 def test_old_traffic_does_not_count() -> None:

@@ -133,3 +133,10 @@ def test_a_load_that_was_denied_is_unseen() -> None:
 
     assert gap in seen
     assert weight(seen) == weight(judge(Evidence(ACCEPTED, STUCK, target=CACHE)))
+
+
+def test_a_front_that_is_quick_at_tls_says_nothing_of_the_server_behind_it() -> None:
+    """The handshake was done, and the command is what is missing."""
+    quick = SHAKE.replace(purpose="small-reply", outcome="alert")
+
+    assert excuses(judge(Evidence(ACCEPTED, SHAKE, STUCK, quick, target=CACHE))) == []

@@ -19,7 +19,12 @@ Sources
 
 from __future__ import annotations
 
-from refused.causes.readings import around_the_failure, onset, unread
+from refused.causes.readings import (
+    around_the_failure,
+    is_azure,
+    onset,
+    unread,
+)
 from refused.causes.statements import Cause, Clue, Signature
 from refused.evidence.control_plane import AzureCache, Metric
 from refused.evidence.observations import RedisReply, ServerInfo, ServerPace
@@ -77,6 +82,9 @@ def judge(evidence: Evidence) -> Iterator[Statement]:
             moved.append((word, max(counted[1]), (counted[0],)))
     moved += [("read", (info.output_kbps or 0) * 1024, (info,)) for info in infos[-1:]]
     if not any(rate for _, rate, _ in moved) or ceiling is None:
+        if is_azure(evidence.target):
+            said = "the connection is well and an answer is late, as where the bandwidth is used up"
+            yield Clue(weight=0.3, because=said, seen=replies)
         if caches and ceiling is not None:
             gap, resource = evidence.gap(Metric), evidence.gap(AzureCache)
             yield unread(gap, resource, "bytes read and written", SEE, asked=True)

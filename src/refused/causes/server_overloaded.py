@@ -105,13 +105,14 @@ def judge(evidence: Evidence) -> Iterator[Statement]:
         (shake for shake in shakes if shake.purpose == "small-reply" and shake.outcome == "alert"),
         None,
     )
-    if quick is not None:
+    # Past the handshake these tell of the front that terminates TLS, and not of the server behind.
+    if quick is not None and broken.hop == "tls":
         yield RuledOut(because="a small answer comes at once", seen=(quick,))
         return
     other = next(
         (shake for shake in shakes if shake.purpose == "unverified" and not shake.failed), None
     )
-    if other is not None:
+    if other is not None and broken.hop == "tls":
         yield RuledOut(because="the port speaks TLS at once", seen=(other,))
         return
     if settled(azure):
