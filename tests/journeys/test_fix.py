@@ -1,0 +1,296 @@
+"""Break → diagnose → fix --apply → healthy → undo → the same fault again, through the command line.
+
+The twin's own log is the witness: one write for one change, and after the undo the documents are as
+they were.
+"""
+
+from __future__ import annotations
+
+import copy
+import json
+from collections.abc import Callable
+from typing import TYPE_CHECKING, Any
+
+import pytest
+
+from refused.cli import fix
+from refused.cli.main import main
+from refused.lab.azure import GROUP_ID, NETWORK, acr, private_endpoint
+from refused.lab.azure_network import guard, rule
+from refused.lab.scenario import by_id
+from refused.lab.world import World
+from refused.remedies.change import Setting
+from refused.remedies.corrected import corrected
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+CURED, NOT_CURED, USAGE = 0, 1, 2
+
+# Scenario, the kind of change that ends it, and further words that it needs.
+AZURE = [
+    ("firewall-ip-blocked", "firewall-rule", ()),
+    ("firewall-ip-blocked.closed", "firewall-rule", ()),
+    ("firewall-ip-blocked.deleted", "firewall-rule", ()),
+    ("private-endpoint-dns", "private-dns-link", ()),
+    ("private-endpoint-dns.managed", "private-dns-link", ()),
+    ("private-endpoint-dns.no-record", "private-dns-zone-group", ()),
+    ("private-endpoint-missing.pending", "private-endpoint-approval", ("--owner-agrees",)),
+    ("private-endpoint-missing.rejected", "private-endpoint-approval", ("--owner-agrees",)),
+    ("vnet-nsg-blocked.client", "nsg-rule", ()),
+    ("vnet-nsg-blocked.injected", "nsg-rule", ()),
+    ("route-blackhole.table", "route", ()),
+    ("auth-entra-misconfigured.no-policy", "entra-assignment", ("--owner-agrees",)),
+]
+
+
+class Command:
+    """The command line, in a world of the lab."""
+
+    def __init__(self, world: World, capsys: pytest.CaptureFixture[str]) -> None:
+        self.world, self.capsys = world, capsys
+        self.err = ""
+
+    def __call__(self, *words: str) -> tuple[int, str]:
+        """Run one command; return its exit code and what it printed."""
+        self.capsys.readouterr()
+        code = main(list(words))
+        said = self.capsys.readouterr()
+        self.err = said.err
+        for secret in self.world.secrets:
+            assert secret not in said.out + said.err
+        return code, said.out
+
+    def report(self) -> dict[str, Any]:
+        """Diagnose, and return the report."""
+        _, out = self("diagnose", self.world.target, "--json")
+        data: dict[str, Any] = json.loads(out)
+        return data
+
+
+Enter = Callable[["World"], Command]
+
+
+@pytest.fixture
+def enter(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> Enter:
+    """Return what lets the command line look at a world."""
+
+    def inside(world: World) -> Command:
+        environment(world, tmp_path, monkeypatch)
+        return Command(world, capsys)
+
+    return inside
+
+
+def environment(world: World, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Let the command line look at *world*, from its first place, with a journal of its own."""
+    for name, value in world.environment().items():
+        monkeypatch.setenv(name, value)
+    monkeypatch.setenv("REFUSED_FROM", next(iter(world.vantages.values())))
+    monkeypatch.setenv("REFUSED_DATA", str(tmp_path / "data"))
+    monkeypatch.setenv("REFUSED_TIMEOUT", "4")
+    # The twin follows at once. Patience has tests of its own; here it would only hide a failure.
+    monkeypatch.setattr("refused.remedies.reading.settling_s", lambda _change, _service: 4)
+
+
+def documents(world: World) -> dict[str, Any]:
+    """Return what stands in the control plane, without what changes by itself."""
+
+    def still(value: Any) -> Any:
+        if isinstance(value, dict):
+            return {
+                name: still(each)
+                for name, each in value.items()
+                if name.lower() not in ("etag", "systemdata", "resourceguid")
+            }
+        return [still(each) for each in value] if isinstance(value, list) else value
+
+    kept: dict[str, Any] = still(copy.deepcopy(dict(world.arm.documents)))
+    return kept
+
+
+def writes(world: World) -> list[str]:
+    """Return the operations that the activity log tells of, once each."""
+    seen: dict[str, str] = {}
+    for event in world.arm.events:
+        operation = event["operationName"]
+        name = operation["value"] if isinstance(operation, dict) else operation
+        seen.setdefault(event["correlationId"], name)
+    return list(seen.values())
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize(("scenario", "kind", "words"), AZURE, ids=[each[0] for each in AZURE])
+def test_one_write_ends_it_and_the_undo_brings_it_back(
+    scenario: str, kind: str, words: tuple[str, ...], enter: Enter
+) -> None:
+    """The whole loop, for every cause that one write to Azure ends."""
+    found = by_id(scenario)
+    with found.up() as world:
+        refused = enter(world)
+        before, log = documents(world), len(writes(world))
+        report = refused.report()
+        assert report["verdict"] == "fault"
+        cause = report["causes"][0]["id"]
+        assert cause == found.cause
+
+        code, out = refused("fix", world.target, "--json")
+        plan = json.loads(out)
+        assert code == NOT_CURED
+        assert plan["steps"][0]["kind"] == kind, plan
+        assert documents(world) == before
+
+        code, out = refused("fix", world.target, "--apply", "--yes", *words)
+        assert code == CURED, (out, refused.err)
+        assert len(writes(world)) - log == 1
+        assert refused.report()["verdict"] == "healthy"
+
+        code, out = refused("fix", "--undo", "--yes")
+        assert code == CURED, (out, refused.err)
+        assert documents(world) == before
+        again = refused.report()
+        assert again["verdict"] == "fault"
+        assert again["causes"][0]["id"] == cause
+
+
+@pytest.mark.slow
+def test_a_larger_size_ends_a_shortage_and_the_smaller_one_comes_back(enter: Enter) -> None:
+    """Scaling drops the connections that filled the cache; that they do not come back is the lab's."""
+    with by_id("max-clients-reached").up() as world:
+        refused = enter(world)
+        before = documents(world)
+
+        code, out = refused("fix", world.target)
+        assert code == NOT_CURED
+        said = " ".join(out.split())
+        assert "connections drop" in said
+        assert "the bill goes up" in said
+
+        code, out = refused("fix", world.target, "--apply", "--yes")
+        assert code == CURED, out
+        code, out = refused("fix", "--undo", "--yes")
+        assert code == CURED, out
+        after = documents(world)
+
+    for document in (*before.values(), *after.values()):
+        # What the portal shows as reserved follows the size.
+        document.get("properties", {}).pop("redisConfiguration", None)
+    assert after == before
+
+
+@pytest.mark.slow
+def test_a_change_that_does_not_help_is_undone_and_the_next_one_offered(
+    enter: Enter, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Two faults at once: the firewall rule is right and cures nothing, for a security group blocks too."""
+    world = World()
+    acr(world, "contoso", rules={"office": "192.0.2.44"})
+    world.doors.homes[world.vantage("here", "203.0.113.7").client_ip] = "10.1.1.20"
+    private_endpoint(world, acr(world, "other"), vantage=None)
+    guard(world, "clients", [rule("no-redis", 200, "Outbound", "Deny", "6380")])
+    with world:
+        refused = enter(world)
+        # Nobody can tell from a public address which subnet a client stands in; its owner can.
+        monkeypatch.setenv(
+            "REFUSED_CLIENT_SUBNET",
+            f"{GROUP_ID}/providers/Microsoft.Network/virtualNetworks/{NETWORK}/subnets/clients",
+        )
+        before = documents(world)
+
+        first = json.loads(refused("fix", world.target, "--json")[1])["steps"][0]
+        code, out = refused("fix", world.target, "--apply", "--yes")
+        assert code == NOT_CURED
+        assert "undone; it did not help" in out
+        assert documents(world) == before
+
+        again = json.loads(refused("fix", world.target, "--json")[1])["steps"]
+        assert again[0]["title"] != first["title"]
+        assert again[0]["kind"] in {"firewall-rule", "nsg-rule"}
+        _, text = refused("fix", world.target)
+        assert "tried before" in text
+
+
+def test_who_edits_between_plan_and_apply_is_not_overwritten(
+    enter: Enter, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The difference is shown, and nothing is written."""
+    with by_id("firewall-ip-blocked").up() as world:
+        refused = enter(world)
+        cache = world.arm.documents[world.resource.lower()]
+
+        def meanwhile(*_: object) -> None:
+            cache["properties"]["minimumTlsVersion"] = "1.3"
+
+        monkeypatch.setattr(fix, "_agree", meanwhile)
+        log = len(writes(world))
+
+        code, _ = refused("fix", world.target, "--apply", "--yes")
+
+        assert code == USAGE
+        assert 'minimumTlsVersion was "1.2" and is "1.3"' in refused.err
+        assert len(writes(world)) == log
+
+
+def test_nobody_is_asked_nothing_is_changed(enter: Enter) -> None:
+    """Without a terminal and without --yes."""
+    with by_id("firewall-ip-blocked").up() as world:
+        refused = enter(world)
+        log = len(writes(world))
+
+        code, _ = refused("fix", world.target, "--apply")
+
+        assert code == USAGE
+        assert "--yes" in refused.err
+        assert len(writes(world)) == log
+
+
+@pytest.mark.parametrize(
+    "word", ["--allow-all-ips", "--lower-tls", "--plain-port", "--no-verify", "--broad-role", "--disable-firewall"]
+)  # fmt: skip
+def test_what_weakens_is_refused_before_anything_is_looked_at(
+    word: str, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """With the reason and the safe way; no target is touched."""
+    code = main(["fix", "cache.invalid:6380", word, "--apply", "--yes"])
+
+    said = capsys.readouterr()
+    assert code == USAGE
+    assert "instead: " in said.err
+    assert said.out == ""
+
+
+# Scenarios that end with a setting of the client's, and what is set beyond what the plan names.
+CLIENT = [
+    "wrong-port",
+    "non-ssl-port-disabled",
+    "wrong-hostname",
+    "tls-plaintext-mixup.plain-client",
+    "tls-version-mismatch",
+    "tls-hostname-mismatch",
+    "tls-hostname-mismatch.address",
+    "unsupported-command-or-db",
+]
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("scenario", CLIENT)
+def test_the_corrected_target_is_healthy(scenario: str, enter: Enter) -> None:
+    """What `fix` says of the client's settings is what ends it, tried with the corrected string."""
+    found = by_id(scenario)
+    with found.up() as world:
+        refused = enter(world)
+        words = [f"--{name}" for name, value in found.options.items() if value is True]
+        report = json.loads(refused("diagnose", world.target, "--json", *words)[1])
+        assert report["verdict"] == "fault"
+
+        code, out = refused("fix", world.target, "--json", *words)
+        assert code == NOT_CURED
+        steps = [step for step in json.loads(out)["steps"] if step["kind"] == "client-setting"]
+        assert steps, out
+        settings = [Setting.from_json(each) for each in steps[0]["settings"]]
+        better = corrected(world.target, settings)
+
+        code, out = refused("diagnose", better, *words)
+        assert code == CURED, out
