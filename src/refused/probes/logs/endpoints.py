@@ -15,9 +15,7 @@ _LONGEST_HOST = 253
 _NAME_ONLY = re.compile(
     rb"(?:ENOTFOUND|EAI_AGAIN|lookup|UnknownHostException:|[Rr]esolve[d:]?) ['\"]?([\w-]+(?:\.[\w-]+)+)"
 )
-_WORDS = (
-    b"redis", b"valkey", b"lettuce", b"jedis", b"redlock", b"bullmq", b"sidekiq", b"keydb", b"dragonfly",
-)  # fmt: skip
+_WORDS = re.compile(rb"valkey|lettuce|jedis|redlock|bullmq|sidekiq|keydb|dragonfly")
 _PORTS = re.compile(rb":(?:6379|6380|26379|10000|13\d{3}|15\d{3}|85\d{2})(?!\d)")
 _REPLIES = re.compile(
     rb"(?:NOAUTH|WRONGPASS|NOPERM|CROSSSLOT|CLUSTERDOWN|MISCONF|READONLY|EXECABORT|MASTERDOWN) "
@@ -34,7 +32,8 @@ def is_about_redis(text: bytes) -> bool:
     head = text[:_REACH]
     lowered = head.lower()
     return (
-        any(word in lowered for word in _WORDS)
+        b"redis" in lowered
+        or _WORDS.search(lowered) is not None
         or _PORTS.search(head) is not None
         or _REPLIES.search(head) is not None
     )

@@ -33,6 +33,7 @@ _EXAMPLE_BYTES = 8 << 10
 _LINES_KEPT = 60
 _UNDATED_GIVEN_UP = 50
 _LOOK_UP = 20
+_MOST_KNOWN = 4096
 
 
 class LogRead:
@@ -204,6 +205,8 @@ class _Reader:
         self._end_line = 1
         self._original_lines: list[bytes] | None = None
         self._unknown = len(scanner.ids) - 1
+        self._unknowns = {self._unknown}
+        self._known: dict[bytes, tuple[str, bool]] = {}
 
     def open(self) -> None:
         """Look at the first bytes, so that what cannot be read is said before anything is."""
@@ -315,7 +318,7 @@ class _Reader:
         elif len(known.hits) < _LINES_KEPT:
             known.hits.append(place)
         known.known_end = place[1]
-        if self._unknown not in which and known.which == {self._unknown} and known.seen is None:
+        if self._unknown not in which and known.which == self._unknowns and known.seen is None:
             # The first line that a pattern knows is the one to quote.
             known.first_hit, known.hit_line = place, line
         known.which.update(which)
@@ -328,8 +331,7 @@ class _Reader:
         around = quote
         if start != head:
             around = self._text[head : min(head + 2048, start)] + b"\n" + quote
-        is_unknown = event.which == {self._unknown}
-        first_line = self._said(start, end) if is_unknown else ""
+        first_line = self._said(start, end) if event.which == self._unknowns else ""
         return _Seen(quote, around, first_line, self._dated(head, start, end))
 
     def _finish(self) -> None:
@@ -339,21 +341,15 @@ class _Reader:
             return
         result = self._result
         seen = event.seen or self._see(event)
-        which = tuple(sorted(event.which - {self._unknown})) or (self._unknown,)
+        which = tuple(sorted(event.which - self._unknowns)) or (self._unknown,)
         template = None
-        if which == (self._unknown,):
+        if which[0] == self._unknown:
             template = result.templates.of(redact(_without_time(seen.first_line)))
             if template is None:
                 return
         result.events += 1
-        group = result.tally.of(
-            which,
-            endpoint_of(seen.quote)
-            or ("" if seen.around is seen.quote else endpoint_of(seen.around)),
-            is_redis=is_about_redis(seen.around)
-            or (seen.around is not seen.quote and is_about_redis(seen.quote)),
-            template=template,
-        )
+        endpoint, is_redis = self._told(seen)
+        group = result.tally.of(which, endpoint, is_redis=is_redis, template=template)
         is_new = not group.count
         if group.keeps_next:
             text = redact(self._example(event) if seen.example is None else seen.example)
@@ -363,6 +359,24 @@ class _Reader:
             result.saw(seen.at)
         if is_new and self._on_new is not None:
             self._on_new(result, group)
+
+    def _told(self, seen: _Seen) -> tuple[str, bool]:
+        """Return whom the event speaks of, and whether of Redis."""
+        quote = seen.quote
+        if seen.around is not quote:
+            return (
+                endpoint_of(quote) or endpoint_of(seen.around),
+                is_about_redis(seen.around) or is_about_redis(quote),
+            )
+        # Errors repeat word for word, but for the time in front.
+        is_dated = quote[:4].isdigit() and quote[4:5] == b"-"
+        key = quote[23 if quote[19:20] in (b".", b",") else 19 :] if is_dated else quote
+        known = self._known.get(key)
+        if known is None:
+            if len(self._known) >= _MOST_KNOWN:
+                self._known.clear()
+            known = self._known[key] = endpoint_of(quote), is_about_redis(quote)
+        return known
 
     def _dated(self, head: int, start: int, end: int) -> float | None:
         """Return the event's time: its head's, its line's, or that of a line shortly above."""

@@ -125,26 +125,31 @@ class Hyperscan:
         """Return the lines of *data* that match, in their order."""
         if self._is_empty or not data:
             return []
-        found: dict[int, tuple[int, set[int]]] = {}  # by the line's start: its end, its patterns
-        start, end, which = 0, -1, set[int]()
+        reports: list[tuple[int, int]] = []
+        report = reports.append
 
         def matched(pattern: int, _from: int, to: int, _flags: int, _context: object) -> None:
-            nonlocal start, end, which
-            # One byte stands before the data, so the match's last byte is at to - 2; it may be
-            # the line's end.
-            if not start < to - 1 <= end + 1:
-                start = data.rfind(b"\n", 0, to - 2) + 1
-                if start in found:
-                    end, which = found[start]
-                else:
-                    end = data.find(b"\n", to - 2)
-                    end = len(data) if end < 0 else end
-                    which = set()
-                    found[start] = end, which
-            which.add(pattern)
+            report((to, pattern))
 
         self._database.scan(b"\n" + data + b"\n", match_event_handler=matched)
-        return [(at, found[at][0], tuple(sorted(found[at][1]))) for at in sorted(found)]
+        reports.sort()
+        found: list[Hit] = []
+        start, end, which = 0, -1, set[int]()
+        for to, pattern in reports:
+            # One byte stands before the data, so the match's last byte is at to - 2; it may be the
+            # line's end.
+            if to > end + 2:
+                if which:
+                    found.append((start, end, tuple(sorted(which))))
+                    which = set()
+                start = data.rfind(b"\n", 0, to - 2) + 1
+                end = data.find(b"\n", to - 2)
+                if end < 0:
+                    end = len(data)
+            which.add(pattern)
+        if which:
+            found.append((start, end, tuple(sorted(which))))
+        return found
 
 
 class Portable:

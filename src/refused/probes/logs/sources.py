@@ -325,8 +325,7 @@ class _Cutter:
     def feed(self, block: bytes) -> Iterator[Chunk]:
         cut = block.rfind(b"\n") + 1
         if cut:
-            self._tail.append(block[:cut])
-            yield from self._flush(b"".join(self._tail))
+            yield from self._flush(b"".join((*self._tail, memoryview(block)[:cut])))
             self._tail, self._tail_bytes = [block[cut:]], len(block) - cut
         else:
             self._tail.append(block)
@@ -367,7 +366,7 @@ class _Cutter:
             self._count(end - at)
             yield from self._cut(data, at, end)
             start = at = end
-        yield from self._plain(data[start:])
+        yield from self._plain(data[start:] if start else data)
 
     def _cut(self, data: bytes, at: int, end: int) -> Iterator[Chunk]:
         """Give the rest of a long line, which ends at *end*."""

@@ -16,6 +16,7 @@ if TYPE_CHECKING:
 DAY_S = 86400
 # A time stands near the start of a line; what comes later may be part of the message.
 REACH = 96
+_MOST_MINUTES = 1024
 _MONTHS = {
     name: at + 1
     for at, name in enumerate(b"jan feb mar apr may jun jul aug sep oct nov dec".split())
@@ -67,6 +68,7 @@ class Clock:
         self.lacks_zone = False
         self.lacks_year = False
         self.is_ambiguous = False
+        self.minutes: dict[tuple[bytes, ...], float] = {}
         self._day_first = False
         self._last: float | None = None
         self._likely: _Format | None = None
@@ -162,9 +164,21 @@ def _checked_days(year: int, month: int, day: int) -> int | None:
     return days(year, month, day) if 1 <= month <= 12 and 1 <= day <= 31 else None
 
 
-def _read_iso(_: Clock, found: Match[bytes]) -> Stamp | None:
-    year, month, day, *clock, zone = found.groups()
-    return _stamp(_checked_days(int(year), int(month), int(day)), _second_of_day(*clock), zone)
+def _read_iso(clock: Clock, found: Match[bytes]) -> Stamp | None:
+    year, month, day, hour, minute, second, part, zone = found.groups()
+    # The lines of a log share their minute with the ones around.
+    key = year, month, day, hour, minute, zone
+    start = clock.minutes.get(key)
+    if start is None:
+        if len(clock.minutes) > _MOST_MINUTES:
+            clock.minutes.clear()
+        date = _checked_days(int(year), int(month), int(day))
+        stamp = _stamp(date, _second_of_day(hour, minute, b"0", None), zone)
+        if stamp is None:
+            return None
+        start = clock.minutes[key] = stamp.at
+    seconds = float(second + b"." + part) if part else int(second)
+    return Stamp(start + seconds, has_zone=zone is not None) if seconds < 61 else None
 
 
 def _read_named(clock_of: Clock, found: Match[bytes]) -> Stamp | None:
