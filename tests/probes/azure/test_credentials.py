@@ -125,6 +125,39 @@ def test_a_managed_identity_gives_a_token_by_the_default_chain(
         assert len(made.reveal().split(".")) == 3
 
 
+@pytest.mark.parametrize("sign", ["AZURE_CLIENT_SECRET", "AZURE_FEDERATED_TOKEN_FILE"])
+def test_an_application_gives_a_token_by_the_default_chain(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, sign: str
+) -> None:
+    """With its secret, or as a workload with a token of its cluster."""
+    pytest.importorskip("azure.identity")
+    authority = Authority(tmp_path)
+    state = State()
+    with ArmServer(state, authority.issue("127.0.0.1", "localhost")) as server:
+        server.identity.applications["5c9a1e77-0000-4000-8000-0000000000d2"] = (
+            "the-secret-of-the-app"
+        )
+        (tmp_path / "federated").write_text("eyJhbGciOiJub25lIn0.e30.x")
+        values = {
+            "AZURE_CLIENT_SECRET": "the-secret-of-the-app",
+            "AZURE_FEDERATED_TOKEN_FILE": str(tmp_path / "federated"),
+        }
+        environ = {
+            "AZURE_CLIENT_ID": "5c9a1e77-0000-4000-8000-0000000000d2",
+            "AZURE_TENANT_ID": state.tenant,
+            "AZURE_AUTHORITY_HOST": server.url,
+            "REQUESTS_CA_BUNDLE": authority.ca_file,
+            "HOME": str(tmp_path),
+            sign: values[sign],
+        }
+        assert at_hand(environ, str(tmp_path)) == sign
+        for name, value in environ.items():
+            monkeypatch.setenv(name, value)
+        made = token(Endpoint(server.url), environ, Deadline(20))
+
+        assert len(made.reveal().split(".")) == 3
+
+
 def test_without_azure_identity_az_itself_is_asked(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -115,5 +115,6 @@ def _said(message: str) -> str:
         and "not fully configured" not in line
         and "not found on path" not in line
         and "not installed" not in line
+        and "to be installed" not in line
     ]
     return redact("; ".join(telling or lines[:1]))[:300]

@@ -343,6 +343,8 @@ class Look:
     def _seek_address(self) -> None:
         asked = self.asked
         if asked.local is None:
+            why = "nobody said from which address the service sees the client over there"
+            self.book.write(_unseen("ClientAddress", why, "give it with --client-ip"))
             return
         if asked.echo:
             self.crew.add("ClientAddress", self._read_echo, asked.echo, asked.local)
