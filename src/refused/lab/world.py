@@ -209,10 +209,12 @@ class World:
         """The control plane's server, started when it is first asked for."""
         with self._making_arm:
             if self._arm_server is None:
+                from refused.lab.arm.coupling import welcome
                 from refused.lab.arm.server import ArmServer
 
                 own = self.authority().issue("localhost", "127.0.0.1")
                 self._arm_server = ArmServer(self.arm, own)
+                welcome(self, self._arm_server.identity)
                 self.at_end(self._arm_server.stop)
                 self._arm_server.start()
             return self._arm_server

@@ -123,6 +123,37 @@ def test_keys_can_be_switched_off() -> None:
         assert says(cache, world) == IN
 
 
+@pytest.mark.parametrize("service", ["acr", "amr"])
+def test_an_identity_logs_in_while_it_has_an_assignment(service: str) -> None:
+    """With its object id and a token that is meant for Redis; with another one it does not."""
+    world = World()
+    if service == "acr":
+        cache = acr(world)
+        policy: dict[str, object] = {"accessPolicyName": "Data Reader", "objectIdAlias": "app"}
+    else:
+        cache = amr(world, "fabrikam", policy="NoCluster", access_keys=False)
+        policy = {"accessPolicyName": "default"}
+    with Twin(world) as twin:
+        identity = twin.server.identity
+        who = identity.caller.object_id
+        policy |= {"objectId": who} if service == "acr" else {"user": {"objectId": who}}
+        token = identity.issue("https://redis.azure.com")
+        login = f"{who} {token}"
+        assert "WRONGPASS" in says(cache, world, key=login)
+
+        where = f"{cache.keys_id}/accessPolicyAssignments/app"
+        version = "2024-11-01" if service == "acr" else "2025-07-01"
+        twin.ok("PUT", where, {"properties": policy}, version=version)
+
+        assert says(cache, world, key=login) == IN
+        assert "WRONGPASS" in says(cache, world, key=f"{who} {twin.token()}")
+        written = says(cache, world, "SET a b", key=login)
+        assert ("NOPERM" in written) == (service == "acr")
+        assert token in world.secrets
+        assert twin.ask("DELETE", where, version=version).status == 202
+        assert "WRONGPASS" in says(cache, world, key=login)
+
+
 # --- TLS and ports -------------------------------------------------------------------------------
 
 

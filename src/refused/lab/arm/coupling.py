@@ -22,8 +22,10 @@ from refused.lab.resp import ServerError
 from refused.service.tiers import connection_limit
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable
+    from collections.abc import Iterable, Iterator
 
+    from refused.lab.arm.identity import Identity
+    from refused.lab.arm.routes import Caller
     from refused.lab.arm.state import State
     from refused.lab.azure import Cache
     from refused.lab.fronts import Call, Front
@@ -317,23 +319,17 @@ def _set_identities(world: World, state: State, cache: Cache) -> None:
     A server of the lab cannot read tokens, so each one that is valid now becomes a password of its
     user; one that expires later stays one, which the scenarios do not wait for.
     """
-    wanted: dict[str, list[str]] = {}
-    for document in state.documents.values():
-        if not str(document.get("id", "")).lower().startswith(f"{cache.id}/".lower()):
-            continue
-        if "/accesspolicyassignments/" in str(document["id"]).lower():
-            said = document["properties"]
-            user = said.get("objectId") or (said.get("user") or {}).get("objectId")
-            wanted[str(user)] = [each for each in world.secrets if _is_token_of(each, str(user))]
+    wanted = dict(_assigned(cache, state))
+    tokens = {user: [each for each in world.secrets if _is_token_of(each, user)] for user in wanted}
     for server in cache.servers:
         if server.pid is None:
             continue
         with contextlib.suppress(OSError, ServerError):
             for user in server.identities - set(wanted):
                 server.command("ACL", "DELUSER", user)
-            for user, tokens in wanted.items():
-                words = ["on", "resetpass", *(f">{each}" for each in tokens), "~*", "&*", "+@all"]
-                server.command("ACL", "SETUSER", user, *words)
+            for user, rights in wanted.items():
+                words = ["reset", "on", *(f">{each}" for each in tokens[user]), "&*"]
+                server.command("ACL", "SETUSER", user, *words, *rights.split())
             server.identities = set(wanted)
 
 
@@ -378,6 +374,40 @@ def _resize(state: State, cache: Cache) -> None:
         server.kill()
         server.start()
         _set_logins(cache, state)
+
+
+# --- Microsoft Entra -----------------------------------------------------------------------------
+
+
+def welcome(world: World, identity: Identity) -> None:
+    """Let the tokens for Redis that *identity* issues open the caches, as other tokens do."""
+
+    def issued(audience: str, _: Caller, token: str) -> None:
+        if audience not in AUDIENCES:
+            return
+        world.secret(token)
+        with world.arm.lock:
+            for cache in world.doors.caches:
+                _set_identities(world, world.arm, cache)
+
+    identity.on_issue.append(issued)
+
+
+def _assigned(cache: Cache, state: State) -> Iterator[tuple[str, str]]:
+    """Return who may log in, by object id, and with which rights, as ``ACL SETUSER`` takes them."""
+    from refused.lab.arm.cache_below import POLICIES
+
+    for each in state.children(cache.keys_id, "accessPolicyAssignments"):
+        said = each["properties"]
+        if cache.database:
+            yield said["user"]["objectId"], "+@all allkeys"
+            continue
+        own = state.get(f"{cache.id}/accessPolicies/{said['accessPolicyName']}")
+        rights = dict(POLICIES).get(said["accessPolicyName"])
+        if own is not None:
+            rights = own["properties"]["permissions"]
+        if rights is not None:
+            yield said["objectId"], rights
 
 
 def _done(world: World, state: State, id_: str, action: str) -> None:

@@ -44,6 +44,7 @@ class Identity:
         applications: Client secrets by application id.
         audiences: For whom a token may be meant that the control plane accepts.
         trouble: An error of the token endpoints instead of a token: status and JSON body.
+        on_issue: Called with the audience, the caller and the token whenever one is issued.
     """
 
     caller: Caller = field(default_factory=Caller)
@@ -54,6 +55,7 @@ class Identity:
     trouble: tuple[int, dict[str, Any]] | None = None
     now: Callable[[], float] = time.time
     tokens: dict[str, tuple[Caller, float, str]] = field(default_factory=dict, repr=False)
+    on_issue: list[Callable[[str, Caller, str], None]] = field(default_factory=list, repr=False)
 
     def issue(
         self, audience: str, caller: Caller | None = None, lifetime_s: float = LIFETIME_S
@@ -80,6 +82,8 @@ class Identity:
         signature = urlsafe_b64encode(secrets.token_bytes(256)).decode()
         token = ".".join(part.rstrip("=") for part in (*parts, signature))
         self.tokens[token] = (who, now + lifetime_s, audience)
+        for each in self.on_issue:
+            each(audience, who, token)
         return token
 
     def check(self, authorization: str, authority: str) -> Caller:
