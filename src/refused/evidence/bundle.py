@@ -211,12 +211,12 @@ _KINDS: Dict[str, Any] = {}
 def _kinds() -> Dict[str, Any]:
     """Return every kind of fact by name; only who reads a bundle pays for those of the control plane."""
     if not _KINDS:
-        from refused.evidence import control_plane
+        from refused.evidence import control_plane, kubernetes
 
         _KINDS.update(  # in one step: another thread may be reading a bundle as well
             {
                 name: each
-                for module in (observations, control_plane)
+                for module in (observations, control_plane, kubernetes)
                 for name, each in vars(module).items()
                 if isinstance(each, type)
                 and (each is Unseen or (issubclass(each, Observation) and each is not Observation))
