@@ -205,7 +205,7 @@ def _azure_says(evidence: Evidence) -> Iterator[Statement]:
             if changed is not None:
                 yield changed
             unguarded = [each for each in subnets if each.nsg_id is None]
-            if not unguarded and caches:
+            if not unguarded and caches and (subnets or is_private(tried[0].address)):
                 yield unread(
                     evidence.gap(NetworkSecurityGroup),
                     evidence.gap(AzureCache),
