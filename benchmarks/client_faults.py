@@ -24,6 +24,7 @@ import base64
 import contextlib
 import dataclasses
 import functools
+import itertools
 import json
 import os
 import shutil
@@ -34,12 +35,14 @@ import sys
 import tempfile
 import threading
 import time
-from collections.abc import Callable, Iterator
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 from refused.lab.cluster import Cluster, Node
-from refused.lab.servers import Server
+from refused.lab.servers import Server, in_parallel
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterator
 
 HERE = Path(__file__).resolve()
 LANES = 4
@@ -96,12 +99,12 @@ class Gate:
         self.backend = backend
         self.accepted = 0
         self.host = host
-        self._open = asyncio.Event()
+        self.lets_pass = asyncio.Event()
         self._relays: set[_Relay] = set()
         self._stuffing: list[socket.socket] = []
         self.port = port
         self.listener: socket.socket | None = None
-        self.gates.call(self._open.set)
+        self.gates.call(self.lets_pass.set)
         self.gates.call(self._listen)
 
     def _listen(self) -> None:
@@ -110,7 +113,7 @@ class Gate:
         self.listener.bind((self.host, self.port))
         self.port = self.listener.getsockname()[1]
         self.listener.listen(512)
-        self.listener.setblocking(False)
+        self.listener.settimeout(0)
         self.loop.add_reader(self.listener, self._accept)
 
     def _accept(self) -> None:
@@ -119,7 +122,7 @@ class Gate:
             while True:
                 sock, _ = self.listener.accept()
                 self.accepted += 1
-                sock.setblocking(False)
+                sock.settimeout(0)
                 relay = _Relay(self, sock)
                 self._relays.add(relay)
                 relay.task = self.loop.create_task(relay.run())
@@ -180,13 +183,13 @@ class Gate:
         """Let nothing pass, and answer no dial: a black hole."""
 
         def deed() -> None:
-            self._open.clear()
+            self.lets_pass.clear()
             assert self.listener is not None
             self.loop.remove_reader(self.listener)
             self.listener.listen(0)  # a full backlog leaves SYNs unanswered
             for _ in range(3):
                 sock = socket.socket()
-                sock.setblocking(False)
+                sock.settimeout(0)
                 sock.connect_ex((self.host, self.port))
                 self._stuffing.append(sock)
 
@@ -202,7 +205,7 @@ class Gate:
             self._stuffing.clear()
             self.listener.listen(512)
             self.loop.add_reader(self.listener, self._accept)
-            self._open.set()
+            self.lets_pass.set()
 
         self.gates.call(deed)
 
@@ -234,7 +237,7 @@ class _Relay:
         pumps: list[asyncio.Task[None]] = []
         try:
             self.server = socket.socket()
-            self.server.setblocking(False)
+            self.server.settimeout(0)
             await loop.sock_connect(self.server, ("127.0.0.1", self.gate.backend))
             for source, target in ((self.client, self.server), (self.server, self.client)):
                 pumps.append(loop.create_task(self._pump(source, target)))
@@ -257,7 +260,7 @@ class _Relay:
     async def _pump(self, source: socket.socket, target: socket.socket) -> None:
         loop = self.gate.loop
         while data := await loop.sock_recv(source, 65536):
-            await self.gate._open.wait()
+            await self.gate.lets_pass.wait()
             if not self.is_forgotten:
                 await loop.sock_sendall(target, data)
 
@@ -353,7 +356,7 @@ async def lanes_async(call: Callable[[int], Any], ends_at: float, log: Log) -> N
             try:
                 await call(n)
                 said = ""
-            except Exception as error:  # noqa: BLE001
+            except Exception as error:  # noqa: BLE001  # it is what we count
                 said = type(error).__name__
             del log.under_way[at]
             log.note(due, time.monotonic(), said)
@@ -618,8 +621,8 @@ def restart(stands: list[Stand]) -> None:
         stand.gate.refuse()
         stand.server.kill()
     time.sleep(1.5)
+    in_parallel([stand.server.start for stand in stands])  # so that nobody's is up before others'
     for stand in stands:
-        stand.server.start()
         stand.gate.let_in()
 
 
@@ -753,8 +756,7 @@ FAULTS = (
 )
 
 
-@dataclasses.dataclass(frozen=True)
-class Row:
+class Row(NamedTuple):
     """What became of one client in one fault."""
 
     client: str
@@ -776,7 +778,7 @@ def judge(
     good = sorted(line[1] for line in lines if line[2] == "")
     last = max((line[1] for line in lines), default=began)
     marks = [began, *(at for at in good if at >= began), last]
-    gap = max((b - a for a, b in zip(marks, marks[1:], strict=False)), default=0.0)
+    gap = max((b - a for a, b in itertools.pairwise(marks)), default=0.0)
     back = None
     if ended is not None:
         back = next((at - ended for at in good if at >= ended), None)
@@ -892,12 +894,13 @@ def _accepted(stand: Stand) -> int:
 def _wait_ready(workers: list[subprocess.Popen[str]]) -> None:
     for worker in workers:
         assert worker.stderr is not None
+        heard = []
         while line := worker.stderr.readline():
             if "ready" in line:
                 break
-        # From here on, somebody has to read it, or the worker may block.
-        threading.Thread(target=worker.stderr.read, daemon=True).start()
-        worker.stderr = None
+            heard.append(line)
+        else:
+            print("".join(heard)[-600:], file=sys.stderr)
 
 
 @contextlib.contextmanager
@@ -1005,7 +1008,10 @@ def verdict(fault: Fault, rows: list[Row]) -> str:
     # Who never came back made no connections, which is no merit.
     came_back = [row for row in others if "hung" not in row.kinds and row.gap_s < own.gap_s + 2.0]
     for what, (look, slack) in looks.items():
-        best = min(came_back or others if what == "connections" else others, key=look)
+        compared = came_back if what == "connections" else others
+        if not compared:
+            continue
+        best = min(compared, key=look)
         if look(own) > look(best) * 1.1 + slack:
             said.append(f"{what}: {best.client} {look(best):g} against our {look(own):g}")
     return "NOT best: " + "; ".join(said) if said else "ours is best or equal"

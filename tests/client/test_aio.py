@@ -123,20 +123,22 @@ def test_a_dead_connection_is_noticed_long_before_the_deadline() -> None:
     heard: list[refused.client.Event] = []
 
     async def work() -> None:
-        with Server(data={"key": "value"}) as server:
-            with Door(IdleClose(Redis(server), 0.3, "silent")) as door:
-                client = aio.connect(
-                    f"redis://127.0.0.1:{door.port}",
-                    silence=0.2,
-                    deadline=30,
-                    on_event=heard.append,
-                )
-                assert await client.get("key") == b"value"
-                await asyncio.sleep(0.5)
-                started = time.monotonic()
-                assert await client.get("key") == b"value"
-                assert time.monotonic() - started < 15
-                await client.aclose()
+        with (
+            Server(data={"key": "value"}) as server,
+            Door(IdleClose(Redis(server), 0.3, "silent")) as door,
+        ):
+            client = aio.connect(
+                f"redis://127.0.0.1:{door.port}",
+                silence=0.2,
+                deadline=30,
+                on_event=heard.append,
+            )
+            assert await client.get("key") == b"value"
+            await asyncio.sleep(0.5)
+            started = time.monotonic()
+            assert await client.get("key") == b"value"
+            assert time.monotonic() - started < 15
+            await client.aclose()
 
     run(work())
     assert ("connection_failed", "silent") in [(event.name, event.reason) for event in heard]

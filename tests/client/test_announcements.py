@@ -35,11 +35,15 @@ def jwt(ends_at: float, name: str = "x") -> str:
     "message",
     [
         # https://github.com/Azure/AzureCacheForRedis/blob/main/AzureRedisEvents.md
-        "NotificationType|NodeMaintenanceFailoverComplete|StartTimeInUTC|2026-11-26T03:00:00"
-        "|IsReplica|False|IPAddress|52.1.2.3|SSLPort|15001|NonSSLPort|13001",
+        (
+            "NotificationType|NodeMaintenanceFailoverComplete|StartTimeInUTC|2026-11-26T03:00:00"
+            "|IsReplica|False|IPAddress|52.1.2.3|SSLPort|15001|NonSSLPort|13001"
+        ),
         # StackExchange.Redis, tests: AzureMaintenanceEventTests.cs
-        "NotificationType|nodemaintenancefailovercomplete|StartTimeUtc|2026-11-26T03:00:00"
-        "|IsReplica|false|IpAddress|52.1.2.3|SSLPort|15001|NonSSLPort|13001",
+        (
+            "NotificationType|nodemaintenancefailovercomplete|StartTimeUtc|2026-11-26T03:00:00"
+            "|IsReplica|false|IpAddress|52.1.2.3|SSLPort|15001|NonSSLPort|13001"
+        ),
     ],
 )
 def test_an_announcement_is_read_in_both_spellings(message: str) -> None:

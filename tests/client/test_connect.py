@@ -28,16 +28,19 @@ if TYPE_CHECKING:
 
 @pytest.fixture(scope="module")
 def server() -> Iterator[Server]:
+    """A server that asks for a password."""
     with Server(password="open sesame") as running:
         yield running
 
 
 @pytest.fixture
 def url(server: Server) -> str:
+    """Its URL."""
     return f"redis://:open%20sesame@127.0.0.1:{server.port}/0"
 
 
 def test_the_client_is_redis_pys_own(url: str) -> None:
+    """Type and API are unchanged."""
     client = refused.client.connect(url, decode_responses=True)
     assert type(client) is redis.Redis
     assert isinstance(client.connection_pool, redis.ConnectionPool)
@@ -51,6 +54,7 @@ def test_the_client_is_redis_pys_own(url: str) -> None:
 
 
 def test_nothing_else_of_ours_comes_along() -> None:
+    """It lives in applications that never diagnose."""
     looked = (
         "import sys, refused.client.connecting, refused.client.aio; "
         "print(sorted(m for m in sys.modules if m.startswith('refused.') "
@@ -63,6 +67,7 @@ def test_nothing_else_of_ours_comes_along() -> None:
 
 
 def test_no_password_is_ever_in_a_repr_or_an_error(url: str) -> None:
+    """Neither the right one nor the wrong."""
     client = refused.client.connect(url.replace("sesame", "wrong"))
     with pytest.raises(theirs.AuthenticationError) as refusal:
         client.get("key")
@@ -84,6 +89,7 @@ def test_no_password_is_ever_in_a_repr_or_an_error(url: str) -> None:
 def test_a_check_of_the_certificate_cannot_be_switched_off(
     keywords: dict[str, Any], word: str
 ) -> None:
+    """Each refusal names the safe way."""
     with pytest.raises(refused.client.WeakTls, match=word):
         refused.client.connect("rediss://cache.example:6380", **keywords)
 
@@ -99,10 +105,12 @@ def test_a_check_of_the_certificate_cannot_be_switched_off(
     ],
 )
 def test_without_a_port_it_is_the_services(url: str, port: int) -> None:
+    """6380 or 10000 at the services' host names, else redis-py's own."""
     assert settings.read(url).port == port
 
 
 def test_tls_is_verified_and_names_the_host(server: Server, tmp_path: Path) -> None:
+    """By who vouches for it, and by the name."""
     authority = Authority(tmp_path)
     front = Tls(Redis(server), authority.issue("localhost"))
     with Door(front) as door:
@@ -122,6 +130,7 @@ def test_tls_is_verified_and_names_the_host(server: Server, tmp_path: Path) -> N
 
 @pytest.mark.parametrize("reason", ["wrong-password", "no-permission", "certificate"])
 def test_what_is_final_is_tried_once(reason: str, tmp_path: Path) -> None:
+    """One dial, and one event."""
     heard: list[refused.client.Event] = []
     with Server(users=["nobody on >pw -@all +hello +auth +client"]) as server:
         dials = 0
@@ -150,6 +159,7 @@ def test_what_is_final_is_tried_once(reason: str, tmp_path: Path) -> None:
 
 
 def test_a_call_gives_up_at_its_deadline_whatever_is_wrong() -> None:
+    """A peer that accepts and says nothing."""
     listener = socket.create_server(("127.0.0.1", 0), backlog=8)  # accepts, and says nothing
     client = refused.client.connect(f"redis://127.0.0.1:{listener.getsockname()[1]}", deadline=0.6)
     started = time.monotonic()
@@ -161,6 +171,7 @@ def test_a_call_gives_up_at_its_deadline_whatever_is_wrong() -> None:
 
 
 def test_a_refused_dial_is_tried_again_until_the_server_is_there() -> None:
+    """Within the same call."""
     port = free_port()
     server = Server()
     server.port = port
@@ -184,6 +195,7 @@ class CutOnce:
         self.seen = 0
 
     def __call__(self, words: Sequence[bytes]) -> Line | None:
+        """Return what happens to a request."""
         if words[0].upper() not in (b"INCRBY", b"GET"):
             return None
         self.seen += 1
@@ -195,6 +207,7 @@ class CutOnce:
 
 
 def test_a_command_that_adds_is_not_sent_twice() -> None:
+    """Nobody knows whether it was carried out; the error says so."""
     with Server() as server:
         cut = CutOnce(server)
         with Door(Answers(Redis(server), cut)) as door:
@@ -207,6 +220,7 @@ def test_a_command_that_adds_is_not_sent_twice() -> None:
 
 
 def test_a_command_that_changes_nothing_is_sent_again() -> None:
+    """The application sees nothing of it."""
     with Server(data={"key": "value"}) as server:
         cut = CutOnce(server)
         with Door(Answers(Redis(server), cut)) as door:
@@ -217,16 +231,15 @@ def test_a_command_that_changes_nothing_is_sent_again() -> None:
 
 
 def test_the_application_may_allow_more() -> None:
-    with Server() as server:
-        with Door(Answers(Redis(server), CutOnce(server))) as door:
-            client = refused.client.connect(
-                f"redis://127.0.0.1:{door.port}", also_repeat={"incrby"}
-            )
-            assert client.incr("counter") == 2  # it has been counted twice, as allowed
-            client.close()
+    """And then gets what it has asked for."""
+    with Server() as server, Door(Answers(Redis(server), CutOnce(server))) as door:
+        client = refused.client.connect(f"redis://127.0.0.1:{door.port}", also_repeat={"incrby"})
+        assert client.incr("counter") == 2  # it has been counted twice, as allowed
+        client.close()
 
 
 def test_a_server_that_loads_is_waited_for() -> None:
+    """LOADING is said before anything is done."""
     with Server(loading_s=0.5) as server:
         client = refused.client.connect(f"redis://127.0.0.1:{server.port}")
         assert client.incr("counter") == 1  # LOADING came before anything was done
@@ -234,6 +247,7 @@ def test_a_server_that_loads_is_waited_for() -> None:
 
 
 def test_a_slow_command_is_no_dead_connection() -> None:
+    """A server that works on our command answers nobody else meanwhile."""
     heard: list[refused.client.Event] = []
     with Server(config=["enable-debug-command yes"]) as server:
         client = refused.client.connect(
@@ -245,26 +259,30 @@ def test_a_slow_command_is_no_dead_connection() -> None:
 
 
 def test_a_dead_connection_is_noticed_long_before_the_deadline() -> None:
+    """Another connection's answer shows that this one is dead."""
     heard: list[refused.client.Event] = []
-    with Server(data={"key": "value"}) as server:
-        # A middlebox that forgets a connection after a moment, and lets new ones through.
-        with Door(IdleClose(Redis(server), 0.3, "silent")) as door:
-            client = refused.client.connect(
-                f"redis://127.0.0.1:{door.port}",
-                silence=0.2,
-                deadline=30,
-                on_event=heard.append,
-            )
-            assert client.get("key") == b"value"
-            time.sleep(0.5)
-            started = time.monotonic()
-            assert client.get("key") == b"value"
-            assert time.monotonic() - started < 15  # half the deadline: it was not waited for
-            client.close()
+    # A middlebox that forgets a connection after a moment, and lets new ones through.
+    with (
+        Server(data={"key": "value"}) as server,
+        Door(IdleClose(Redis(server), 0.3, "silent")) as door,
+    ):
+        client = refused.client.connect(
+            f"redis://127.0.0.1:{door.port}",
+            silence=0.2,
+            deadline=30,
+            on_event=heard.append,
+        )
+        assert client.get("key") == b"value"
+        time.sleep(0.5)
+        started = time.monotonic()
+        assert client.get("key") == b"value"
+        assert time.monotonic() - started < 15  # half the deadline: it was not waited for
+        client.close()
     assert ("connection_failed", "silent") in [(event.name, event.reason) for event in heard]
 
 
 def test_a_blocking_command_may_take_its_own_time() -> None:
+    """On top of the deadline."""
     with Server() as server:
         client = refused.client.connect(f"redis://127.0.0.1:{server.port}", deadline=0.5)
         assert client.blpop(["nothing"], timeout=1) is None
@@ -272,6 +290,7 @@ def test_a_blocking_command_may_take_its_own_time() -> None:
 
 
 def test_a_full_pool_is_waited_for_and_then_named(url: str) -> None:
+    """Until the call's time is up."""
     client = refused.client.connect(url, max_connections=2, deadline=0.4)
     held = [client.connection_pool.get_connection() for _ in range(2)]
     with pytest.raises(refused.client.PoolExhausted, match="all 2 of the pool"):
@@ -285,6 +304,7 @@ def test_a_full_pool_is_waited_for_and_then_named(url: str) -> None:
 
 
 def test_clients_share_a_pool_and_the_last_one_closes_it(url: str) -> None:
+    """By URL and keywords."""
     one, other = refused.client.connect(url), refused.client.connect(url)
     different = refused.client.connect(url, decode_responses=True)
     assert one.connection_pool.pool is other.connection_pool.pool
@@ -301,6 +321,7 @@ def test_clients_share_a_pool_and_the_last_one_closes_it(url: str) -> None:
 
 
 def test_the_circuit_opens_looks_and_closes() -> None:
+    """Failing fast in between."""
     heard: list[str] = []
     server = Server().start()
     client = refused.client.connect(
@@ -338,6 +359,7 @@ def test_the_circuit_opens_looks_and_closes() -> None:
 
 
 def test_error_replies_open_no_circuit(url: str) -> None:
+    """An answer is an answer."""
     client = refused.client.connect(url, deadline=0.3)
     client.set("text", "abc")
     for _ in range(20):

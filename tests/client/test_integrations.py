@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import asyncio
 import time
-import types
 from typing import TYPE_CHECKING, Any
 
 import pytest
@@ -13,6 +12,7 @@ import redis.exceptions
 from refused.lab.servers import Server
 
 if TYPE_CHECKING:
+    import types
     from collections.abc import Iterator
 
 
@@ -136,7 +136,7 @@ def test_fastapi_has_a_client_while_it_lives(url: str) -> None:
     app = fastapi.FastAPI(lifespan=lifespan(url, readiness=ready))
     app.mount("/ready", ready.asgi)
 
-    async def visits(redis: Any = fastapi.Depends(client_of)) -> int:
+    async def visits(redis: Any = fastapi.Depends(client_of)) -> int:  # noqa: B008  # FastAPI's way
         count: int = await redis.incr("visits")
         return count
 
@@ -171,7 +171,7 @@ def test_channels_sends_and_receives_through_it(server: Server, url: str) -> Non
     asyncio.run(work())
 
 
-def test_opentelemetry_counts_with_bounded_labels(url: str) -> None:
+def test_opentelemetry_counts_with_bounded_labels() -> None:
     """What an application reads from its own meter provider."""
     pytest.importorskip("opentelemetry.sdk")
     from opentelemetry import metrics

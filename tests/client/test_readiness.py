@@ -183,7 +183,7 @@ def test_a_client_may_take_the_place_of_the_url() -> None:
 class _Web(http.server.BaseHTTPRequestHandler):
     status = 200
 
-    def do_GET(self) -> None:  # noqa: N802  # the base class's
+    def do_GET(self) -> None:
         self.send_response(type(self).status)
         self.end_headers()
 

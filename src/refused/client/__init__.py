@@ -13,8 +13,8 @@ from importlib import import_module
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    import refused.client.aio as aio
-    import refused.client.readiness as readiness
+    import refused.client.aio as aio  # noqa: PLR0402  # mypy looks for an attribute otherwise
+    import refused.client.readiness as readiness  # noqa: PLR0402
     from refused.client.connecting import connect as connect
     from refused.client.errors import CircuitOpen as CircuitOpen
     from refused.client.errors import GaveUp as GaveUp

@@ -10,14 +10,16 @@ from __future__ import annotations
 import asyncio
 import random
 import time
-from collections.abc import Awaitable, Callable, Sequence
-from typing import Any, Final, TypeVar
+from typing import TYPE_CHECKING, Any, Final, TypeVar
 
 from redis.asyncio.retry import Retry as AsyncRetry
 from redis.backoff import FullJitterBackoff
 from redis.retry import Retry
 
 from refused.client import reasons, repeatable
+
+if TYPE_CHECKING:
+    from collections.abc import Awaitable, Callable, Sequence
 
 T = TypeVar("T")
 

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 import redis.exceptions as theirs
 from redis.connection import Connection, SSLConnection, UnixDomainSocketConnection
+from redis.maint_notifications import MaintenanceState
 from redis.utils import SENTINEL
 
 from refused.client import dialling, settings
@@ -42,8 +43,11 @@ class _Steady:
 
     def __init__(self, *, shared: Shared, **keywords: Any) -> None:
         self.shared = shared
+        self._is_made = False
+        self._told = MaintenanceState.NONE
         own = keywords.pop("retry", None)
         super().__init__(retry=own or shared.new_call(), **keywords)  # type: ignore[call-arg]
+        self._is_made = True
         kept = self.retry  # redis-py has made a copy
         self.call: Call = kept if isinstance(kept, Call) else shared.new_call()
         self.renewal = 0  # of the pool, when we dialled
@@ -186,9 +190,20 @@ class _Steady:
     def update_current_socket_timeout(self, relaxed_timeout: float | None = None) -> None:
         """Leave time limits alone during maintenance: the call's deadline stands."""
 
+    @property
+    def maintenance_state(self) -> MaintenanceState:
+        """What redis-py has been told on this connection (RESP3)."""
+        return self._told
+
+    @maintenance_state.setter
+    def maintenance_state(self, state: MaintenanceState) -> None:
+        self._told = state
+        if self._is_made:
+            self.shared.saw_maintenance(is_under_way=state is not MaintenanceState.NONE)
+
     # --- sending ----------------------------------------------------------------------------------
 
-    def send_command(self, *args: Any, **keywords: Any) -> None:
+    def send_command(self, *args: Any, **keywords: Any) -> None:  # noqa: ARG002
         """Send a command, and note what it was."""
         if self._sock is None:
             self.connect_check_health(check_health=False)
@@ -360,16 +375,16 @@ class SteadyTlsConnection(_Steady, SSLConnection):
     """A connection through TLS, with one context for the pool."""
 
     def _connect(self) -> socket.socket:
-        sock = _Steady._connect(self)
+        sock = _Steady._connect(self)  # noqa: SLF001  # not redis-py's, which wraps by itself
         try:
             self.stage = "tls"
             wrapped = self.shared.tls_context.wrap_socket(sock, server_hostname=self.server_name)
             self._wait_at_most(wrapped)
             self.stage = "auth"
-            return wrapped
         except BaseException:
             sock.close()
             raise
+        return wrapped
 
     @property
     def server_name(self) -> str:

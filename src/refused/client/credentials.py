@@ -86,10 +86,10 @@ class Credentials:
         if answer is None and question is not None:
             loop = asyncio.get_running_loop()
             until = loop.time() + self._wait_s
-            while not question.done.is_set() and loop.time() < until:
+            while not question.done.is_set() and loop.time() < until:  # noqa: ASYNC110  # a thread's
                 await asyncio.sleep(0.01)
             return self._outcome(question)
-        assert answer is not None  # noqa: S101
+        assert answer is not None  # noqa: S101  # one of them there always is
         return answer
 
     def forget(self) -> None:

@@ -7,7 +7,7 @@ import contextlib
 import errno
 import ipaddress
 import os
-import select
+import selectors
 import socket
 import threading
 import time
@@ -150,7 +150,7 @@ def dial(
     until = time.monotonic() + within_s
     queue = list(where)
     dialling: dict[int, socket.socket] = {}
-    poller = select.poll()
+    selector = selectors.DefaultSelector()
     failure: OSError | None = None
     next_at = time.monotonic()
     try:
@@ -165,7 +165,7 @@ def dial(
                 try:
                     sock = socket.socket(*address[:3])
                     prepare(sock)
-                    sock.setblocking(False)
+                    sock.settimeout(0)
                     number = sock.connect_ex(address[3])
                 except OSError as refusal:
                     failure, number = refusal, -1
@@ -176,17 +176,18 @@ def dial(
                     continue
                 assert sock is not None  # noqa: S101  # connect_ex() was called on it
                 dialling[sock.fileno()] = sock
-                poller.register(sock, select.POLLOUT)
+                selector.register(sock, selectors.EVENT_WRITE)
             wait_s = min(until, next_at if queue else until) - time.monotonic()
-            for fd, _ in poller.poll(max(0.0, wait_s) * 1000 + 1):
-                sock = dialling.pop(fd)
-                poller.unregister(fd)
+            for key, _ in selector.select(max(0.001, wait_s)):
+                sock = dialling.pop(key.fd)
+                selector.unregister(sock)
                 number = sock.getsockopt(socket.SOL_SOCKET, socket.SO_ERROR)
                 if number == 0:
                     return sock
                 failure = OSError(number, os.strerror(number))
                 sock.close()
     finally:
+        selector.close()
         for other in dialling.values():
             other.close()
     raise failure or OSError("there is no address to dial")
@@ -234,7 +235,7 @@ async def _dial_one(address: Address, prepare: Callable[[socket.socket], None]) 
     sock = socket.socket(*address[:3])
     try:
         prepare(sock)
-        sock.setblocking(False)
+        sock.settimeout(0)
         await asyncio.get_running_loop().sock_connect(sock, address[3])
     except BaseException:
         sock.close()

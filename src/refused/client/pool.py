@@ -22,7 +22,6 @@ from refused.client.connection import (
 )
 from refused.client.errors import PoolExhausted
 from refused.client.liveness import Liveness
-from refused.client.shared import Shared
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
@@ -31,6 +30,7 @@ if TYPE_CHECKING:
     from refused.client.events import Listener
     from refused.client.maintenance import Listening
     from refused.client.settings import Settings
+    from refused.client.shared import Shared
 
 
 class Pool(ConnectionPool):
@@ -163,7 +163,7 @@ class Pool(ConnectionPool):
         breaker = self.shared.breaker
         if breaker.troubled and connection._sock is not None:  # noqa: SLF001
             breaker.answered()
-        if recorder._metrics_collector is not None:  # noqa: SLF001
+        if recorder._metrics_collector is not None:  # noqa: SLF001  # as often as redis-py asks
             self._record(ConnectionState.USED, ConnectionState.IDLE)
         with self._lock:
             if connection not in self._in_use_connections:

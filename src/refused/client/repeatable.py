@@ -1,3 +1,4 @@
+# ruff: noqa: SIM905  # forty names are read more easily without their quotation marks
 """Which commands may be sent twice.
 
 A connection that breaks after a command was sent leaves open whether the server has carried it out.

@@ -76,7 +76,7 @@ class Settings:
         return self.host if self.is_unix else f"{self.host}:{self.port}"
 
 
-def read(  # noqa: C901  # one keyword after the other
+def read(
     url: str,
     *,
     deadline: float = DEADLINE_S,

@@ -14,16 +14,17 @@ from refused.client.breaker import Breaker
 from refused.client.calls import AsyncCall, Call, pause_s
 from refused.client.credentials import Credentials
 from refused.client.dialling import Names
-from refused.client.events import Events
 
 if TYPE_CHECKING:
     import ssl
     from collections.abc import Iterator
 
     from refused.client.calls import Account
+    from refused.client.events import Events
     from refused.client.liveness import Liveness
 
 RENEW_EVERY_S = 1.0
+FULL_REST_S = 0.3
 REFUSED_FOR_S = 1.0  # what has been refused for good is not asked for again sooner; doubled …
 REFUSED_AT_MOST_S = 5.0  # … up to here, so that a mended key is noticed
 
@@ -54,6 +55,7 @@ class Shared:
         self.names = names or Names()
         self.breaker = Breaker(events, opens_after_s=0.8 * wanted.deadline_s)
         self.server_name = server_name
+        self.is_in_maintenance = False
         self.renewal = 0
         self.liveness: Liveness | None = None
         self.credentials = credentials
@@ -180,13 +182,23 @@ class Shared:
             self.events.tell("connection_failed", stage, reason, error=error)
         else:
             self.breaker.failed(error, stage)
-            self._next_dial_at = time.monotonic() + pause_s(self.breaker.failures)
+            pause = pause_s(self.breaker.failures)
+            if reasons.meaning(error)[1] == "max-clients":
+                pause = max(pause, FULL_REST_S)  # each dial takes a place that somebody waits for
+            self._next_dial_at = time.monotonic() + pause
 
     def saw_refusal(self, error: theirs.ResponseError) -> None:
         """Note an error reply; that of a node that is no primary any more concerns all."""
         if isinstance(error, (theirs.ReadOnlyError, theirs.MasterDownError)):
             stage, reason = reasons.meaning(error)
             self.renew(reason, stage=stage)
+
+    def saw_maintenance(self, *, is_under_way: bool) -> None:
+        """Note what a server has announced through the protocol; each connection is told."""
+        if is_under_way is not self.is_in_maintenance:
+            self.is_in_maintenance = is_under_way
+            reason = "started" if is_under_way else "ended"
+            self.events.tell("maintenance", "maintenance", reason)
 
     def lost(self, call: Account) -> None:
         """Note that a connection was lost under a call; who needs to know it overrides this."""

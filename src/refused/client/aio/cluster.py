@@ -88,7 +88,7 @@ class Book:
     """What the nodes of a cluster have in common, and what each has of its own."""
 
     def __init__(
-        self, wanted: Settings, events: Events, metrics: bool | None, *, hears_maintenance: bool
+        self, wanted: Settings, events: Events, *, metrics: bool | None, hears_maintenance: bool
     ) -> None:
         self.wanted = wanted
         self.endpoint = EndpointShared(wanted, events)
@@ -313,7 +313,7 @@ def connect(
     book = Book(
         wanted,
         Events(wanted.address, listeners, metrics=metrics),
-        metrics,
+        metrics=metrics,
         hears_maintenance=hears_maintenance,
     )
     given = {**wanted.connection, **wanted.pool}

@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Any
 
 import redis.exceptions as theirs
 from redis.asyncio.connection import Connection, SSLConnection, UnixDomainSocketConnection
+from redis.maint_notifications import MaintenanceState
 
 from refused.client import dialling, settings
 from refused.client.calls import AsyncCall
@@ -37,8 +38,11 @@ class _Steady:
 
     def __init__(self, *, shared: AsyncShared, **keywords: Any) -> None:
         self.shared = shared
+        self._is_made = False
+        self._told = MaintenanceState.NONE
         own = keywords.pop("retry", None)
         super().__init__(retry=own or shared.new_async_call(), **keywords)  # type: ignore[call-arg]
+        self._is_made = True
         kept = self.retry  # redis-py has made a copy
         self.call: AsyncCall = kept if isinstance(kept, AsyncCall) else shared.new_async_call()
         self.renewal = 0
@@ -231,6 +235,17 @@ class _Steady:
             self._reader.set_exception(verdict)
         if self._writer is not None:
             self._writer.transport.abort()
+
+    @property
+    def maintenance_state(self) -> MaintenanceState:
+        """What redis-py has been told on this connection (RESP3)."""
+        return self._told
+
+    @maintenance_state.setter
+    def maintenance_state(self, state: MaintenanceState) -> None:
+        self._told = state
+        if self._is_made:
+            self.shared.saw_maintenance(is_under_way=state is not MaintenanceState.NONE)
 
     # --- sending and reading ----------------------------------------------------------------------
 

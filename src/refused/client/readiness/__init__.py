@@ -23,9 +23,11 @@ from refused.client.readiness.dependencies import (
     call,
     database,
     dns,
-    http_address as http,
     redis,
     tcp,
+)
+from refused.client.readiness.dependencies import (
+    http_address as http,
 )
 from refused.client.readiness.engine import Readiness, Report
 from refused.client.readiness.kubernetes import kubernetes

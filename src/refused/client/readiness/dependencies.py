@@ -4,12 +4,11 @@ from __future__ import annotations
 
 import contextlib
 import http.client
-import socket
 import ssl
 import time
 from collections.abc import Callable
 from dataclasses import dataclass
-from typing import Any, Final
+from typing import TYPE_CHECKING, Any, Final
 from urllib.parse import urlsplit
 
 import redis.exceptions as theirs
@@ -18,6 +17,9 @@ from refused.client import dialling, reasons, settings
 from refused.client.connection import SteadyConnection, SteadyTlsConnection, SteadyUnixConnection
 from refused.client.events import Events
 from refused.client.shared import Shared
+
+if TYPE_CHECKING:
+    import socket
 
 PROBE_S: Final = 2.0
 Probe = Callable[[float], None]
@@ -248,7 +250,7 @@ def database(
 def call(name: str, ask: Callable[[], object], *, required: bool = False) -> Dependency:
     """Return anything else: usable unless *ask* raises or returns ``False``."""
 
-    def probe(within_s: float) -> None:  # noqa: ARG001  # it is the function's own to keep
+    def probe(within_s: float) -> None:  # noqa: ARG001  # the function's own to keep
         try:
             answer = ask()
         except Exception as error:

@@ -1,0 +1,60 @@
+"""The table of faults, on a short form: two clients, and the faults that tell them apart."""
+
+from __future__ import annotations
+
+import pytest
+
+from benchmarks.client_faults import FAULTS, Row, run, verdict
+
+BY_NAME = {fault.name: fault for fault in FAULTS}
+
+
+def two(name: str, quick: float = 0.5) -> tuple[Row, Row]:
+    """Have a fault happen to plain redis-py and to ours."""
+    plain, ours = run(BY_NAME[name], ["redis-py", "ours"], quick=quick)
+    assert plain.calls > 0
+    assert ours.calls > 0
+    return plain, ours
+
+
+def test_a_half_open_peer_costs_ours_less() -> None:
+    """A lane of calls that hangs five seconds misses many; a noisy machine does not make up that."""
+    plain, ours = two("half-open peer")
+    assert ours.errors == 0
+    assert ours.missed < plain.missed
+
+
+def test_a_failover_shows_ours_no_error() -> None:
+    """Plain redis-py goes on writing to what is a replica now."""
+    plain, ours = two("failover to a replica")
+    assert plain.errors > 0
+    assert ours.errors == 0
+
+
+def test_a_restart_shows_ours_no_error() -> None:
+    """It is waited for."""
+    _, ours = two("server restart, 1.5 s", 1.0)
+    assert ours.errors == 0
+    assert ours.back_s is not None
+
+
+@pytest.mark.slow
+@pytest.mark.timeout(300)
+@pytest.mark.parametrize(
+    "name", ["maintenance event", "token expiry", "cluster slot move", "connection limit, 3 s"]
+)
+def test_what_is_foreseen_shows_ours_no_error(name: str) -> None:
+    """Announced maintenance, a token that ends, a slot that moves, places that come free."""
+    _, ours = two(name, 1.0)
+    assert ours.errors == 0
+
+
+def test_the_verdict_says_where_ours_is_not_best() -> None:
+    """A table that cannot say so would be worth nothing."""
+    fault = BY_NAME["half-open peer"]
+    better = Row("redis-py", 0.5, None, 0, 0, 0.5, 3, 100, "")
+    worse = Row("ours", 4.0, None, 9, 0, 4.0, 3, 100, "")
+    assert verdict(fault, [better, worse]).startswith("NOT best: gap")
+    assert verdict(fault, [worse._replace(client="redis-py"), better._replace(client="ours")]) == (
+        "ours is best or equal"
+    )
