@@ -416,6 +416,32 @@ def _declare_endpoint(
     world.order(order)
 
 
+def let_in(
+    world: World,
+    cache: Cache,
+    object_id: str,
+    policy: str = "Data Contributor",
+    permissions: str | None = None,
+) -> None:
+    """Say in the control plane that an identity may log in.
+
+    Args:
+        permissions: What a policy of one's own permits, as ``+get +info``; without it *policy* is
+            one of those that every cache has.
+    """
+    if not world.control_plane:
+        return
+    if cache.database:
+        put(world, documents.assignment(cache.database, "app", user={"objectId": object_id}))
+        return
+    if permissions is not None:
+        put(world, documents.access_policy(cache.id, policy, f"{permissions} allkeys"))
+    put(
+        world,
+        documents.assignment(cache.id, "app", policy, objectId=object_id, objectIdAlias="app"),
+    )
+
+
 def happened(
     world: World, resource: str, action: str, ago_s: float, who: str = "anna@contoso.example"
 ) -> None:

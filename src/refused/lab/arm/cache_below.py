@@ -211,16 +211,7 @@ def remove_linked(call: Call) -> Answer:
 
 def _built_in(cache_id: str) -> list[Document]:
     return [
-        {
-            "id": f"{cache_id}/accessPolicies/{name}",
-            "name": name,
-            "type": f"{TYPE}/accessPolicies",
-            "properties": {
-                "permissions": permissions,
-                "type": "BuiltIn",
-                "provisioningState": "Succeeded",
-            },
-        }
+        documents.access_policy(cache_id, name, permissions, type="BuiltIn")
         for name, permissions in POLICIES
     ]
 

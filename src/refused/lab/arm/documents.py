@@ -171,6 +171,45 @@ def linked_server(near: Document, far: Document, role: str, primary: Document) -
     }
 
 
+def access_policy(
+    cache_id: str,
+    name: str,
+    permissions: str,
+    *,
+    type: str = "Custom",  # noqa: A002  # ARM's word
+) -> Document:
+    """Return the document of an access policy."""
+    return {
+        "id": f"{cache_id}/accessPolicies/{name}",
+        "name": name,
+        "type": f"{REDIS}/accessPolicies",
+        "properties": {
+            "permissions": permissions,
+            "type": type,
+            "provisioningState": "Succeeded",
+        },
+    }
+
+
+def assignment(owner: str, name: str, policy: str = "default", **whom: Any) -> Document:
+    """Return the document that gives an identity a policy of a cache, or of a database.
+
+    Args:
+        owner: The id of the cache or of the database.
+        name: The assignment's name.
+        policy: Which policy; a database knows ``default`` alone.
+        whom: As the service wants it: ``objectId`` and ``objectIdAlias``, or ``user``.
+    """
+    is_database = "/databases/" in owner
+    kind = f"{ENTERPRISE}/databases" if is_database else REDIS
+    return {
+        "id": f"{owner}/accessPolicyAssignments/{name}",
+        "name": name,
+        "type": f"{kind}/accessPolicyAssignments",
+        "properties": {"provisioningState": "Succeeded", "accessPolicyName": policy, **whom},
+    }
+
+
 # --- Azure Managed Redis, and the Enterprise tiers of old ----------------------------------------
 
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from refused.lab.azure import acr, plain_redis
+from refused.lab.azure import acr, let_in, plain_redis
 from refused.lab.scenario import scenario
 from refused.lab.scenarios.auth_entra_token_expired import OBJECT_ID, token
 
@@ -18,6 +18,7 @@ def build(world: World) -> None:
     live = world.secret(token(3600))
     cache = acr(world, "contoso", users=[f"{OBJECT_ID} on >{live} ~* +get +set +info"])
     world.target = cache.target(key=live, extra=f",user={OBJECT_ID}")
+    let_in(world, cache, OBJECT_ID, "app", "+get +set +info")
 
 
 @scenario(

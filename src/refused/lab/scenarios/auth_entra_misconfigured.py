@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from refused.lab.azure import acr, amr, plain_redis
+from refused.lab.azure import acr, amr, let_in, plain_redis
 from refused.lab.scenario import scenario
 from refused.lab.scenarios.auth_entra_token_expired import OBJECT_ID, token
 
@@ -22,6 +22,7 @@ APPLICATION_ID = "b5c1d0a9-0e55-4c44-8f5e-9f3f4b6b8a10"
 def build(world: World) -> None:
     """Both ids look alike in the portal."""
     cache = acr(world, "contoso")
+    let_in(world, cache, OBJECT_ID)
     world.target = cache.target(key=world.secret(token(3600)), extra=f",user={APPLICATION_ID}")
 
 
@@ -38,6 +39,7 @@ def no_policy(world: World) -> None:
 def audience(world: World) -> None:
     """The token came from the same helper that calls the management API."""
     cache = acr(world, "contoso")
+    let_in(world, cache, OBJECT_ID)
     other = world.secret(token(3600, audience="https://management.azure.com/"))
     world.target = cache.target(key=other, extra=f",user={OBJECT_ID}")
 

@@ -7,7 +7,7 @@ import time
 from base64 import urlsafe_b64encode
 from typing import TYPE_CHECKING
 
-from refused.lab.azure import acr, amr
+from refused.lab.azure import acr, amr, let_in
 from refused.lab.scenario import scenario
 
 if TYPE_CHECKING:
@@ -30,6 +30,7 @@ def token(left_s: float, user: str = OBJECT_ID, audience: str = AUDIENCE) -> str
 def build(world: World) -> None:
     """It worked all day. At night the pool opened a new connection."""
     cache = acr(world, "contoso")
+    let_in(world, cache, OBJECT_ID)
     world.target = cache.target(key=world.secret(token(-900)), extra=f",user={OBJECT_ID}")
 
 
@@ -37,5 +38,6 @@ def build(world: World) -> None:
 def managed(world: World) -> None:
     """The job holds its token in a variable for three days."""
     cache = amr(world, "fabrikam", policy="NoCluster", access_keys=False)
+    let_in(world, cache, OBJECT_ID)
     old = world.secret(token(-2 * 86400))
     world.target = cache.target(key=old, extra=f",user={OBJECT_ID}")
