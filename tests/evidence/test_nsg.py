@@ -309,6 +309,44 @@ def test_a_rule_that_may_block_is_said_to_be_uncertain() -> None:
     assert {(each.rule.name, each.certain) for each in found} == {("perhaps", False)}
 
 
+@given(group=rules([*ENTRIES, *HIDDEN]))
+def test_what_is_blocked_is_what_is_decided_port_by_port(group: list[SecurityRule]) -> None:
+    """Every port of every need, one by one; between the cuts of the rules ports fare alike."""
+    found = blocked_requirements(group, subnet=SUBNET, clients=CLIENTS, around=AROUND)
+    told = {
+        (each.direction, each.protocol, each.peer, port): each
+        for each in found
+        for port in {each.first, each.last}
+    }
+    others = {"any": "Internet", "redis-subnet": SUBNET[0], "client-subnet": CLIENTS[0]}
+
+    for direction, first, last, protocols, peer, *_ in REQUIRED_RULES:
+        if peer in ("dns", "geo-peer-subnet"):
+            continue
+        outward = direction == "outbound"
+        ends = (SUBNET[0], others.get(peer, peer))
+        for protocol in protocols.split("+"):
+            for port in {first, last, 13999, 15000, 6380} & set(range(first, last + 1)):
+                flow = Flow(
+                    direction=direction.capitalize(),
+                    protocol=protocol,
+                    source=ends[0] if outward else ends[1],
+                    destination=ends[1] if outward else ends[0],
+                    port=port,
+                )
+                decision = decide(group, flow, AROUND)
+                hit = told.get((flow.direction, protocol, peer, port))
+                if decision.access == "Allow":
+                    assert hit is None
+                elif hit is not None:
+                    assert hit.certain == (decision.access == "Deny")
+                    assert not hit.certain or hit.rule == decision.rule
+                else:
+                    assert any(
+                        each.first <= port <= each.last and each.peer == peer for each in found
+                    )
+
+
 # --- routes -------------------------------------------------------------------------------------
 
 PREFIXES = ["0.0.0.0/0", "10.0.0.0/8", "10.0.0.0/29", "10.0.0.4/30", "20.42.65.0/24", "52.1.1.1/32"]

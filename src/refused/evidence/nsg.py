@@ -444,15 +444,17 @@ def _blocks_of(
     outward = need[0] == "outbound"
     source, destination = ends if outward else ends[::-1]
     for protocol in need[3].split("+"):
-        for first, last in _steps(rules, need[1], need[2]):
-            flow = Flow(
-                direction="Outbound" if outward else "Inbound",
-                protocol=protocol,
-                source=source,
-                destination=destination,
-                port=first,
-            )
-            decision = decide(rules, flow, around)
+        flow = Flow(
+            direction="Outbound" if outward else "Inbound",
+            protocol=protocol,
+            source=source,
+            destination=destination,
+            port=need[1],
+        )
+        # A group may have a thousand rules: what does not depend on the port is asked once for each.
+        bearing = tuple(_bearing(rules, flow, around, need[2]))
+        for first, last in _steps(bearing, need[1], need[2]):
+            decision = _at_port(bearing, first)
             if decision.access == "Allow":
                 continue
             rule = decision.rule
@@ -470,10 +472,39 @@ def _blocks_of(
             )
 
 
-def _steps(rules: Sequence[SecurityRule], first: int, last: int) -> Iterator[Tuple[int, int]]:
+def _bearing(
+    rules: Iterable[SecurityRule], flow: Flow, around: Surroundings, last: int
+) -> Iterator[Tuple[SecurityRule, Perhaps]]:
+    """Return, in order, the rules that may match *flow* at some port from its own to *last*."""
+    anywhere = ("*",)
+    for rule in in_order(rules, flow.direction):
+        spans = [_span_of(entry) for entry in rule.destination_ports]
+        if all(span is not None and (span[1] < flow.port or span[0] > last) for span in spans):
+            continue
+        fits = matches(rule.replace(destination_ports=anywhere), flow, around)
+        if fits is not False:
+            yield rule, fits
+
+
+def _at_port(bearing: Iterable[Tuple[SecurityRule, Perhaps]], port: int) -> Decision:
+    """Decide on one port among rules that match apart from their ports."""
+    perhaps: list[SecurityRule] = []
+    rule = DEFAULT_RULES[-1]
+    for rule, fits in bearing:
+        both = _both(fits, _any(_holds_port(entry, port) for entry in rule.destination_ports))
+        if both:
+            break
+        if both is None:
+            perhaps.append(rule)
+    return _decided(rule, perhaps)
+
+
+def _steps(
+    bearing: Iterable[Tuple[SecurityRule, Perhaps]], first: int, last: int
+) -> Iterator[Tuple[int, int]]:
     """Cut a span of ports where a rule begins or ends, so that every port of a piece fares alike."""
     cuts = {first}
-    for rule in rules:
+    for rule, _ in bearing:
         for entry in rule.destination_ports:
             span = _span_of(entry)
             if span is not None:
