@@ -48,8 +48,8 @@ class Timeline:
         )
 
     def __bool__(self) -> bool:
-        """Whether there is more to tell than one message."""
-        return bool(self._known or self._unknown) and self.read.lines > 1
+        """Whether there is anything to tell."""
+        return bool(self._known or self._unknown)
 
     def to_data(self) -> dict[str, Any]:
         """Return the timeline as JSON-ready objects."""
