@@ -112,7 +112,7 @@ def test_a_connection_cut_in_use_speaks_for_it() -> None:
 
 
 CUT = PONG.replace(outcome="reset", reply="", command="GET")
-FAILOVER = ("ErrorType", "Failover")
+FAILOVER = ("errortype", "Failover")
 
 
 def test_a_failover_that_azure_counted_and_a_cut_connection_are_proof() -> None:

@@ -134,7 +134,12 @@ def judge(evidence: Evidence) -> Iterator[Statement]:
 
 
 # The setting is one of the cache's own (of the cluster, on Managed Redis); policies change it too.
-CHANGES = ("Microsoft.Cache/redis/write", "Microsoft.Cache/redisEnterprise/write")
+CHANGES = (
+    "Microsoft.Cache/redis/write",
+    "Microsoft.Cache/redisEnterprise/write",
+    "policies/modify/action",
+    "policies/deployIfNotExists/action",
+)
 SEE = "show --query publicNetworkAccess"
 
 

@@ -507,6 +507,8 @@ _VERBS = {
     "stop": "was stopped",
     "approve": "was approved",
     "reject": "was rejected",
+    "modify": "was changed by a policy",
+    "deployifnotexists": "was changed by a policy",
 }
 
 

@@ -192,7 +192,9 @@ def _azure_says(evidence: Evidence) -> Iterator[Statement]:
         return
     face = f"the connection was {broken.how}" if broken.how != "READONLY" else "a write was refused"
     for metric in metrics:
-        if metric.name.lower() == "errors" and metric.dimension == ("ErrorType", "Failover"):
+        # Azure Monitor answers names of dimensions in small letters.
+        part = tuple(each.lower() for each in metric.dimension or ())
+        if metric.name.lower() == "errors" and part == ("errortype", "failover"):
             near = [at for at, value in metric.points if value > 0 and abs(began - at) <= NEAR_S]
             if near and ended(broken):
                 said = f"Azure counted a failover {_ago(began - near[-1])}, and {face}"
