@@ -6,10 +6,8 @@ they were.
 
 from __future__ import annotations
 
-import copy
 import json
-from collections.abc import Callable
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import pytest
 
@@ -21,9 +19,10 @@ from refused.lab.scenario import by_id
 from refused.lab.world import World
 from refused.remedies.change import Setting
 from refused.remedies.corrected import corrected
+from tests.journeys.at_work import documents, writes
 
 if TYPE_CHECKING:
-    from pathlib import Path
+    from tests.journeys.at_work import Enter
 
 CURED, NOT_CURED, USAGE = 0, 1, 2
 
@@ -42,83 +41,6 @@ AZURE = [
     ("route-blackhole.table", "route", ()),
     ("auth-entra-misconfigured.no-policy", "entra-assignment", ("--owner-agrees",)),
 ]
-
-
-class Command:
-    """The command line, in a world of the lab."""
-
-    def __init__(self, world: World, capsys: pytest.CaptureFixture[str]) -> None:
-        self.world, self.capsys = world, capsys
-        self.err = ""
-
-    def __call__(self, *words: str) -> tuple[int, str]:
-        """Run one command; return its exit code and what it printed."""
-        self.capsys.readouterr()
-        code = main(list(words))
-        said = self.capsys.readouterr()
-        self.err = said.err
-        for secret in self.world.secrets:
-            assert secret not in said.out + said.err
-        return code, said.out
-
-    def report(self) -> dict[str, Any]:
-        """Diagnose, and return the report."""
-        _, out = self("diagnose", self.world.target, "--json")
-        data: dict[str, Any] = json.loads(out)
-        return data
-
-
-Enter = Callable[["World"], Command]
-
-
-@pytest.fixture
-def enter(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
-) -> Enter:
-    """Return what lets the command line look at a world."""
-
-    def inside(world: World) -> Command:
-        environment(world, tmp_path, monkeypatch)
-        return Command(world, capsys)
-
-    return inside
-
-
-def environment(world: World, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    """Let the command line look at *world*, from its first place, with a journal of its own."""
-    for name, value in world.environment().items():
-        monkeypatch.setenv(name, value)
-    monkeypatch.setenv("REFUSED_FROM", next(iter(world.vantages.values())))
-    monkeypatch.setenv("REFUSED_DATA", str(tmp_path / "data"))
-    monkeypatch.setenv("REFUSED_TIMEOUT", "4")
-    # The twin follows at once. Patience has tests of its own; here it would only hide a failure.
-    monkeypatch.setattr("refused.remedies.reading.settling_s", lambda _change, _service: 4)
-
-
-def documents(world: World) -> dict[str, Any]:
-    """Return what stands in the control plane, without what changes by itself."""
-
-    def still(value: Any) -> Any:
-        if isinstance(value, dict):
-            return {
-                name: still(each)
-                for name, each in value.items()
-                if name.lower() not in ("etag", "systemdata", "resourceguid")
-            }
-        return [still(each) for each in value] if isinstance(value, list) else value
-
-    kept: dict[str, Any] = still(copy.deepcopy(dict(world.arm.documents)))
-    return kept
-
-
-def writes(world: World) -> list[str]:
-    """Return the operations that the activity log tells of, once each."""
-    seen: dict[str, str] = {}
-    for event in world.arm.events:
-        operation = event["operationName"]
-        name = operation["value"] if isinstance(operation, dict) else operation
-        seen.setdefault(event["correlationId"], name)
-    return list(seen.values())
 
 
 @pytest.mark.slow

@@ -89,12 +89,24 @@ def render(change: Change) -> dict[str, str]:
         if change.fact("service") == "acr"
         else "Microsoft.Cache/redisEnterprise"
     )
-    return {
-        "az": az(
+    if change.fact("service") == "acr":
+        command = az(
             "network private-endpoint-connection approve",
             id=connection,
             description="approved: it is ours",
-        ),
+        )
+    elif change.write is not None:
+        # az knows no connections of Microsoft.Cache/redisEnterprise.
+        command = az(
+            "rest",
+            method="put",
+            url=f"{connection}?api-version={change.write.api_version}",
+            body=change.write.body,
+        )
+    else:
+        command = ""
+    return {
+        "az": command,
         "powershell": powershell(
             "Approve-AzPrivateEndpointConnection",
             ResourceId=connection,
