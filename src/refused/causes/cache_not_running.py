@@ -5,7 +5,8 @@ What is wrong
     subscription stops it as well.
 How it looks
     The name is not found (a deleted cache's name goes with it), or it is found and nobody answers,
-    from anywhere.
+    from anywhere. Azure's states of the cache and of its subscription tell, and its activity log who
+    deleted it.
 What ends it
     The cache brought back, or the client pointed at the one that took its place.
 What it is not

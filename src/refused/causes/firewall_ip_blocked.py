@@ -8,6 +8,8 @@ What is wrong
 How it looks
     Not documented. Reports tell of a time-out, and of a connection that is accepted and closed
     without a word. It is hardly ever "connection refused". Protected mode says ``-DENIED``.
+    Where Azure may be asked, its rules are held against this client's outbound address
+    (``--client-ip``), and the activity log tells who changed them.
 What ends it
     A rule for exactly this client's outbound address, as the service sees it.
 What it is not

@@ -5,7 +5,8 @@ What is wrong
     processes, or connections that are leaked, have used it up.
 How it looks
     On a plain port "ERR max number of clients reached". On a TLS port the connection is accepted and
-    closed without a word, because the server counts before TLS begins.
+    closed without a word, because the server counts before TLS begins; Azure's metric of
+    connected clients, held against the limit of the cache, tells.
 What ends it
     Fewer connections: shared clients, smaller pools; then a tier whose limit fits.
 What it is not

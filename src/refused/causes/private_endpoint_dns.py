@@ -5,8 +5,9 @@ What is wrong
     address, or that of an endpoint that is gone: the private DNS zone is missing, not linked to the
     client's network, has no record or a stale one, or the forwarder asks the wrong server.
 How it looks
-    A time-out like any other. Only the DNS chain gives it away: an alias in a privatelink zone that
-    ends at a public address.
+    A time-out like any other. The DNS chain gives it away: an alias in a privatelink zone that ends
+    at a public address. Where Azure may be asked, the answer is held against the endpoint's own
+    address, and the zone's links and records say why it differs.
 What ends it
     A link from the zone to the client's virtual network (registration off), a zone group on the
     endpoint, or a forwarder of the public suffix to 168.63.129.16.

@@ -5,6 +5,7 @@ What is wrong
     its record stayed, or its connection is pending, rejected or disconnected.
 How it looks
     Silence at the private address, from every network. Only an approved endpoint carries traffic.
+    Where Azure may be asked, the states of the cache's endpoint connections tell.
 What ends it
     The connection approved, or the endpoint made again with a zone group that keeps its record.
 What it is not

@@ -5,7 +5,7 @@ What is wrong
     and the client dials the public address.
 How it looks
     A time-out, or a connection that is accepted and ended without a word; which of the two is not
-    documented.
+    documented. Where Azure may be asked, ``publicNetworkAccess`` tells.
 What ends it
     A private endpoint for the client's network. Switching public access on again weakens security
     and is the owner's decision.

@@ -4,7 +4,8 @@ What is wrong
     A user-defined route, a missing peering or VPN, asymmetric routing through an appliance, or a
     missing route on this host: what is sent to the address never arrives, or no answer comes back.
 How it looks
-    Silence on every port of the address; or "no route to host", "network is unreachable".
+    Silence on every port of the address; or "no route to host", "network is unreachable". Where
+    Azure may be asked, the route tables of both subnets and the state of the peering tell.
 What ends it
     The route that leads there, and the same way back.
 What it is not

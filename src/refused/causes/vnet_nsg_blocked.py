@@ -5,6 +5,8 @@ What is wrong
     own packet filter does not let this port through from this client.
 How it looks
     Silence at a private address; from other networks, or on other ports, the same host answers.
+    Where Azure may be asked, the client's packet is put to the groups of both subnets, and the rule
+    that decides is named.
 What ends it
     A rule for exactly the port, the protocol and this client's subnet, above the rule that denies.
 What it is not
