@@ -87,6 +87,7 @@ CAUSE = Cause(
         "link the private DNS zone to this client's virtual network, with registration off",
         "give the endpoint a DNS zone group, so that the record follows it",
         "on own DNS servers, forward the public suffix (not the privatelink one) to 168.63.129.16",
+        "for a client outside every linked network, ask the cache's owner: an endpoint in its network, or public access with a narrow filter",
     ),
     verify="the name leads to the endpoint's private address from where the client runs",
     prevent="link zones by policy when a network is made; check the answer from each network after every change",
@@ -162,6 +163,9 @@ CHANGES = (
     "privateDnsZoneGroups/write",
     "Microsoft.Network/privateEndpoints/write",
     "Microsoft.Network/virtualNetworks/write",
+    # Switching public access off leaves the endpoint as the only door.
+    "Microsoft.Cache/redis/write",
+    "Microsoft.Cache/redisEnterprise/write",
 )
 
 
