@@ -198,6 +198,35 @@ def test_an_alias_of_a_name_of_azures_is_followed(papers: Papers) -> None:
     assert all_of(bundle, AzureCache)[0].host == HOST
 
 
+def test_a_name_of_another_cloud_is_not_searched_in_this_one(resolver: str) -> None:
+    """No cloud knows another's caches; it is said how to ask the right one, and nothing is sent."""
+    environ = {"REFUSED_ARM_TOKEN": TOKEN, "HTTPS_PROXY": "http://127.0.0.1:1"}
+    bundle = api.probe("shop.redis.cache.usgovcloudapi.net", resolver=resolver, environ=environ)
+
+    gap = gaps(bundle)["ResourceSearch"]
+    assert gap.why == "the host name is one of Azure Government, and Azure would be asked"
+    assert "az cloud set --name AzureUSGovernment" in gap.how_to_see
+    assert set(gaps(bundle)) >= WANTED
+
+
+def test_a_subscription_may_be_given_by_its_name(papers: Papers, resolver: str) -> None:
+    """As az takes it; one that is not there is said."""
+
+    def script(asked: Asked) -> Reply:
+        if asked.path == "/subscriptions":
+            return Reply({"value": [{"subscriptionId": SUBSCRIPTION, "displayName": "Our Shop"}]})
+        return healthy(asked)
+
+    with Scripted(papers, script) as server:
+        found = look(server, resolver, subscription="our shop")
+        posted = [each.body for each in server.asked if each.method == "POST"]
+        missed = look(server, resolver, subscription="their shop")
+
+    assert all_of(found, AzureCache)
+    assert posted[0]["subscriptions"] == [SUBSCRIPTION]
+    assert "bears the name given" in gaps(missed)["ResourceSearch"].why
+
+
 def test_raw_answers_are_kept_on_demand_alone(papers: Papers, resolver: str) -> None:
     """Each with status and body."""
     with Scripted(papers, healthy) as server:
@@ -635,6 +664,7 @@ def world() -> Iterator[World]:
 def at_twin(world: World, target: str | None = None, **options: Any) -> Bundle:
     """Look at the twin with the environment that it prints."""
     environ = {**world.environment(), **options.pop("environ", {})}
+    options.setdefault("client_ip", world.client_ip)
     return api.probe(
         target or world.target,
         vantages=tuple(world.vantages.values()),

@@ -189,6 +189,23 @@ def subscriptions(plane: Plane) -> tuple[Answer, tuple[str, ...]]:
     return answer, tuple(each for each in found if each)
 
 
+def subscription_id(plane: Plane, given: str) -> tuple[Answer | None, str | None]:
+    """Return the id of a subscription that was given by id or by name, and the answer that was asked for it.
+
+    An id is taken as it is, and nobody is asked.
+    """
+    if len(given) == 36 and given.count("-") == 4:
+        return None, given
+    answer = plane.ask_all("/subscriptions", api_version("Microsoft.Resources/subscriptions"))
+    for each in items(answer.body, "value"):
+        if same(text(each, "displayName"), given):
+            return answer, text(each, "subscriptionId")
+    if answer.ok:
+        answer.why = "none of the subscriptions that this credential sees bears the name given"
+        answer.how = "give its id; az account list has it"
+    return answer, None
+
+
 def _listed_rows(
     plane: Plane, name: str, subscription: str | None
 ) -> tuple[list[Row], Answer, tuple[str, ...], bool] | None:

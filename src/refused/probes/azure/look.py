@@ -18,7 +18,7 @@ from refused.probes.azure.read import CHANGES_S, Book, Reader, has_address, inte
 from refused.probes.azure.ways import items, same, text, whole
 from refused.service.addresses import address_class
 from refused.service.arm import api_version
-from refused.service.clouds import HOST_SUFFIXES, service_of
+from refused.service.clouds import CLOUDS, HOST_SUFFIXES, service_of
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -29,6 +29,7 @@ if TYPE_CHECKING:
     from refused.evidence.parse_target import Resource
     from refused.evidence.redaction import Secret
     from refused.evidence.target import Credentials, Target
+    from refused.probes.azure.find import Found
     from refused.probes.stopwatch import Deadline
 
 # What a judge will want to know, where not even the cache could be found.
@@ -150,9 +151,11 @@ class Look:
 
     def find(self, name: str) -> Aim | None:
         """Find the one cache called *name* and say where it is; ``None`` where it is not known."""
-        found = find.search(self.plane, name, "", self.asked.subscription)
-        self.book.write(*found.facts)
         self._has_searched = True
+        found = self._found(name, "")
+        if found is None:
+            return None
+        self.book.write(*found.facts)
         if found.chosen is None:
             return None
         self._choose(found.chosen)
@@ -281,12 +284,14 @@ class Look:
             self.book.write(_unseen("ResourceSearch", why, how))
             self._miss(why, how)
             return
-        found = find.search(
-            self.plane,
-            name,
-            name_from if service_of(name_from).is_azure else "",
-            self.asked.subscription,
-        )
+        elsewhere = self._other_cloud(name_from)
+        if elsewhere is not None:
+            self.book.write(elsewhere)
+            self._miss(elsewhere.why, elsewhere.how_to_see)
+            return
+        found = self._found(name, name_from if service_of(name_from).is_azure else "")
+        if found is None:
+            return
         self.book.write(*found.facts)
         if found.chosen is None:
             gap = next((f for f in found.facts if isinstance(f, Unseen)), None)
@@ -295,6 +300,31 @@ class Look:
             return
         self._choose(found.chosen)
         self._read(found.chosen, name_from)
+
+    def _found(self, name: str, host: str) -> Found | None:
+        """Search in the subscription that was given; ``None`` where there is no such one."""
+        given = self.asked.subscription
+        if given is not None:
+            answer, given = find.subscription_id(self.plane, given)
+            if given is None and answer is not None:
+                self.book.write(answer.unseen("ResourceSearch"))
+                self._miss(answer.why, answer.how)
+                return None
+        return find.search(self.plane, name, host, given)
+
+    def _other_cloud(self, host: str) -> Unseen | None:
+        """Say that *host* is of another cloud than the one that would be asked; none knows another's."""
+        cloud, asked = service_of(host).cloud, self.plane.endpoint.cloud
+        if cloud is None or asked is None or cloud == asked:
+            return None
+        titles = {name: (title, known_as) for name, title, known_as, *_ in CLOUDS}
+        title, known_as = titles[cloud]
+        how = f"az cloud set --name {known_as}, and log in; or " if known_as else ""
+        return _unseen(
+            "ResourceSearch",
+            f"the host name is one of {title}, and {titles[asked][0]} would be asked",
+            f"{how}name its control plane in REFUSED_ARM_ENDPOINT",
+        )
 
     def _miss(self, why: str, how: str) -> None:
         for what in _WANTED:
