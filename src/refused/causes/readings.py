@@ -520,7 +520,7 @@ def changed_so(change: ResourceChange, before: float | None) -> str:
     kind, name = (segments[-2].lower(), segments[-1]) if len(segments) > 1 else ("", "")
     if verb in _VERBS and kind:
         what = f"{_NOUNS.get(kind, kind)} {name} {_VERBS[verb]}"
-        if verb == "write" and change.summary:
+        if verb == "write" and change.summary and "/" not in change.summary:
             what += f" ({change.summary[:80]})"
     else:
         what = f"{change.summary[:120] or change.operation[:120]} was done"
@@ -558,6 +558,8 @@ def _apart(seconds: float) -> str:
     """Say how long before (or after) something was."""
     if seconds < 0:
         return "at about the time of"
+    if seconds < 5:
+        return "moments before"
     if seconds < 2 * MINUTE_S:
         return f"{seconds:.0f} s before"
     if seconds < 2 * HOUR_S:
