@@ -22,6 +22,7 @@ from tests.conftest import ROOT
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
+    from pathlib import Path
 
 pytestmark = [pytest.mark.az, pytest.mark.timeout(180)]
 
@@ -214,6 +215,31 @@ def test_what_was_done_stands_in_the_activity_log(desk: Desk) -> None:
         and each["status"]["value"] == "Succeeded"
     ]
     assert done == [("delete", "anna@contoso.example"), ("write", "anna@contoso.example")]
+
+
+def test_somebody_with_a_configuration_of_their_own_registers_it(
+    desk: Desk, tmp_path: Path
+) -> None:
+    """The cloud by its address alone; then a managed identity, and then an application, logs in."""
+    told = desk.world.environment()
+    identity = desk.world.arm_server.identity
+    application = "b5c1d0a9-0e55-4c44-8f5e-9f3f4b6b8a10"
+    identity.applications[application] = "right"
+    own = Desk(desk.world, desk._az)
+    own._environ = {**own._environ, "AZURE_CONFIG_DIR": str(tmp_path)}
+
+    own.az(
+        "cloud", "register", "-n", "Twin", "--endpoint-resource-manager", desk.world.arm_endpoint
+    )
+    own.az("cloud", "set", "-n", "Twin")
+    (account,) = own.az("login", "--identity")
+    assert account["environmentName"] == "Twin"
+    assert [each["name"] for each in own.az("redis", "list")] == ["contoso"]
+    own._environ["AZURE_CORE_INSTANCE_DISCOVERY"] = "false"
+    own.az("logout")
+    who = ("-u", application, "-p", "right", "--tenant", told["AZURE_TENANT_ID"])
+    own.az("login", "--service-principal", *who)
+    assert [each["name"] for each in own.az("redis", "list")] == ["contoso"]
 
 
 # --- the stories -----------------------------------------------------------------------------------

@@ -141,14 +141,16 @@ def test_the_way_to_a_token_can_be_found(plane: Plane) -> None:
     """Clouds, the tenant's configuration, instance discovery: all of it leads back here."""
     url = plane.server.url
 
-    _, clouds, _ = ask(plane, "GET", "/metadata/endpoints?api-version=2022-09-01")
+    _, clouds, _ = ask(plane, "GET", "/metadata/endpoints?api-version=2019-05-01")
+    _, cloud, _ = ask(plane, "GET", "/metadata/endpoints?api-version=2022-09-01")
     _, old, _ = ask(plane, "GET", "/metadata/endpoints?api-version=2015-01-01")
     where = f"/{plane.state.tenant}/v2.0/.well-known/openid-configuration"
     _, tenant, _ = ask(plane, "GET", where)
     query = urlencode({"authorization_endpoint": f"{url}/t/oauth2/v2.0/authorize"})
     _, found, _ = ask(plane, "GET", f"/common/discovery/instance?{query}")
 
-    assert clouds[0]["resourceManager"] == old["portalEndpoint"] == url
+    assert clouds == [cloud]
+    assert cloud["resourceManager"] == old["portalEndpoint"] == url
     assert tenant["token_endpoint"] == f"{url}/{plane.state.tenant}/oauth2/v2.0/token"
     assert found["tenant_discovery_endpoint"] == f"{url}/t/v2.0/.well-known/openid-configuration"
 

@@ -39,7 +39,6 @@ def environment(world: World) -> dict[str, str]:
         "AZURE_SUBSCRIPTION_ID": state.subscription,
         "AZURE_TENANT_ID": state.tenant,
         "AZURE_AUTHORITY_HOST": url,
-        "ARM_CLOUD_METADATA_URL": f"{url}/metadata/endpoints?api-version=2022-09-01",
         "AZURE_CORE_COLLECT_TELEMETRY": "no",
     }
 
@@ -64,7 +63,7 @@ def configure(folder: Path, url: str, subscription: str, tenant: str) -> None:
     _write(folder / "clouds.config", "\n".join(lines))
     settings = (
         f"[cloud]\nname = {CLOUD}\n\n[core]\ncollect_telemetry = no\noutput = json\n"
-        "no_color = yes\nsurvey_message = no\nencrypt_token_cache = no\n\n"
+        "no_color = yes\nsurvey_message = no\nencrypt_token_cache = no\ninstance_discovery = no\n\n"
         "[extension]\nuse_dynamic_install = no\n\n[auto-upgrade]\nenable = no\n"
     )
     _write(folder / "config", settings)

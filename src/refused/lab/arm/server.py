@@ -338,9 +338,9 @@ def _paged(call: Call, answer: Answer) -> Answer:
 def endpoints(base_url: str, tenant: str, query: Mapping[str, str]) -> Any:
     """Return what ``/metadata/endpoints`` says: where everything is, which is here.
 
-    Source: https://learn.microsoft.com/rest/api/resources/ (the format of ``2019-05-01`` and later
-    is a list of clouds, that of ``2015-01-01`` one cloud), and azure-cli's ``cloud.py``, which reads
-    both.
+    ``2019-05-01`` is a list of clouds, ``2022-09-01`` and later is one cloud, and what came before
+    is the short form of one. Source: azure-cli, ``core/cloud.py`` and the command ``az cloud
+    register``, which read the first and the second.
     """
     host = base_url.partition("://")[2]
     authentication = {
@@ -356,25 +356,24 @@ def endpoints(base_url: str, tenant: str, query: Mapping[str, str]) -> Any:
             "portalEndpoint": base_url,
             "authentication": authentication,
         }
-    return [
-        {
-            "name": "RefusedLab",
-            "authentication": authentication,
-            "resourceManager": base_url,
-            "portal": base_url,
-            "graph": base_url,
-            "graphAudience": base_url,
-            "microsoftGraphResourceId": base_url,
-            "gallery": base_url,
-            "batch": base_url,
-            "media": base_url,
-            "sqlManagement": base_url,
-            "activeDirectoryDataLake": base_url,
-            "vmImageAliasDoc": f"{base_url}/aliases.json",
-            "ossrDbmsResourceId": base_url,
-            "suffixes": {"storage": host, "keyVaultDns": host, "sqlServerHostname": host},
-        }
-    ]
+    cloud = {
+        "name": "RefusedLab",
+        "authentication": authentication,
+        "resourceManager": base_url,
+        "portal": base_url,
+        "graph": base_url,
+        "graphAudience": base_url,
+        "microsoftGraphResourceId": base_url,
+        "gallery": base_url,
+        "batch": base_url,
+        "media": base_url,
+        "sqlManagement": base_url,
+        "activeDirectoryDataLake": base_url,
+        "vmImageAliasDoc": f"{base_url}/aliases.json",
+        "ossrDbmsResourceId": base_url,
+        "suffixes": {"storage": host, "keyVaultDns": host, "sqlServerHostname": host},
+    }
+    return cloud if query.get("api-version", "") >= "2022-09" else [cloud]
 
 
 class _Server(ThreadingHTTPServer):
