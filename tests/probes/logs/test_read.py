@@ -483,7 +483,9 @@ def test_a_hundred_megabytes_on_one_line_take_the_memory_of_a_piece() -> None:
     _, most = tracemalloc.get_traced_memory()
     tracemalloc.stop()
     assert most < 20 << 20
-    assert [group.endpoint for group in result.tally] == ["10.1.2.3:6379"]
+    (group,) = result.tally
+    assert group.endpoint == "10.1.2.3:6379"
+    assert "ECONNREFUSED 10.1.2.3:6379" in group.examples[0].text
     assert any("100 MiB" in note for note in result.notes)
 
 

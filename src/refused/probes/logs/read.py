@@ -30,6 +30,7 @@ _TROUBLE = (
 _UNKNOWN = (UNKNOWN, f"(?:{_CLIENTS}).*(?:{_TROUBLE})|(?:{_TROUBLE}).*(?:{_CLIENTS})", True)
 
 _EXAMPLE_BYTES = 8 << 10
+_PART_BYTES = 2 << 10
 _LINES_KEPT = 60
 _UNDATED_GIVEN_UP = 50
 _LOOK_UP = 20
@@ -328,6 +329,8 @@ class _Reader:
         start, end = (place - self._origin for place in event.first_hit)
         head = event.head - self._origin
         quote = self._text[start:end]
+        if len(quote) > _EXAMPLE_BYTES:
+            quote = self._telling_part(quote)
         around = quote
         if start != head:
             around = self._text[head : min(head + 2048, start)] + b"\n" + quote
@@ -444,8 +447,17 @@ class _Reader:
         for start in starts:
             if self._text.startswith(JOINED, start):
                 continue  # its record is read as a whole
-            said.append(unwrap(self._original_line(start)[: _EXAMPLE_BYTES * 4]).text)
+            line = unwrap(self._original_line(start)).text
+            said.append(line if len(line) <= _EXAMPLE_BYTES else self._telling_part(line))
         return b"\n".join(said)[:_EXAMPLE_BYTES].decode("utf-8", "replace")
+
+    def _telling_part(self, line: bytes) -> bytes:
+        """Return a part of a line that is too long to keep: one that matches, if one does."""
+        for start in range(0, len(line), _PART_BYTES // 2):
+            part = line[start : start + _PART_BYTES]
+            if self._scanner.hits(part):
+                return part
+        return line[:_PART_BYTES]
 
 
 def _start_of_last(data: bytes, lines: int) -> int:
