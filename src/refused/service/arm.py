@@ -192,7 +192,7 @@ METRICS: tuple[tuple[Service, str, str, str, Certainty], ...] = (
     ("amr", "serverLoad", "Maximum", AMR_METRICS, SURE),
     ("amr", "percentProcessorTime", "Maximum", AMR_METRICS, SURE),
     ("amr", "usedmemorypercentage", "Maximum", AMR_METRICS, SURE),
-    ("amr", "evictedkeys", "Total", AMR_METRICS, SURE),
+    ("amr", "evictedkeys", "Average", AMR_METRICS, SURE),
     ("amr", "cacheRead", "Maximum", AMR_METRICS, SURE),
     ("amr", "cacheWrite", "Maximum", AMR_METRICS, SURE),
     ("amr", "operationsPerSecond", "Maximum", AMR_METRICS, SURE),
