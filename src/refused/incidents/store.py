@@ -63,6 +63,11 @@ class Store:
             text = f"sqlite:///{self.path}"
         elif text.startswith(("postgresql://", "postgres://")):
             text = "postgresql+psycopg://" + text.partition("://")[2]
+        elif not text.startswith("sqlite:///"):
+            scheme = text.partition("://")[0]
+            raise StoreFailed(
+                f"the store cannot be {scheme[:20]}; give a file, or postgresql://user@host/database"
+            )
         with self._plainly("be opened"):
             # A store is used for a moment: no connection is kept that a fork could inherit.
             self._engine = _engine(text)
