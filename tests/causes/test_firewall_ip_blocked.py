@@ -200,3 +200,11 @@ def test_a_managed_redis_has_no_rules_whether_or_not_azure_was_asked() -> None:
     (said,) = judge(Evidence(dial, target=MANAGED))
 
     assert isinstance(said, RuledOut)
+
+
+def test_one_address_for_two_places_may_be_that_of_the_one_that_works() -> None:
+    """Then a rule that holds it excuses nobody here."""
+    said = heard(SILENCE, ACR, HOLDING, FROM, WELL_ELSEWHERE)
+
+    assert excuses(said) == proofs(said) == []
+    assert proofs(heard(SILENCE, ACR, RULES, FROM, WELL_ELSEWHERE))

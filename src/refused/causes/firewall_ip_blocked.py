@@ -222,7 +222,11 @@ def _azure_says(evidence: Evidence) -> Iterator[Statement]:
     else:
         seen = (*tried, *shakes[-1:])
         began = onset(seen, metrics)
-        yield _held(sets[-1], client, seen, changes=changes, began=began, broken=broken)
+        held = _held(sets[-1], client, seen, changes=changes, began=began, broken=broken)
+        if isinstance(held, RuledOut) and works_elsewhere(evidence.all(Elsewhere)) is not None:
+            # One address was given for several places: it may be that of the one that works.
+            held = Clue(weight=-0.8, because=held.because, seen=held.seen)
+        yield held
 
 
 def _held(
