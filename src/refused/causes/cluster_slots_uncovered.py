@@ -66,7 +66,7 @@ def judge(evidence: Evidence) -> Iterator[Statement]:
 SIGNATURES = (
     Signature(
         id="cluster-slots-uncovered-clusterdown",
-        pattern=r"\bCLUSTERDOWN\b|Hash slot not served|cluster_state:fail|The cluster is down|Not all [0-9]{1,5} slots are covered|slots (?:list is empty|have holes)|[Nn]ot all slots (?:are )?covered",
+        pattern=r"\bCLUSTERDOWN\b|Hash slot not served|cluster_state:fail|The cluster is down|Not all [0-9]{1,5} slots are covered|slots (?:list is empty|have holes)|[Nn]ot all slots (?:are )?covered|All slots are not covered",
         family="server",
         weight=5.0,
         says="slots of the cluster have no node",

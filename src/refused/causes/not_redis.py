@@ -86,6 +86,22 @@ def judge(evidence: Evidence) -> Iterator[Statement]:
 # What is printed when it strikes.
 SIGNATURES = (
     Signature(
+        id="not-redis-http-answers",
+        pattern="got \\\"?'?H\\\"?'? as reply|first byte: 72\\b|Unknown reply: H|RESP (?:data )?type:? ?['\\\"`]?(?:H|72)\\b|(?:Protocol Error|InvalidResponse|Invalid response)[^\\n]{0,40}HTTP/1",
+        family="socket",
+        weight=3.7,
+        says="an HTTP server answers on the port",
+        example='Protocol error, got "H" as reply type byte',
+    ),
+    Signature(
+        id="not-redis-other-service-answers",
+        pattern='first byte: (?:74|83|50|53|91)\\b|Unknown reply: [JSR5]\\b|got \\"?[JS]\\"? as reply|RESP (?:data )?type:? ?[\'\\"`]?(?:[JSR]|74|83)\\b',
+        family="socket",
+        weight=3.5,
+        says="another protocol answers on the port",
+        example="Invalid first byte: 74",
+    ),
+    Signature(
         id="not-redis-other-greeting",
         pattern=r"(?:reply|response|byte|got)[^\n]{0,40}(?:SSH-2\.0|220 [^\n]{0,40}SMTP|mysql_native_password|AMQP)",
         family="socket",

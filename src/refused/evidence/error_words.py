@@ -660,7 +660,7 @@ WORDINGS = _wordings(
     (
         "cannot-reach",
         "any",
-        r"[Ff]ailed to connect to (?:the )?[Rr]edis|[Ee]rror connecting to (?:the )?[Rr]edis|[Cc]annot connect to (?:the )?[Rr]edis|[Cc]ouldn't connect to redis|Cannot connect to redis|Redis connection to [^\n]{1,255} failed|[Rr]edis (?:failed to connect|connection (?:error|failed))|consumer: Cannot connect to|Redis Client Error|CannotConnectError",
+        r"[Ff]ailed to connect to (?:the )?[Rr]edis|[Ee]rror connecting to (?:the )?[Rr]edis|[Cc]annot connect to (?:the )?[Rr]edis|[Cc]ouldn't connect to redis|Cannot connect to redis|Redis connection to [^\n]{1,255} failed|[Rr]edis (?:failed to connect|connection (?:error|failed))|consumer: Cannot connect to|Redis Client Error|Unable to establish a connection to |CannotConnectError",
         "Redis connection to cache:6379 failed - x",
         False,
     ),
@@ -930,7 +930,7 @@ WORDINGS = _wordings(
     (
         "odd-reply",
         "any",
-        r"Protocol error, got \"?[^\n]{1,8}\"? as reply type byte|protocol error, got '[^\n]{1,6}' as reply|Unknown reply: |Invalid first byte: |unknown response type|unexpected response line|invalid RESP|redis: can't parse|Invalid response: |InvalidResponse|Unknown RESP type|Protocol Error: |ProtocolFailure|Can't decode|ERR Protocol error",
+        r"Protocol error, got \"?[^\n]{1,8}\"? as reply type byte|protocol error, got '[^\n]{1,6}' as reply|Unknown reply: |Invalid first byte: |unknown response type|unexpected response line|invalid RESP|redis: can't parse|Invalid response: |InvalidResponse|Unknown RESP (?:data )?type|Protocol Error: |ProtocolFailure|Can't decode|ERR Protocol error",
         'Protocol error, got "H" as reply type byte',
         False,
     ),
