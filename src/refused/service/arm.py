@@ -201,8 +201,8 @@ METRICS: tuple[tuple[Service, str, str, str, Certainty], ...] = (
 
 # Asked only of a cache that is geo-replicated. Shape: as METRICS.
 GEO_METRICS: tuple[tuple[Service, str, str, str, Certainty], ...] = (
-    ("acr", "GeoReplicationHealthy", "Minimum", ACR_METRICS, LIKELY),
-    ("amr", "geoReplicationHealthy", "Minimum", AMR_METRICS, LIKELY),
+    ("acr", "GeoReplicationHealthy", "Minimum", ACR_METRICS, SURE),
+    ("amr", "geoReplicationHealthy", "Maximum", AMR_METRICS, SURE),
 )
 
 # Metrics that mean something only part by part. Managed Redis has none.

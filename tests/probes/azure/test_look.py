@@ -443,6 +443,21 @@ def test_a_metric_that_the_resource_lacks_costs_no_other(papers: Papers, resolve
     assert names == {"connectedclients", "serverLoad", "errors"}
 
 
+def test_an_aggregation_that_a_metric_lacks_costs_nothing(papers: Papers, resolver: str) -> None:
+    """Azure refuses the batch; without the wish each metric comes in its own aggregation."""
+
+    def script(asked: Asked) -> Reply:
+        if asked.path.endswith("/metrics") and "," in asked.query.get("aggregation", ""):
+            return Reply({"code": "BadRequest", "message": "Requested aggregation: Total"}, 400)
+        return healthy(asked)
+
+    with Scripted(papers, script) as server:
+        bundle = look(server, resolver)
+
+    assert {each.name for each in all_of(bundle, Metric)} >= {"connectedclients", "serverLoad"}
+    assert "Metric" not in gaps(bundle)
+
+
 def test_connections_that_may_not_be_listed_are_read_from_the_cache(
     papers: Papers, resolver: str
 ) -> None:

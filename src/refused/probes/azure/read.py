@@ -565,32 +565,32 @@ class Reader:
 
     def _ask_metrics(self, wanted: dict[str, str], more: dict[str, str]) -> None:
         span = (self.begun - METRICS_S, self.begun)
-        path = f"{self.id}/providers/Microsoft.Insights/metrics"
-        answer = None
-        for _ in range(2):
-            answer = self.plane.ask(
-                path,
-                api_version("Microsoft.Insights/metrics"),
-                {
-                    "timespan": f"{iso(span[0])}/{iso(span[1])}",
-                    "interval": "PT1M",
-                    "metricnames": ",".join(wanted),
-                    "aggregation": ",".join(dict.fromkeys(wanted.values())),
-                    **more,
-                },
-            )
-            if answer.ok:
-                stamp = answer.stamp()
-                found = monitor.metrics_of(answer.body, self.id, wanted, span, stamp)
-                self.book.write(*found, None if found else _no_answer(answer).unseen("Metric"))
-                return
+        answer = self._ask_batch(wanted, span, {"aggregation": _aggregations(wanted), **more})
+        if answer.status == 400:
             said = text(answer.body, "message") or text(answer.body, "error", "message") or ""
             known = monitor.known_metrics(said, wanted)
-            if answer.status != 400 or not known or len(known) == len(wanted):
-                break
-            wanted = {name: wanted[name] for name in known}
-        if answer is not None:
+            if known and len(known) < len(wanted):
+                wanted = {name: wanted[name] for name in known}
+                more = {"aggregation": _aggregations(wanted), **more}
+            # Else it may be an aggregation that one of them lacks: each has one of its own.
+            answer = self._ask_batch(wanted, span, more)
+        if not answer.ok:
             self.book.write(answer.unseen("Metric"))
+            return
+        found = monitor.metrics_of(answer.body, self.id, wanted, span, answer.stamp())
+        self.book.write(*found, None if found else _no_answer(answer).unseen("Metric"))
+
+    def _ask_batch(
+        self, wanted: dict[str, str], span: tuple[float, float], more: dict[str, str]
+    ) -> Answer:
+        fields = {
+            "timespan": f"{iso(span[0])}/{iso(span[1])}",
+            "interval": "PT1M",
+            "metricnames": ",".join(wanted),
+            **more,
+        }
+        path = f"{self.id}/providers/Microsoft.Insights/metrics"
+        return self.plane.ask(path, api_version("Microsoft.Insights/metrics"), fields)
 
     def _read_log_of(self, subscription: str, group: str) -> None:
         """Read the activity log of a resource group: the cache's, and each that holds its network."""
@@ -699,6 +699,10 @@ def has_address(interface: Any, address: str) -> bool:
         text(each, "properties", "privateIPAddress") == address
         for each in items(interface, "properties", "ipConfigurations")
     )
+
+
+def _aggregations(wanted: Mapping[str, str]) -> str:
+    return ",".join(dict.fromkeys(wanted.values()))
 
 
 def _whole(answer: Answer) -> Answer:
