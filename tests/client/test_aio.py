@@ -50,7 +50,7 @@ def test_the_client_is_redis_pys_own(url: str) -> None:
     """Type and API are unchanged."""
 
     async def work() -> None:
-        client = aio.connect(url, decode_responses=True)
+        client: Any = aio.connect(url, decode_responses=True)
         assert type(client) is redis.asyncio.Redis
         assert await (await client).get("key") == "value"
         async with client.pipeline() as pipeline:
@@ -150,7 +150,7 @@ def test_a_slow_command_is_no_dead_connection() -> None:
 
     async def work() -> None:
         with Server(config=["enable-debug-command yes"]) as server:
-            client = aio.connect(
+            client: Any = aio.connect(
                 f"redis://127.0.0.1:{server.port}", silence=0.2, on_event=heard.append
             )
             assert await client.execute_command("DEBUG", "SLEEP", "1.5") == b"OK"
@@ -191,7 +191,7 @@ def test_a_full_pool_is_waited_for_in_line(url: str) -> None:
     """Two thousand calls share five connections; nobody is turned away."""
 
     async def work() -> None:
-        client = aio.connect(url, max_connections=5, deadline=20)
+        client: Any = aio.connect(url, max_connections=5, deadline=20)
         got = await asyncio.gather(*(client.get("key") for _ in range(2000)))
         assert got == [b"value"] * 2000
         pool = client.connection_pool.pool
@@ -206,7 +206,7 @@ def test_a_cancelled_call_leaves_nothing_half_read(url: str) -> None:
     """The next call on that connection does not get the answer of the cancelled one."""
 
     async def work() -> None:
-        client = aio.connect(url, max_connections=1)
+        client: Any = aio.connect(url, max_connections=1)
         await client.set("other", "thing")
         for _ in range(50):
             task = asyncio.create_task(client.get("key"))

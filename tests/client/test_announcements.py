@@ -199,7 +199,7 @@ def test_a_failed_renewal_is_tried_again_while_the_old_token_is_good() -> None:
     heard: list[str] = []
     with Server() as server:
         issuer = Issuer(server, 3600)
-        client = refused.client.connect(
+        client: Any = refused.client.connect(
             f"redis://127.0.0.1:{server.port}",
             credential_provider=issuer,
             on_event=lambda event: heard.append(event.name),
@@ -207,7 +207,7 @@ def test_a_failed_renewal_is_tried_again_while_the_old_token_is_good() -> None:
         assert client.ping()
         issuer.is_down = True
         client.connection_pool.shared.credentials.renew_at = 0.0  # it is due
-        client.connection_pool.renew()
+        refused.client.renew(client)
         assert client.ping()
         _wait(lambda: "token_failed" in heard)
         client.close()

@@ -49,7 +49,7 @@ def move_slot(cluster: Cluster, slot: int, before: int, after: int) -> None:
 
 def test_the_client_is_redis_pys(url: str) -> None:
     """It is a redis.RedisCluster, and works as one."""
-    client = refused.client.connect(url, cluster=True)
+    client: Any = refused.client.connect(url, cluster=True)
     assert isinstance(client, redis.RedisCluster)
     for at in range(30):
         assert client.set(f"key:{at}", at)
@@ -63,7 +63,7 @@ def test_the_client_is_redis_pys(url: str) -> None:
 
 def test_a_moved_slot_is_followed(cluster: Cluster, url: str) -> None:
     """Neither client shows the application anything of it."""
-    client = refused.client.connect(url, cluster=True)
+    client: Any = refused.client.connect(url, cluster=True)
     slot = client.keyslot("moving")
     client.delete("moving")
     owner = next(at for at in range(3) if any(a <= slot <= b for a, b in cluster.slots[at]))
@@ -91,7 +91,7 @@ def test_a_moved_slot_is_followed(cluster: Cluster, url: str) -> None:
 def test_a_lost_node_holds_nobody_longer_than_the_deadline() -> None:
     """Its slots have no other owner; the error says so, and the others' keys go on."""
     with Cluster(NODES) as cluster:
-        client = refused.client.connect(
+        client: Any = refused.client.connect(
             f"redis://127.0.0.1:{cluster.servers[0].port}", cluster=True, deadline=0.8
         )
         keys = {
@@ -154,7 +154,7 @@ def test_nodes_behind_tls_are_verified_against_the_name_that_was_given(tmp_path:
         cluster.nodes = tuple(Node("127.0.0.1", door.port) for door in doors)
         try:
             url = f"rediss://localhost:{doors[0].port}"
-            client = refused.client.connect(url, cluster=True, ssl_ca_certs=authority.ca_file)
+            client: Any = refused.client.connect(url, cluster=True, ssl_ca_certs=authority.ca_file)
             for at in range(20):
                 assert client.set(f"key:{at}", at)
             client.close()

@@ -13,11 +13,12 @@ from typing import TYPE_CHECKING, Any
 import pytest
 import redis
 import redis.exceptions as theirs
+from redis.credentials import CredentialProvider
 
 import refused.client
 from refused.client import settings
 from refused.lab.certificates import Authority
-from refused.lab.fronts import Answers, Ended, IdleClose, Line, Redis, Tls
+from refused.lab.fronts import Answers, Ended, IdleClose, Line, Redis, Silent, Tls
 from refused.lab.network import Door
 from refused.lab.servers import Server, free_port
 
@@ -250,7 +251,7 @@ def test_a_slow_command_is_no_dead_connection() -> None:
     """A server that works on our command answers nobody else meanwhile."""
     heard: list[refused.client.Event] = []
     with Server(config=["enable-debug-command yes"]) as server:
-        client = refused.client.connect(
+        client: Any = refused.client.connect(
             f"redis://127.0.0.1:{server.port}", silence=0.2, on_event=heard.append
         )
         assert client.execute_command("DEBUG", "SLEEP", "1.5") == b"OK"
@@ -305,8 +306,9 @@ def test_a_full_pool_is_waited_for_and_then_named(url: str) -> None:
 
 def test_clients_share_a_pool_and_the_last_one_closes_it(url: str) -> None:
     """By URL and keywords."""
-    one, other = refused.client.connect(url), refused.client.connect(url)
-    different = refused.client.connect(url, decode_responses=True)
+    one: Any = refused.client.connect(url)
+    other: Any = refused.client.connect(url)
+    different: Any = refused.client.connect(url, decode_responses=True)
     assert one.connection_pool.pool is other.connection_pool.pool
     assert one.connection_pool.pool is not different.connection_pool.pool
     assert one.get("key") is None
@@ -360,7 +362,7 @@ def test_the_circuit_opens_looks_and_closes() -> None:
 
 def test_error_replies_open_no_circuit(url: str) -> None:
     """An answer is an answer."""
-    client = refused.client.connect(url, deadline=0.3)
+    client: Any = refused.client.connect(url, deadline=0.3)
     client.set("text", "abc")
     for _ in range(20):
         with pytest.raises(theirs.ResponseError):
@@ -392,3 +394,120 @@ def test_a_demoted_primary_has_all_connections_replaced() -> None:
             assert client.incr("counter") == 1  # INCR: READONLY was said before it was done
             assert new.command("GET", "counter") == b"1"
             client.close()
+
+
+def test_a_server_that_is_read_only_for_good_is_not_tried_for_ever() -> None:
+    """A fail-over ends; the secondary of a geo-replica stays one."""
+    with Server() as primary, Server(replica_of=primary) as replica:
+        client: Any = refused.client.connect(f"redis://127.0.0.1:{replica.port}", deadline=0.4)
+        for _ in range(4):
+            with pytest.raises(theirs.ReadOnlyError):
+                client.set("key", "value")
+        renewals = client.connection_pool.shared.renewal
+        commands = replica.command("INFO", "commandstats")
+        with pytest.raises(theirs.ReadOnlyError):
+            client.set("key", "value")
+        assert client.connection_pool.shared.renewal <= renewals + 1
+        assert _sets(replica.command("INFO", "commandstats")) == _sets(commands) + 1
+        client.close()
+
+
+def _sets(stats: Any) -> int:
+    """Count SETs, those that were refused included."""
+    text = stats.decode() if isinstance(stats, bytes) else str(stats)
+    (line,) = (line for line in text.splitlines() if line.startswith("cmdstat_set:"))
+    fields = dict(part.split("=") for part in line.partition(":")[2].split(","))
+    return int(fields["calls"]) + int(fields["rejected_calls"])
+
+
+def test_a_connection_that_comes_back_after_the_close_is_closed(url: str) -> None:
+    """Nothing is left open by a thread that was in the middle of something."""
+    client: Any = refused.client.connect(url)
+    pool = client.connection_pool.pool
+    held = pool.get_connection()
+    client.close()
+    held.connect()
+    pool.release(held)
+    assert not held.is_connected
+
+
+def test_a_provider_that_hangs_holds_a_call_no_longer_than_its_deadline() -> None:
+    """The identity service is part of the call."""
+    go_on = threading.Event()
+
+    class Slow(CredentialProvider):
+        def get_credentials(self) -> tuple[str, str]:
+            go_on.wait(20)
+            return "user", "password"
+
+    with Server() as server:
+        client = refused.client.connect(
+            f"redis://127.0.0.1:{server.port}", credential_provider=Slow(), deadline=0.4
+        )
+        started = time.monotonic()
+        with pytest.raises(theirs.AuthenticationError, match="in time"):
+            client.ping()
+        assert time.monotonic() - started < 5
+        go_on.set()
+        client.close()
+
+
+def test_connections_are_replaced_by_hand(url: str) -> None:
+    """Each when it is next handed out; and nothing else is taken for a client."""
+    client = refused.client.connect(url)
+    first = client.client_id()
+    refused.client.renew(client)
+    assert client.client_id() != first
+    client.close()
+    with pytest.raises(TypeError, match="a client of"):
+        refused.client.renew(redis.Redis())
+
+
+def test_a_further_address_is_tried_without_waiting_for_the_first(
+    server: Server, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """One dead address of a name costs a moment."""
+    with Door(Silent()) as dead:
+        found = socket.getaddrinfo("127.0.0.1", 0, type=socket.SOCK_STREAM)[0]
+        both = [(*found[:4], ("127.0.0.1", port)) for port in (dead.port, server.port)]
+        monkeypatch.setattr(socket, "getaddrinfo", lambda *_, **__: both)
+        client = refused.client.connect(
+            f"redis://:open%20sesame@cache.example:{server.port}", deadline=10
+        )
+        started = time.monotonic()
+        assert client.ping()
+        assert time.monotonic() - started < settings.DIAL_S + 3  # the first would have taken all
+        client.close()
+
+
+def test_a_name_is_looked_up_anew_and_the_last_answer_kept(
+    server: Server, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A resolver that fails or hangs stops nobody who has been there before."""
+    real = socket.getaddrinfo("127.0.0.1", server.port, type=socket.SOCK_STREAM)
+    asked = 0
+    answer: Any = real
+
+    def look_up(*_: Any, **__: Any) -> Any:
+        nonlocal asked
+        asked += 1
+        if isinstance(answer, Exception):
+            raise answer
+        return answer
+
+    monkeypatch.setattr(socket, "getaddrinfo", look_up)
+    client = refused.client.connect(
+        f"redis://:open%20sesame@cache.example:{server.port}", deadline=2
+    )
+    assert client.ping()
+    refused.client.renew(client)
+    assert client.ping()
+    assert asked == 2
+    answer = socket.gaierror(socket.EAI_AGAIN, "Temporary failure in name resolution")
+    refused.client.renew(client)
+    assert client.ping()
+    answer = socket.gaierror(socket.EAI_NONAME, "Name or service not known")
+    refused.client.renew(client)
+    with pytest.raises(theirs.ConnectionError, match="Name or service"):
+        client.ping()
+    client.close()

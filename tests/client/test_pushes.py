@@ -9,6 +9,8 @@ import threading
 import time
 from typing import TYPE_CHECKING
 
+from redis.cache import CacheConfig
+
 import refused.client
 from refused.client import aio
 
@@ -34,7 +36,7 @@ class Speaker:
         """Push a message to everybody."""
         message = b">%d\r\n" % len(words)
         for word in words:
-            message += word if word.startswith(b":") else b"+" + word
+            message += word if word[:1] in b":*" else b"+" + word
             message += b"\r\n"
         for sock in self.connections:
             with contextlib.suppress(OSError):
@@ -67,7 +69,7 @@ class Speaker:
 
     def _answer(self, words: list[bytes]) -> bytes:
         if words[0] == b"HELLO":
-            return b"%2\r\n+server\r\n+redis\r\n+proto\r\n:3\r\n"
+            return b"%3\r\n+server\r\n+redis\r\n+version\r\n+7.4.0\r\n+proto\r\n:3\r\n"
         if words[0] == b"GET":
             return b"$%d\r\n%s\r\n" % (len(self.name), self.name.encode())
         return b"+OK\r\n"
@@ -130,3 +132,18 @@ def test_a_migration_is_told_and_over() -> None:
     with speakers() as (old, _):
         asyncio.run(work(old.port, heard, old))
     assert heard == [("maintenance", "started"), ("maintenance", "ended")]
+
+
+def test_client_side_caching_goes_on_working() -> None:
+    """redis-py's, with our connection behind it; an invalidation empties it."""
+    with speakers() as (old, _):
+        client = refused.client.connect(
+            f"redis://127.0.0.1:{old.port}", protocol=3, cache_config=CacheConfig(max_size=10)
+        )
+        assert client.get("who") == b"old"
+        old.name = "newer"
+        assert client.get("who") == b"old"  # from the cache
+        old.push(b"invalidate", b"*1\r\n+who")
+        time.sleep(0.2)
+        assert client.get("who") == b"newer"
+        client.close()

@@ -35,7 +35,7 @@ def assert_whole(pool: Any, most: int) -> None:
 def test_two_hundred_threads_live_through_restarts(rounds: int) -> None:
     """No connection is lost, none is made too many, and nobody waits for ever."""
     with Server() as server:
-        client = refused.client.connect(
+        client: Any = refused.client.connect(
             f"redis://127.0.0.1:{server.port}", max_connections=20, deadline=30
         )
         over = threading.Event()
@@ -74,7 +74,7 @@ def test_two_thousand_coroutines_live_through_restarts(rounds: int) -> None:
 
     async def work() -> None:
         with Server() as server:
-            client = aio.connect(
+            client: Any = aio.connect(
                 f"redis://127.0.0.1:{server.port}", max_connections=20, deadline=60
             )
             over = asyncio.Event()
@@ -101,7 +101,7 @@ def test_no_thread_is_left_when_the_last_client_is_closed() -> None:
     """Not even that which looks whether the server is there, or that which listens."""
     before = set(threading.enumerate())
     with Server() as server:
-        client = refused.client.connect(
+        client: Any = refused.client.connect(
             f"redis://127.0.0.1:{server.port}", silence=0.1, deadline=0.8, maintenance=True
         )
         assert client.ping()
@@ -117,7 +117,7 @@ def test_no_thread_is_left_when_the_last_client_is_closed() -> None:
 def test_a_forked_child_has_connections_of_its_own() -> None:
     """The parent's answers stay the parent's, whatever its threads are doing when it forks."""
     with Server() as server:
-        client = refused.client.connect(f"redis://127.0.0.1:{server.port}")
+        client: Any = refused.client.connect(f"redis://127.0.0.1:{server.port}")
         client.set("whose", "parent")
         over = threading.Event()
 
@@ -136,7 +136,7 @@ def test_a_forked_child_has_connections_of_its_own() -> None:
                 code = 1
                 try:
                     good = all(client.echo(f"{at}:{n}") == f"{at}:{n}".encode() for n in range(50))
-                    inherited = held._sock is not None and held._sock.fileno() >= 0
+                    inherited = held.is_connected
                     code = 0 if good and not inherited else 2
                 finally:
                     os._exit(code)

@@ -16,6 +16,7 @@ if TYPE_CHECKING:
     import refused.client.aio as aio  # noqa: PLR0402  # mypy looks for an attribute otherwise
     import refused.client.readiness as readiness  # noqa: PLR0402
     from refused.client.connecting import connect as connect
+    from refused.client.connecting import renew as renew
     from refused.client.errors import CircuitOpen as CircuitOpen
     from refused.client.errors import GaveUp as GaveUp
     from refused.client.errors import PoolExhausted as PoolExhausted
@@ -31,9 +32,10 @@ __all__ = [
     "aio",
     "connect",
     "readiness",
+    "renew",
 ]
 
-_FOUND_IN = {"connect": "connecting", "Event": "events"}
+_FOUND_IN = {"connect": "connecting", "renew": "connecting", "Event": "events"}
 
 
 def __getattr__(name: str) -> object:

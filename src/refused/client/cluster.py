@@ -79,11 +79,6 @@ class SteadyCluster(redis.RedisCluster):
                 self.nodes_manager.initialize()
             self.replace_default_node()
 
-    def renew(self, reason: str = "other") -> None:
-        """Replace every connection before it is used again: the force-reconnect pattern."""
-        for pool in list(self.steady_pools):
-            pool.renew(reason)
-
     def listen_to_maintenance(self, pool: Pool) -> None:
         """Listen to what the service announces, on a connection to the endpoint."""
         self._listening = pool

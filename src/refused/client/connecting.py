@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Literal, overload
 
 import redis
 
@@ -13,6 +13,18 @@ from refused.client.shared import Shared
 
 if TYPE_CHECKING:
     from collections.abc import Collection, Iterable
+
+
+@overload
+def connect(url: str, *, cluster: Literal[False] = False, **keywords: Any) -> redis.Redis: ...
+
+
+@overload
+def connect(url: str, *, cluster: Literal[True], **keywords: Any) -> redis.RedisCluster: ...
+
+
+@overload
+def connect(url: str, *, cluster: bool, **keywords: Any) -> redis.Redis | redis.RedisCluster: ...
 
 
 def connect(
@@ -84,6 +96,30 @@ def connect(
     client = redis.Redis(connection_pool=pool, **wanted.client)
     client.auto_close_connection_pool = True
     return client
+
+
+def renew(client: Any) -> None:
+    """Replace every connection of a client before it is used again: the force-reconnect pattern.
+
+    For an application that knows better than its connections: each is closed and dialled anew when
+    it is next handed out; commands under way finish. Nothing is done here and now, so it serves
+    asynchronous clients as well.
+
+    Raises:
+        TypeError: The client is none that ``connect`` has made.
+    """
+    book = getattr(client, "steady_book", None)
+    pools = getattr(client, "steady_pools", None)
+    if book is not None:
+        book.renew("asked")
+    elif pools is not None:
+        for pool in list(pools):
+            pool.shared.renew("asked")
+    else:
+        shared = getattr(getattr(client, "connection_pool", None), "shared", None)
+        if not isinstance(shared, Shared):
+            raise TypeError("a client of refused.client.connect is wanted here")
+        shared.renew("asked")
 
 
 def key_of(url: str, keywords: dict[str, Any]) -> object:

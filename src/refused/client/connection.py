@@ -94,6 +94,8 @@ class _Steady:
             return
         shared = self.shared
         shared.stop_if_refused()
+        if shared.credentials is not None:
+            shared.credentials.wait_until(self.call.give_up_at)
         with shared.gate(self.call.give_up_at):
             self.renewal = shared.renewal
             self._logins = min(self._logins + 1, 4)

@@ -28,6 +28,7 @@ if TYPE_CHECKING:
 AHEAD_S: Final = 180.0
 AHEAD_SHARE: Final = 0.25  # a token that lives ten minutes only is not renewed all the time
 ASK_AGAIN_S: Final = 5.0
+OPAQUE_S: Final = 1.0
 
 
 def ends_at_s(token: str) -> float | None:
@@ -63,9 +64,21 @@ class Credentials:
         self._answer: tuple[str, ...] | None = None
         self.ends_at: float | None = None
         self.renew_at = 0.0
+        self._taken_at = 0.0
         if hasattr(provider, "on_next"):  # redis-py's streaming providers tell by themselves too
             provider.on_next(self._told)
             provider.on_error(self._told_of)
+
+    def wait_until(self, until: float) -> None:
+        """Wait for the first answer, but no longer than until then, by the monotonic clock.
+
+        Raises:
+            redis.AuthenticationError: As below.
+        """
+        answer, question = self._ask()
+        if answer is None and question is not None:
+            question.done.wait(max(0.0, until - time.monotonic()))
+            self._outcome(question)
 
     def get_credentials(self) -> tuple[str, ...]:
         """Return user and password, new ones if the old are due.
@@ -117,8 +130,9 @@ class Credentials:
         """Have the provider asked if need be; return what is good meanwhile."""
         with self._lock:
             now = time.time()
-            # What has no known end is asked for before each login.
-            is_good = self._answer is not None and self.ends_at is not None and now < self.ends_at
+            # What has no known end is asked for before each login, once a second at most.
+            ends_at = self.ends_at if self.ends_at is not None else self._taken_at + OPAQUE_S
+            is_good = self._answer is not None and now < ends_at
             if (not is_good or now >= self.renew_at) and self._asking is None:
                 self._asking = _Question(self.provider, self._answered)
                 self._asking.start()
@@ -132,7 +146,7 @@ class Credentials:
             + (
                 f"raised {type(question.failure).__name__}"
                 if question.failure is not None
-                else f"did not answer within {self._wait_s:g} s"
+                else "did not answer in time"
             )
         ) from question.failure
 
@@ -167,9 +181,9 @@ class Credentials:
         is_same, had_one = answer == self._answer, self._answer is not None
         self._answer = answer
         self.ends_at = ends_at_s(answer[-1])
-        now = time.time()
+        now = self._taken_at = time.time()
         if self.ends_at is None:
-            self.renew_at = 0.0
+            self.renew_at = now + OPAQUE_S
         elif is_same:
             self.renew_at = now + ASK_AGAIN_S  # the provider has nothing newer yet
         else:

@@ -4,7 +4,7 @@ A read that waits tells nothing by itself: the command may be slow. But a Redis 
 command at a time, so if it answers a PING that was sent on another connection *after* our command,
 it has nothing of ours before it: our connection is dead, however alive it looks (a middlebox has
 forgotten it, a peer has vanished). Where a proxy answers for several servers, a PING proves less,
-and the silence has to last longer first (:data:`settings.SILENCE_BEHIND_A_PROXY_S`).
+and the silence has to last longer first (:data:`settings.SILENCE_BEHIND_A_PROXY`).
 
 One look at a time for the whole pool, in a thread that ends with it.
 """

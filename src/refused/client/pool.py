@@ -11,7 +11,7 @@ from collections import deque
 from typing import TYPE_CHECKING, Any
 
 import redis.exceptions as theirs
-from redis.connection import ConnectionPool
+from redis.connection import CacheProxyConnection, ConnectionPool
 from redis.observability import recorder
 from redis.observability.attributes import ConnectionState, get_pool_name
 
@@ -50,6 +50,7 @@ class Pool(ConnectionPool):
         self._waiting: deque[_Place] = deque()
         self._listening: Listening | None = None
         self._hears_maintenance = False
+        self._is_closed = False
         made_with: dict[str, Any] = {**wanted.pool, **wanted.connection, "shared": shared}
         if shared.credentials is not None:
             made_with["credential_provider"] = shared.credentials
@@ -158,7 +159,7 @@ class Pool(ConnectionPool):
             return
         if connection._re_auth_token is not None:  # noqa: SLF001  # redis-py's listener would look
             connection.re_auth()
-        if connection._should_reconnect:  # noqa: SLF001
+        if connection._should_reconnect or self._is_closed:  # noqa: SLF001
             connection.disconnect()
         breaker = self.shared.breaker
         if breaker.troubled and connection._sock is not None:  # noqa: SLF001
@@ -181,14 +182,6 @@ class Pool(ConnectionPool):
         recorder.record_connection_count(pool_name=name, connection_state=before, counter=-1)
         recorder.record_connection_count(pool_name=name, connection_state=after, counter=1)
 
-    def renew(self, reason: str = "other") -> None:
-        """Replace every connection before it is used again: the force-reconnect pattern.
-
-        Commands under way finish; idle connections are closed here and now.
-        """
-        self.shared.renew(reason)
-        self.disconnect(inuse_connections=False)
-
     def hear_maintenance(self) -> None:
         """Listen to what the service announces, until the pool is closed."""
         from refused.client.maintenance import Listening
@@ -202,10 +195,16 @@ class Pool(ConnectionPool):
         """Make a connection; a forked child begins to listen with its first one."""
         if self._hears_maintenance:
             self.hear_maintenance()
-        return super().make_connection()
+        made = super().make_connection()
+        if self.cache is not None:
+            kind: Any = CachedConnection  # redis-py leaves a method of its own class abstract
+            inner: Any = made
+            return kind(inner._conn, self.cache, self._lock)  # noqa: SLF001
+        return made
 
     def close(self) -> None:
-        """Close every connection, and end whatever works beside them."""
+        """Close every connection, now or when it comes back, and end what works beside them."""
+        self._is_closed = True
         if self._listening is not None:
             self._listening.stop()
         if self.shared.liveness is not None:
@@ -227,8 +226,18 @@ class Pool(ConnectionPool):
             if connection._sock is not None:  # noqa: SLF001
                 with contextlib.suppress(OSError):
                     connection._sock.close()  # noqa: SLF001
+                connection._sock = None  # noqa: SLF001
         self.reset()
         self._listening = None  # the thread has stayed behind with the parent
+
+
+class CachedConnection(CacheProxyConnection):
+    """redis-py's connection with a cache in front; for the rest, it is the one behind it."""
+
+    def __getattr__(self, name: str) -> Any:
+        if name == "_conn":
+            raise AttributeError(name)
+        return getattr(self._conn, name)
 
 
 class _Place:

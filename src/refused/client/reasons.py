@@ -17,6 +17,7 @@ from refused.client import errors
 
 STAGES: Final = ("dns", "tcp", "tls", "auth", "pool", "command", "maintenance", "circuit")
 REASONS: Final = (
+    "asked",
     "busy-loading",
     "certificate",
     "circuit-open",
@@ -94,9 +95,14 @@ def cause_of(error: BaseException) -> BaseException:
 
 def is_final(error: BaseException) -> bool:
     """Whether trying again cannot help: a login that is refused, a certificate nobody vouches for."""
-    if isinstance(error, FINAL):
+    if isinstance(error, FINAL) or getattr(error, "refused_is_final", False):
         return True
     return isinstance(cause_of(error), ssl.SSLCertVerificationError)
+
+
+def make_final(error: BaseException) -> None:
+    """Have an error that is worth another try mostly be final this time."""
+    error.refused_is_final = True  # type: ignore[attr-defined]
 
 
 def is_not_now(error: BaseException) -> bool:

@@ -35,7 +35,7 @@ MAX_CONNECTIONS: Final = 50  # C0 takes 256 in all: https://learn.microsoft.com/
 DIAL_S: Final = 1.5  # a SYN is sent again after 1 s; a fresh dial finds a fresh port and address
 LOGIN_S: Final = 2.0  # TLS, login and what else is said first; doubled with each try
 SILENCE_S: Final = 1.0
-SILENCE_BEHIND_A_PROXY_S: Final = 3.0
+SILENCE_BEHIND_A_PROXY: Final = 0.6  # of the deadline
 IDLE_LOOK_S: Final = 30.0  # Azure's own idle limits: 4 min (load balancer), 10 min (service)
 KEEPALIVE: Final = (("TCP_KEEPIDLE", 30), ("TCP_KEEPINTVL", 5), ("TCP_KEEPCNT", 3))
 _CLIENTS_OWN: Final = ("single_connection_client",)
@@ -132,7 +132,7 @@ def read(
     if silence is None:
         silence = min(SILENCE_S, deadline / 2)
         if is_proxied:
-            silence = max(min(SILENCE_BEHIND_A_PROXY_S, deadline * 0.6), deadline * 0.6)
+            silence = SILENCE_BEHIND_A_PROXY * deadline
     return Settings(
         host=host,
         port=port,

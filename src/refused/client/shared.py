@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import random
 import threading
 import time
 from typing import TYPE_CHECKING
@@ -24,7 +25,7 @@ if TYPE_CHECKING:
     from refused.client.liveness import Liveness
 
 RENEW_EVERY_S = 1.0
-FULL_REST_S = 0.3
+FULL_REST_S = 0.5
 REFUSED_FOR_S = 1.0  # what has been refused for good is not asked for again sooner; doubled …
 REFUSED_AT_MOST_S = 5.0  # … up to here, so that a mended key is noticed
 
@@ -66,6 +67,7 @@ class Shared:
         self._renewed_at = 0.0
         self._one_dials = threading.Semaphore()
         self._next_dial_at = 0.0
+        self._no_primary_since = self._no_primary_at = float("-inf")
         self._refusal: theirs.RedisError | None = None
         self._refused_until = 0.0
         self._refusals = 0
@@ -157,11 +159,7 @@ class Shared:
 
     def renew(self, reason: str, *, stage: str = "command") -> None:
         """Have every connection that is open now replaced before it is used again."""
-        now = time.monotonic()
-        if now - self._renewed_at < RENEW_EVERY_S:
-            self.renewal += 1
-            return
-        self._renewed_at = now
+        self._renewed_at = time.monotonic()
         self.renewal += 1
         self.events.tell("connections_renewed", stage, reason)
 
@@ -184,14 +182,23 @@ class Shared:
             self.breaker.failed(error, stage)
             pause = pause_s(self.breaker.failures)
             if reasons.meaning(error)[1] == "max-clients":
-                pause = max(pause, FULL_REST_S)  # each dial takes a place that somebody waits for
+                # Each dial takes a place that somebody waits for.
+                pause = FULL_REST_S * random.uniform(0.8, 1.6)  # noqa: S311
             self._next_dial_at = time.monotonic() + pause
 
     def saw_refusal(self, error: theirs.ResponseError) -> None:
         """Note an error reply; that of a node that is no primary any more concerns all."""
         if isinstance(error, (theirs.ReadOnlyError, theirs.MasterDownError)):
-            stage, reason = reasons.meaning(error)
-            self.renew(reason, stage=stage)
+            now = time.monotonic()
+            if now - self._renewed_at >= RENEW_EVERY_S:
+                # Who meets it on a connection that is newer replaces that one by itself.
+                stage, reason = reasons.meaning(error)
+                self.renew(reason, stage=stage)
+            if now - self._no_primary_at > 2 * self.settings.deadline_s:
+                self._no_primary_since = now
+            self._no_primary_at = now
+            if now - self._no_primary_since > self.settings.deadline_s:
+                reasons.make_final(error)  # no fail-over lasts so long: a geo-replica's secondary
 
     def saw_maintenance(self, *, is_under_way: bool) -> None:
         """Note what a server has announced through the protocol; each connection is told."""

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Literal, overload
 
 import redis.asyncio
 
@@ -17,6 +17,22 @@ if TYPE_CHECKING:
     from collections.abc import Collection, Iterable
 
     from refused.client.events import Listener
+
+
+@overload
+def connect(
+    url: str, *, cluster: Literal[False] = False, **keywords: Any
+) -> redis.asyncio.Redis: ...
+
+
+@overload
+def connect(url: str, *, cluster: Literal[True], **keywords: Any) -> redis.asyncio.RedisCluster: ...
+
+
+@overload
+def connect(
+    url: str, *, cluster: bool, **keywords: Any
+) -> redis.asyncio.Redis | redis.asyncio.RedisCluster: ...
 
 
 def connect(

@@ -74,10 +74,6 @@ class SteadyCluster(redis.asyncio.RedisCluster):
             elif isinstance(error, (theirs.ReadOnlyError, theirs.BusyLoadingError)):
                 await self.nodes_manager.initialize()
 
-    async def renew(self, reason: str = "other") -> None:
-        """Replace every connection before it is used again: the force-reconnect pattern."""
-        self.steady_book.renew(reason)
-
     async def aclose(self) -> None:
         """Close every connection, and end whatever works beside them."""
         await super().aclose()

@@ -47,6 +47,7 @@ class AsyncPool(ConnectionPool):
         self._pid = os.getpid()
         self._listening: Listening | None = None
         self._hears_maintenance = False
+        self._is_closed = False
         made_with: dict[str, Any] = {**wanted.pool, **wanted.connection, "shared": shared}
         if shared.credentials is not None:
             made_with["credential_provider"] = shared.credentials
@@ -155,7 +156,7 @@ class AsyncPool(ConnectionPool):
         try:
             if connection._re_auth_token is not None:  # noqa: SLF001
                 await connection.re_auth()
-            if connection._should_reconnect:  # noqa: SLF001
+            if connection._should_reconnect or self._is_closed:  # noqa: SLF001
                 await connection.disconnect(nowait=True)
         finally:
             breaker = self.shared.breaker
@@ -223,13 +224,9 @@ class AsyncPool(ConnectionPool):
             self._listening = Listening(self)
             self._listening.start()
 
-    async def renew(self, reason: str = "other") -> None:
-        """Replace every connection before it is used again: the force-reconnect pattern."""
-        self.shared.renew(reason)
-        await self.disconnect(inuse_connections=False)
-
     async def aclose(self) -> None:
-        """Close every connection, and end whatever works beside them."""
+        """Close every connection, now or when it comes back, and end what works beside them."""
+        self._is_closed = True
         if self._ticking is not None:
             self._ticking.cancel()
             self._ticking = None
