@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import re
+
 from refused.evidence.redaction import redact
 from refused.probes.logs.endpoints import endpoint_of, is_about_redis
 from refused.probes.logs.events import REACH_BACK, end_of, head_of
@@ -160,6 +162,49 @@ class _Open:
         self.seen: _Seen | None = None
 
 
+# A line dated to the second or finer, with a point: the minute, the seconds, and the rest up to
+# the message.
+_DATED_LINE = re.compile(
+    rb"(\d{4}-\d\d-\d\d[T ]\d\d:\d\d):(\d\d(?:\.\d{1,9})?)(?:Z|[+-]\d\d:?\d\d)? (?=[\[(<A-Za-z])"
+)
+
+
+class _Layout:
+    """How the lines of a log are dated: all in one way, mostly."""
+
+    __slots__ = ("seconds_end", "tail", "width")
+
+    def __init__(self, found: re.Match[bytes]) -> None:
+        self.seconds_end = found.end(2)
+        self.width = found.end()
+        self.tail = found[0][self.seconds_end :]
+
+    def is_like(self, other: _Layout) -> bool:
+        """Whether lines of the one are laid out as lines of the other."""
+        return self.width == other.width and self.tail == other.tail
+
+
+class _Pending:
+    """A line that repeats another, word for word but for its time."""
+
+    __slots__ = ("at", "group", "line", "place", "which")
+
+    def __init__(
+        self, group: Group, place: tuple[int, int], which: tuple[int, ...], line: int, at: float
+    ) -> None:
+        self.group = group
+        self.place = place
+        self.which = which
+        self.line = line
+        self.at = at
+
+    def as_event(self) -> _Open:
+        """Return it as an event whose end has not been seen."""
+        event = _Open(self.place[0], self.place, self.line)
+        event.which.update(self.which)
+        return event
+
+
 class _Seen:
     """What is told of an event by its text, for when that is out of sight."""
 
@@ -208,6 +253,12 @@ class _Reader:
         self._unknown = len(scanner.ids) - 1
         self._unknowns = {self._unknown}
         self._known: dict[bytes, tuple[str, bool]] = {}
+        # What has been seen before, word for word but for its time, is counted without a look.
+        self._layout: _Layout | None = None
+        self._minutes: dict[bytes, float] = {}
+        self._repeats: dict[bytes, tuple[Group, tuple[int, ...]]] = {}
+        self._repeats_of = 0
+        self._pending: _Pending | None = None
 
     def open(self) -> None:
         """Look at the first bytes, so that what cannot be read is said before anything is."""
@@ -256,9 +307,13 @@ class _Reader:
         self._cover(offset)
         line, counted = chunk.line, offset
         for start, end, which in hits:
-            line += self._lines_between(counted, start + offset)
-            counted = start + offset
-            self._hit((start + offset, end + offset, which), line)
+            at = start + offset
+            line += self._lines_between(counted, at)
+            counted = at
+            if self._layout is None or not self._repeat(at, end + offset, which, line):
+                self._hit((at, end + offset, which), line)
+        chunk.line_ends = line - chunk.line + self._lines_between(counted, len(self._text))
+        self._end_line = chunk.line + chunk.line_ends
 
     def _slide(self, chunk: Chunk, expanded: bytes) -> None:
         """Make the chunk the text at hand, behind as much of the text before as may be needed."""
@@ -269,6 +324,7 @@ class _Reader:
             while self._text.startswith(JOINED, at):
                 at = self._text.find(b"\n", at) + 1
             keep = self._text[at:]
+        self._settle(self._origin + len(self._text) - len(keep))
         event = self._open
         if event is not None:
             gone = self._origin + len(self._text) - len(keep)
@@ -286,7 +342,6 @@ class _Reader:
         )
         self._original_lines = None
         self._line = chunk.line - lines
-        self._end_line = chunk.line + chunk.data.count(b"\n")
 
     def _lines_between(self, start: int, end: int) -> int:
         """Return how many lines of the log begin behind *start*, up to the line that begins at *end*."""
@@ -307,8 +362,69 @@ class _Reader:
 
     # --- events
 
+    def _repeat(self, start: int, end: int, which: tuple[int, ...], line: int) -> bool:
+        """Count a line that was seen before, but for its time; return whether it was."""
+        layout, text = self._layout, self._text
+        if layout is None or text[start + layout.seconds_end : start + layout.width] != layout.tail:
+            return False
+        known = self._repeats.get(text[start + layout.width : end])
+        minute = self._minutes.get(text[start : start + 16])
+        if known is None or minute is None or known[1] != which:
+            return False
+        try:
+            at = minute + float(text[start + 17 : start + layout.seconds_end])
+        except ValueError:
+            return False
+        self._settle()
+        self._finish()
+        self._pending = _Pending(
+            known[0], (self._origin + start, self._origin + end), which, line, at
+        )
+        return True
+
+    def _settle(self, gone: int | None = None) -> None:
+        """Count the line that repeats another, unless lines that belong to it may still come.
+
+        Args:
+            gone: The place in the stream up to which text goes out of sight; None if another event
+                has begun.
+        """
+        pending = self._pending
+        if pending is None or (gone is not None and pending.place[0] >= gone):
+            return
+        self._pending = None
+        if pending.group.keeps_next or self._repeats_of != self._result.tally.generation:
+            self._open = pending.as_event()
+            self._finish()
+            return
+        self._result.events += 1
+        pending.group.add(self.source.name, pending.line, pending.at)
+
+    def _learn(self, event: _Open, group: Group, seen: _Seen) -> None:
+        """Remember an event of one line, dated as most are, to know it when it comes again."""
+        if len(event.hits) > 1 or event.head != event.first_hit[0] or seen.at is None:
+            return
+        found = _DATED_LINE.match(seen.quote)
+        if found is None or found.end() >= len(seen.quote) or len(seen.quote) > _EXAMPLE_BYTES // 8:
+            return
+        tally = self._result.tally
+        layout = _Layout(found)
+        if len(self._repeats) >= _MOST_KNOWN or self._repeats_of != tally.generation:
+            self._repeats.clear()
+            self._repeats_of = tally.generation
+        if self._layout is None or not self._layout.is_like(layout):
+            self._repeats.clear()
+            self._minutes.clear()
+            self._layout = layout
+        if len(self._minutes) >= _MOST_KNOWN:
+            self._minutes.clear()
+        self._minutes[found[1]] = seen.at - float(found[2])
+        self._repeats[seen.quote[layout.width :]] = group, tuple(sorted(event.which))
+
     def _hit(self, hit: Hit, line: int) -> None:
         start, end, which = hit
+        if self._pending is not None:
+            self._open, self._pending = self._pending.as_event(), None
         known = self._open
         known_end = -1 if known is None else known.known_end - self._origin
         head = head_of(self._text, start, end, known_end)
@@ -339,6 +455,7 @@ class _Reader:
 
     def _finish(self) -> None:
         """Count the open event in its group."""
+        self._settle()
         event, self._open = self._open, None
         if event is None:
             return
@@ -360,6 +477,7 @@ class _Reader:
         group.add(self.source.name, event.hit_line, seen.at)
         if seen.at is not None:
             result.saw(seen.at)
+        self._learn(event, group, seen)
         if is_new and self._on_new is not None:
             self._on_new(result, group)
 
@@ -469,7 +587,5 @@ def _start_of_last(data: bytes, lines: int) -> int:
 
 def _without_time(message: str) -> str:
     """Return the message without what a logger puts in front, as far as that is a time."""
-    from re import match
-
-    found = match(r"\W{0,3}\d{2,4}[-/.:][\d\-/.:,TZ+ ]{4,40}\W{0,3}", message)
+    found = re.match(r"\W{0,3}\d{2,4}[-/.:][\d\-/.:,TZ+ ]{4,40}\W{0,3}", message)
     return message[found.end() :] if found is not None else message

@@ -34,14 +34,17 @@ class Chunk:
         data: The lines, cleaned, each ended by a line feed but perhaps the last.
         line: The number of the first, from 1.
         is_piece: Whether it is one piece of a line that is longer than :data:`LONGEST_LINE`.
+        line_ends: How many line ends are in it; whoever has counted them says so here, and spares
+            us the counting.
     """
 
-    __slots__ = ("data", "is_piece", "line")
+    __slots__ = ("data", "is_piece", "line", "line_ends")
 
     def __init__(self, data: bytes, line: int, *, is_piece: bool = False) -> None:
         self.data = data
         self.line = line
         self.is_piece = is_piece
+        self.line_ends: int | None = None
 
 
 class Source:
@@ -378,8 +381,10 @@ class _Cutter:
 
     def _plain(self, data: bytes) -> Iterator[Chunk]:
         if data:
-            yield Chunk(clean(data), self.line)
-            self.line += data.count(b"\n")
+            chunk = Chunk(clean(data), self.line)
+            yield chunk
+            counted = chunk.line_ends
+            self.line += data.count(b"\n") if counted is None else counted
 
     def _count(self, size: int) -> None:
         self.long_lines += 1
@@ -400,7 +405,7 @@ def clean(data: bytes) -> bytes:
     global _colors  # noqa: PLW0603  # compiled when first met
     if b"\0" in data:  # a log truncated under its writer begins with as many as it once was long
         data = data.replace(b"\0", b"")
-    if b"\r\n" in data:
+    if b"\r" in data:
         data = data.replace(b"\r\n", b"\n")
     if b"\x1b" in data:
         if _colors is None:

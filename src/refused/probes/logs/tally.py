@@ -107,11 +107,14 @@ class Tally:
 
     Attributes:
         put_together: How many groups gave up their endpoint.
+        lost: How many events were let go with groups for which there was no room.
+        generation: Changes whenever a group that was given out may be one of these no more.
     """
 
     def __init__(self, most: int = MOST_GROUPS) -> None:
         self.put_together = 0
         self.lost = 0
+        self.generation = 0
         self._most = most
         self._groups: dict[Key, Group] = {}
 
@@ -140,6 +143,7 @@ class Tally:
 
     def _shrink(self) -> None:
         """Take the endpoint from the rarest half; drop what is rare and had none to give."""
+        self.generation += 1
         ordered = sorted(self._groups.items(), key=lambda entry: entry[1].count)
         for key, group in ordered[: len(ordered) // 2]:
             which, endpoint, is_redis, template = key
