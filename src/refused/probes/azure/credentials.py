@@ -37,7 +37,8 @@ def token(endpoint: Endpoint, environ: Mapping[str, str], deadline: Deadline) ->
         import logging
 
         # Without any handler, logging would print the chain's complaints itself.
-        logging.getLogger("azure").addHandler(logging.NullHandler())
+        for name in ("azure", "msal", "urllib3"):
+            logging.getLogger(name).addHandler(logging.NullHandler())
         from azure.core.exceptions import ClientAuthenticationError
         from azure.identity import DefaultAzureCredential
     except ImportError:
