@@ -57,7 +57,7 @@ TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-    from refused.causes.statements import Statement
+    from refused.causes.statements import Signature, Statement
     from refused.evidence.bundle import Evidence
 
 CAUSE = Cause(

@@ -40,7 +40,7 @@ TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-    from refused.causes.statements import Statement
+    from refused.causes.statements import Clue, Signature, Statement
     from refused.evidence.bundle import Evidence
     from refused.evidence.told import Told
 

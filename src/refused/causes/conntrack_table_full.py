@@ -63,6 +63,11 @@ def judge(evidence: Evidence) -> Iterator[Statement]:
             yield Clue(weight=2.0, because=said, seen=(use,))
         elif share < ROOMY:
             yield RuledOut(because=said, seen=(use,))
+    counted = [use.drops for use in uses if use.drops is not None]
+    if len(counted) > 1 and counted[-1] > counted[0]:
+        # Entries come and go between two looks; the count of what found no room does not.
+        said = f"{counted[-1] - counted[0]} packets found no room in the table while we looked"
+        yield Clue(weight=3.0, because=said, seen=uses)
 
 
 # What is printed when it strikes.

@@ -18,6 +18,14 @@ Sources
 from __future__ import annotations
 
 from refused.causes.statements import Cause, Clue, Proof, RuledOut, Signature
+from refused.evidence.kubernetes import (
+    ClusterDns,
+    KubernetesNamespace,
+    KubernetesPolicy,
+    KubernetesWorkload,
+)
+from refused.evidence.kubernetes_faults import dns_faults
+from refused.evidence.kubernetes_mesh import is_walked_inside
 from refused.evidence.observations import DnsAnswer, NameLookup, Platform, ResolverSettings, Unseen
 
 TYPE_CHECKING = False
@@ -34,7 +42,16 @@ CAUSE = Cause(
     hop="name",
     shows_at=("name", "address"),
     bucket="dependency",
-    needs=(DnsAnswer, NameLookup, Platform, ResolverSettings),
+    needs=(
+        ClusterDns,
+        DnsAnswer,
+        KubernetesNamespace,
+        KubernetesPolicy,
+        KubernetesWorkload,
+        NameLookup,
+        Platform,
+        ResolverSettings,
+    ),
     remedies=(
         "bring the resolver back, or let UDP and TCP port 53 through to it",
         "in a virtual network with its own DNS servers, forward Azure's names to 168.63.129.16",
@@ -53,7 +70,11 @@ def judge(evidence: Evidence) -> Iterator[Statement]:
     """See whether the resolvers answer at all, on the wire and for the system."""
     answers, lookups = evidence.all(DnsAnswer), evidence.all(NameLookup)
     settings, platforms = evidence.all(ResolverSettings), evidence.all(Platform)
+    policies = tuple(_cluster_says(evidence))
+    yield from policies
     broken = evidence.broken
+    if any(isinstance(each, Proof) for each in policies):
+        return
     if broken is None or broken.hop not in ("name", "address"):
         return
     if broken.how in ("not-found", "no-address"):
@@ -97,6 +118,27 @@ def judge(evidence: Evidence) -> Iterator[Statement]:
             because="in a pod every lookup goes through the cluster's DNS",
             seen=platforms,
         )
+
+
+def _cluster_says(evidence: Evidence) -> Iterator[Statement]:
+    """Put the client's question to the network policies, and look whether the cluster's DNS is up."""
+    faults, names, broken = dns_faults(evidence), evidence.all(ClusterDns), evidence.broken
+    is_seen = (
+        broken is not None
+        and broken.hop in ("name", "address")
+        and broken.how not in ("not-found", "no-address")
+    )
+    for fault in faults:
+        if fault.sure and is_seen and is_walked_inside(evidence, fault.workload):
+            looked = (*evidence.all(NameLookup), *evidence.all(DnsAnswer))
+            said = f"{fault.said}, and no answer came"
+            yield Proof(because=said, seen=(*fault.seen, *looked))
+            return
+        yield Clue(weight=3.0 if fault.sure else 0.8, because=fault.said, seen=fault.seen)
+    for dns in names:
+        if dns.ready == 0 and dns.wanted:
+            said = f"none of the {dns.wanted} pods of the cluster's DNS is ready"
+            yield Clue(weight=3.0, because=said, seen=(dns,))
 
 
 # What is printed when it strikes.

@@ -1,8 +1,9 @@
 """Something on the client's side of the network holds the connection back.
 
 What is wrong
-    This host's packet filter, a corporate firewall, a web application firewall or a forced proxy
-    does not let this port out. Redis clients ignore HTTP proxy variables.
+    This host's packet filter, a network policy of the pod's cluster, a corporate firewall, a web
+    application firewall or a forced proxy does not let this port out. Redis clients ignore HTTP
+    proxy variables.
 How it looks
     Silence, an immediate refusal, or "administratively prohibited" from a router near by; other
     destinations on the same port fail as well, and from another network it works.
@@ -12,6 +13,7 @@ What it is not
     ``firewall-ip-blocked``: there the service turns the client away.
 Sources
     RFC 1812 section 5.2.7.1 (ICMP code 13)
+    https://kubernetes.io/docs/concepts/services-networking/network-policies/
     https://learn.microsoft.com/azure/azure-cache-for-redis/cache-troubleshoot-connectivity
 """
 
@@ -33,6 +35,9 @@ from refused.evidence.control_plane import (
     AzureSubnet,
     RouteTable,
 )
+from refused.evidence.kubernetes import KubernetesPolicy, KubernetesWorkload
+from refused.evidence.kubernetes_faults import POLICY_KINDS, clients, policy_faults
+from refused.evidence.kubernetes_mesh import is_walked_inside
 from refused.evidence.nsg import (
     way_to,
 )
@@ -61,6 +66,7 @@ CAUSE = Cause(
     shows_at=("tcp", "tls", "resp"),
     bucket="configuration",
     needs=(
+        *POLICY_KINDS,
         AzureSubnet,
         DnsAnswer,
         Elsewhere,
@@ -72,6 +78,7 @@ CAUSE = Cause(
     ),
     remedies=(
         "allow outbound TCP from this client to exactly this host and port, and nothing wider",
+        "on Kubernetes, a network policy that lets this workload out to exactly this address and port",
         "use a private endpoint, where the way out leads through a firewall that cannot be opened",
     ),
     verify="the dial is accepted from this client",
@@ -100,7 +107,11 @@ def judge(evidence: Evidence) -> Iterator[Statement]:
         evidence.all(TcpDial),
     )
     tables, subnets = evidence.all(RouteTable), evidence.all(AzureSubnet)
+    policies = tuple(_policies_say(evidence))
+    yield from policies
     broken, tried = evidence.broken, dialled(dials)
+    if any(isinstance(each, Proof) for each in policies):
+        return
     if broken is None or not tried or broken.hop not in CAUSE.shows_at:
         return
     first = tried[0]
@@ -175,6 +186,30 @@ def judge(evidence: Evidence) -> Iterator[Statement]:
         yield Clue(weight=1.0, because=f"it works from {well.vantage}", seen=(well,))
     elif ill is not None:
         yield Clue(weight=-1.2, because=f"it fails from {ill.vantage} as well", seen=(ill,))
+
+
+def _policies_say(evidence: Evidence) -> Iterator[Statement]:
+    """Put the client's packet to every network policy that selects its pods."""
+    faults, broken = policy_faults(evidence), evidence.broken
+    policies, workloads = evidence.all(KubernetesPolicy), clients(evidence.all(KubernetesWorkload))
+    for fault in faults:
+        inside = is_walked_inside(evidence, fault.workload)
+        # Plugins drop what a policy denies; some reject it. Neither shows a connection that was accepted.
+        is_seen = (
+            broken is not None
+            and broken.hop == "tcp"
+            and broken.how in ("silent", "refused", "unreachable")
+        )
+        if fault.sure and is_seen and inside:
+            dials = tuple(dial for dial in dialled(evidence.all(TcpDial)) if dial.failed)
+            said = f"{fault.said}, and the dial met {dials[0].outcome if dials else 'nobody'}"
+            yield Proof(because=said, seen=(*fault.seen, *dials))
+            return
+        yield Clue(weight=3.0 if fault.sure else 0.8, because=fault.said, seen=fault.seen)
+    if policies and workloads and not faults and broken is not None and broken.hop == "tcp":
+        workload = workloads[0]
+        said = f"no network policy that was read keeps {workload.title} from this port"
+        yield Clue(weight=-0.8, because=said, seen=(workload,))
 
 
 def _through_an_appliance(

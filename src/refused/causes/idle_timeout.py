@@ -17,8 +17,9 @@ Sources
 
 from __future__ import annotations
 
-from refused.causes.statements import Cause, Clue, Proof, Signature
-from refused.evidence.observations import ClientSettings, IdleHold, ServerInfo
+from refused.causes.statements import Cause, Clue, Proof, RuledOut, Signature
+from refused.evidence.observations import ClientSettings, IdleHold, OverTime, ServerInfo
+from refused.evidence.over_time import answered_around, cut_together
 from refused.service.limits import idle_limit_s
 
 TYPE_CHECKING = False
@@ -35,7 +36,7 @@ CAUSE = Cause(
     hop="tcp",
     shows_at=("command",),
     bucket="configuration",
-    needs=(ClientSettings, IdleHold, ServerInfo),
+    needs=(ClientSettings, IdleHold, OverTime, ServerInfo),
     remedies=(
         "switch TCP keep-alive on in the client, at 30 to 60 s",
         "let the pool check or drop connections that were idle for minutes",
@@ -53,16 +54,19 @@ def judge(evidence: Evidence) -> Iterator[Statement]:
         evidence.all(IdleHold),
         evidence.all(ServerInfo),
     )
+    watches = evidence.all(OverTime)
     limit = next((info.idle_timeout_s for info in infos if info.idle_timeout_s), None)
     for hold in holds:
         own = f"; the server's own limit is {limit} s" if limit else ""
+        if hold.outcome != "ok" and cut_together(watches, hold):
+            said = "connections in use failed at the same moment as the one that was left quiet"
+            yield RuledOut(because=said, seen=(hold, *watches))
+            continue
         if hold.outcome in ("closed", "reset"):
             said = f"a connection left quiet was {hold.outcome} after {hold.idle_s:.1f} s{own}"
             yield Proof(because=said, seen=(hold, *infos))
         elif hold.outcome == "silent":
-            # A server that froze meanwhile would be silent as well.
-            said = f"a connection left quiet for {hold.idle_s:.1f} s was not answered any more{own}"
-            yield Clue(weight=2.4, because=said, seen=(hold, *infos))
+            yield _silence(hold, own, infos, watches)
     if all(hold.outcome in ("ok", "error") for hold in holds):
         return
     shortest = idle_limit_s("load-balancer") or 240
@@ -74,6 +78,31 @@ def judge(evidence: Evidence) -> Iterator[Statement]:
         elif setting.keepalive_s is not None and setting.keepalive_s >= shortest:
             said = f"the client keeps alive after {setting.keepalive_s:.0f} s, load balancers forget after {shortest}"
             yield Clue(weight=0.7, because=said, seen=(setting,))
+
+
+def _silence(
+    hold: IdleHold,
+    own: str,
+    infos: tuple[ServerInfo, ...],
+    watches: tuple[OverTime, ...],
+) -> Statement:
+    """Weigh a quiet connection that is not answered any more.
+
+    A server that froze meanwhile would be silent as well, but its kernel would have acknowledged the
+    question; and a path that is down altogether would answer nobody.
+    """
+    said = f"a connection left quiet for {hold.idle_s:.1f} s was not answered any more{own}"
+    if hold.unacked_bytes == 0:
+        arrived = f"{said}; the question arrived, so that the connection itself is there"
+        return Clue(weight=-1.0, because=arrived, seen=(hold,))
+    if hold.unacked_bytes:
+        said += f"; {hold.unacked_bytes} bytes were not even acknowledged"
+        others = answered_around(watches, hold.at - hold.took_ms / 1000 + hold.idle_s, hold.at)
+        if others:
+            said += f", while {others} other attempts were answered: it is half open"
+            return Proof(because=said, seen=(hold, *watches))
+        return Clue(weight=2.8, because=said, seen=(hold, *infos))
+    return Clue(weight=2.4, because=said, seen=(hold, *infos))
 
 
 # What is printed when it strikes.

@@ -20,7 +20,8 @@ from __future__ import annotations
 
 from refused.causes.readings import STALLED_RETRANSMITS
 from refused.causes.statements import Cause, Clue, Proof, Signature
-from refused.evidence.observations import KernelSettings, SocketsToTarget
+from refused.evidence.observations import KernelSettings, OverTime, SocketsToTarget
+from refused.evidence.over_time import answered_around
 from refused.service.limits import retransmission_timeout_s
 
 TYPE_CHECKING = False
@@ -37,7 +38,7 @@ CAUSE = Cause(
     hop="tcp",
     shows_at=("tcp",),
     bucket="configuration",
-    needs=(KernelSettings, SocketsToTarget),
+    needs=(KernelSettings, OverTime, SocketsToTarget),
     remedies=(
         "restart the application, or have it close the stuck connections",
         "set TCP_USER_TIMEOUT to 30 s in the client, or net.ipv4.tcp_retries2 = 5 on the host",
@@ -76,6 +77,33 @@ def judge(evidence: Evidence) -> Iterator[Statement]:
             )
         else:
             yield Clue(weight=1.5, because=said, seen=(table,))
+    yield from _under_watch(evidence.all(OverTime), retries)
+
+
+# Within the two seconds that a PING is given, the kernel sends it again three times.
+RESENT_IN_VAIN = 3
+NEXT_S = 5.0
+
+
+def _under_watch(watches: tuple[OverTime, ...], retries: int | None) -> Iterator[Statement]:
+    """See whether a connection in use fell silent while new ones were answered."""
+    for watch in watches:
+        for each in watch.attempts:
+            if each.kind != "ping" or each.outcome != "silent":
+                continue
+            ended = each.at + each.took_ms / 1000
+            if (each.retransmits or 0) < RESENT_IN_VAIN:
+                continue
+            if not answered_around((watch,), each.at, ended + NEXT_S):
+                continue
+            said = (
+                f"a connection in use fell silent: its PING was sent again {each.retransmits} times in vain, while "
+                "new connections were answered"
+            )
+            if retries:
+                said += f"; without a limit of its own a client would wait about {retransmission_timeout_s(retries):.0f} s"
+            yield Proof(because=said, seen=(watch,))
+            return
 
 
 # What is printed when it strikes.

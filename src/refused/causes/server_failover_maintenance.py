@@ -44,7 +44,14 @@ from refused.evidence.control_plane import (
     ScheduledMaintenance,
     ServiceEvent,
 )
-from refused.evidence.observations import RedisReply, ServerInfo, TcpDial
+from refused.evidence.observations import (
+    MaintenanceEvent,
+    OverTime,
+    RedisReply,
+    ServerInfo,
+    TcpDial,
+)
+from refused.evidence.over_time import is_scattered, outages
 from refused.service.ports import expected_ports
 
 TYPE_CHECKING = False
@@ -66,7 +73,9 @@ CAUSE = Cause(
     bucket="dependency",
     needs=(
         AzureCache,
+        MaintenanceEvent,
         Metric,
+        OverTime,
         PatchWindows,
         RedisReply,
         ResourceChange,
@@ -108,6 +117,10 @@ def judge(evidence: Evidence) -> Iterator[Statement]:
         yield from azure
         if any(isinstance(each, Proof) for each in azure):
             return
+    watched = tuple(_under_watch(evidence))
+    yield from watched
+    if any(isinstance(each, Proof) for each in watched):
+        return
     tried = (*dialled(dials), *dialled(dials, "repeat"))
     for reply in replies:
         if reply.error_code in PASSING:
@@ -156,6 +169,63 @@ def judge(evidence: Evidence) -> Iterator[Statement]:
             because=f"TLS was up, and then the connection was {broken.how}",
             seen=replies,
         )
+
+
+# What the service says when a node goes or has gone, and clients are cut off.
+CUTTING = frozenset(
+    {
+        "nodemaintenancestarting",
+        "nodemaintenancestart",
+        "nodemaintenancefailovercomplete",
+        "moving",
+        "failing_over",
+        "failed_over",
+    }
+)
+# The start that is announced is approximate: the node may go up to three minutes early.
+# Source: https://github.com/Azure/AzureCacheForRedis/blob/main/AzureRedisEvents.md
+EARLY_S = 180.0
+# An unplanned failover takes ten to fifteen seconds, a planned one under one; a node that restarts
+# alone takes longer, and then it is no failover.
+LONGEST_BLIP_S = 60.0
+
+
+def _under_watch(evidence: Evidence) -> Iterator[Statement]:
+    """Hold what was announced, and for how long nothing worked, against what a failover does."""
+    events, watches = evidence.all(MaintenanceEvent), evidence.all(OverTime)
+    stretches = outages(watches)
+    began = stretches[0].began_at if stretches else onset([*evidence.look(RedisReply)])
+    said = [each for each in events if each.event.lower() in CUTTING and not each.is_replica]
+    for each in said:
+        if began is None or not -EARLY_S <= began - each.at <= EARLY_S:
+            continue
+        gap = began - each.at
+        when = (
+            f"{gap:.0f} s before it failed" if gap >= 0 else f"{-gap:.0f} s after it first failed"
+        )
+        yield Proof(because=f"the service announced {each.event} {when}", seen=(each, *watches))
+        return
+    if is_scattered(watches):
+        yield Clue(
+            weight=-1.5,
+            because="failures come singly, among attempts that work; a failover is one stretch",
+            seen=watches,
+            fact="stretch",
+        )
+    elif len(stretches) == 1 and stretches[0].most_s is not None:
+        only = stretches[0]
+        if only.most_s is not None and only.most_s <= LONGEST_BLIP_S and _is_cut(only.outcomes):
+            yield Clue(
+                weight=1.8,
+                because=f"nothing worked for {only.said}, and all was well before and after",
+                seen=watches,
+                fact="stretch",
+            )
+
+
+def _is_cut(outcomes: tuple[str, ...]) -> bool:
+    """Whether something that was there went away, rather than that packets were lost."""
+    return bool({"closed", "reset", "refused", "LOADING", "READONLY", "MASTERDOWN"} & set(outcomes))
 
 
 # What takes a server's connections with it, as the activity log calls it; scaling is a plain write.
@@ -281,7 +351,7 @@ SIGNATURES = (
     ),
     Signature(
         id="server-failover-maintenance-masterdown",
-        pattern=r"\bMASTERDOWN\b|master_link_status:down|\bNOREPLICAS\b|\bUNBLOCKED\b force|Connection with master lost|MASTER aborted replication|-ERR (?:master|primary) (?:is )?down",
+        pattern=r"\bMASTERDOWN\b|master_link_status:down|\bNOREPLICAS\b|\bUNBLOCKED\b force|Connection with (?:master|replica|slave)[^\n]{0,80}lost|MASTER aborted replication|-ERR (?:master|primary) (?:is )?down",
         family="server",
         weight=4.8,
         says="a replica has lost its primary",

@@ -3,24 +3,31 @@
 What is wrong
     A service mesh redirects the pod's traffic to a proxy beside it. The proxy accepts every
     connection itself; when it has no route to the server, is not ready, or takes the port for its
-    own (Istio: 15001, 15006 and others), the connection ends there.
+    own (Istio: 15001, 15006 and others), the connection ends there. So it does where a destination
+    rule wraps TLS around the client's own, or a service entry names the wrong protocol.
 How it looks
-    The dial always succeeds, on any port; then the connection is closed or reset before TLS.
+    The dial always succeeds, on any port; then the connection is closed or reset before TLS. With a
+    cluster the front door works, and single nodes do not.
 What ends it
     The port excluded from the mesh (traffic.sidecar.istio.io/excludeOutboundPorts,
-    config.linkerd.io/skip-outbound-ports), or a ServiceEntry for the host.
+    config.linkerd.io/skip-outbound-ports), or a ServiceEntry for the host and its port.
 What it is not
     ``egress-blocked``: there the dial itself fails.
 Sources
     https://istio.io/latest/docs/ops/deployment/application-requirements/
+    https://istio.io/latest/docs/tasks/traffic-management/egress/egress-control/
     https://linkerd.io/2/features/protocol-detection/
+    https://learn.microsoft.com/azure/azure-cache-for-redis/cache-best-practices-kubernetes
 """
 
 from __future__ import annotations
 
 from refused.causes.readings import accepted, dialled, without_a_word
-from refused.causes.statements import Cause, Clue, RuledOut, Signature
-from refused.evidence.observations import Platform, RedirectRules, TcpDial, Unseen
+from refused.causes.statements import Cause, Clue, Proof, RuledOut, Signature
+from refused.evidence.kubernetes import KubernetesWorkload
+from refused.evidence.kubernetes_faults import MESH_KINDS, clients, left_alone, mesh_faults
+from refused.evidence.kubernetes_mesh import is_walked_inside
+from refused.evidence.observations import NodeVisit, Platform, RedirectRules, TcpDial, Unseen
 from refused.service.ports import sidecar_port
 
 TYPE_CHECKING = False
@@ -29,16 +36,18 @@ if TYPE_CHECKING:
 
     from refused.causes.statements import Statement
     from refused.evidence.bundle import Evidence
+    from refused.evidence.kubernetes_faults import MeshFault
+    from refused.evidence.path import Broken
     from refused.evidence.told import Told
 
 CAUSE = Cause(
     id="service-mesh-intercept",
     title="a sidecar takes the connection, and does not bring it to the server",
     hop="tcp",
-    shows_at=("tcp", "tls", "resp"),
+    shows_at=("tcp", "tls", "resp", "topology"),
     bucket="configuration",
     prior=-0.3,
-    needs=(Platform, RedirectRules, TcpDial),
+    needs=(*MESH_KINDS, Platform, RedirectRules, TcpDial),
     remedies=(
         "exclude exactly the cache's ports from the mesh (Istio: excludeOutboundPorts, Linkerd: skip-outbound-ports)",
         "add a ServiceEntry for the cache's host, where the mesh lets only registered hosts out",
@@ -50,15 +59,24 @@ CAUSE = Cause(
 )
 
 
+# Hops at which a connection ends that a sidecar accepted and did not carry through.
+WALKED = ("tcp", "tls", "resp")
+ENDINGS = frozenset({"closed", "reset", "silent", "not-tls", "not-resp", "alert", "error"})
+
+
 def judge(evidence: Evidence) -> Iterator[Statement]:
-    """See whether something answers for everybody, and whether a sidecar is near."""
+    """See what the cluster says, whether something answers for everybody, and whether a sidecar is near."""
     platforms, rules, dials = (
         evidence.all(Platform),
         evidence.all(RedirectRules),
         evidence.all(TcpDial),
     )
+    told = tuple(_cluster_says(evidence))
+    yield from told
     broken, target = evidence.broken, evidence.target
-    if broken is None or target is None or broken.hop not in CAUSE.shows_at:
+    if broken is None or target is None or broken.hop not in WALKED:
+        return
+    if any(isinstance(each, Proof | RuledOut) for each in told):
         return
     ended = without_a_word(broken) or (broken.hop in ("tls", "resp") and broken.how == "silent")
     if not ended and not (broken.hop == "tcp" and broken.how == "refused"):
@@ -98,6 +116,70 @@ def judge(evidence: Evidence) -> Iterator[Statement]:
             why="no sign of a mesh was seen, which is not proof of its absence",
             how_to_see="kubectl get pod POD -o jsonpath='{.spec.containers[*].name}'",
         )
+
+
+def _cluster_says(evidence: Evidence) -> Iterator[Statement]:
+    """Weigh what the mesh is told, by the cluster itself or by manifests."""
+    faults, broken = mesh_faults(evidence), evidence.broken
+    workloads = clients(evidence.all(KubernetesWorkload))
+    for fault in faults:
+        inside = is_walked_inside(evidence, fault.workload)
+        if broken is not None and inside and fault.sure and _struck(fault, broken, evidence):
+            seen = (*fault.seen, *_failed_nodes(fault, evidence))
+            yield Proof(because=f"{fault.said}{_struck_said(fault, evidence)}", seen=seen)
+            continue
+        # What was read holds for the workload wherever it is read; that it fails was not seen there.
+        weight = 3.0 if fault.sure else 2.0 if fault.kind != "port-clash" else 1.2
+        yield Clue(weight=weight, because=fault.said, seen=fault.seen, fact=fault.kind)
+    if faults or broken is None or broken.hop not in WALKED or not workloads:
+        return
+    for workload in workloads[:1]:
+        alone = left_alone(evidence, workload)
+        if alone and workload.is_running and is_walked_inside(evidence, workload):
+            yield RuledOut(because=alone, seen=(workload,))
+        elif alone:
+            yield Clue(weight=-2.5, because=alone, seen=(workload,))
+        else:
+            yield from _sidecar_said(workload, broken)
+
+
+def _sidecar_said(workload: KubernetesWorkload, broken: Broken) -> Iterator[Statement]:
+    """Weigh a sidecar that takes the connection, and in which nothing wrong was found."""
+    for sidecar in workload.sidecars:
+        if not sidecar.captures or sidecar.present is False:
+            continue
+        said = (
+            f"a sidecar of {sidecar.mesh} takes the connections of {workload.title}: {sidecar.said}"
+        )
+        yield Clue(weight=0.6, because=said, seen=(workload,), fact="mesh")
+        if sidecar.mesh == "istio" and not sidecar.holds_application and broken.how == "refused":
+            said = f"{workload.title} does not wait until its sidecar is ready, and a sidecar that is not refuses"
+            yield Clue(weight=1.2, because=said, seen=(workload,))
+
+
+def _struck(fault: MeshFault, broken: Broken, evidence: Evidence) -> bool:
+    """Whether what was seen to fail is what the fault strikes."""
+    target = evidence.target
+    if target is None:
+        return False
+    if fault.kind == "port-clash" and target.port not in fault.ports:
+        return broken.hop == "topology" and bool(_failed_nodes(fault, evidence))
+    # A sidecar accepts whatever comes; what it cannot carry on it ends, or leaves without an answer.
+    return broken.hop in ("tls", "resp") and broken.how in ENDINGS
+
+
+def _failed_nodes(fault: MeshFault, evidence: Evidence) -> tuple[NodeVisit, ...]:
+    return tuple(
+        each for each in evidence.all(NodeVisit) if each.failed and each.port in fault.ports
+    )
+
+
+def _struck_said(fault: MeshFault, evidence: Evidence) -> str:
+    failed = _failed_nodes(fault, evidence)
+    if not failed:
+        return ""
+    ports = ", ".join(dict.fromkeys(str(each.port) for each in failed[:4]))
+    return f"; the nodes at {ports} fail at {failed[0].stage} ({failed[0].outcome})"
 
 
 # What is printed when it strikes.

@@ -163,7 +163,7 @@ SIGNATURES = (
     ),
     Signature(
         id="wrong-hostname-empty-name",
-        pattern=r"to resolve \"\"|lookup : no such host|getaddrinfo (?:ENOTFOUND|EAI_AGAIN) (?:undefined|null|nil|none)\b|UnknownHostException: (?:null|undefined|\$\{)|connecting to (?:None|null|undefined):|ENOTFOUND $",
+        pattern=r"No endpoints specified|to resolve \"\"|lookup : no such host|getaddrinfo (?:ENOTFOUND|EAI_AGAIN) (?:undefined|null|nil|none)\b|UnknownHostException: (?:null|undefined|\$\{)|connecting to (?:None|null|undefined):|ENOTFOUND $",
         family="socket",
         weight=6.0,
         says="the host name is empty or was never filled in",

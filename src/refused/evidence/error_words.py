@@ -172,7 +172,7 @@ WORDINGS = _wordings(
     (
         "name-unknown",
         "redis-py",
-        r"Error (?:-2|-5|8|11001) connecting to ",
+        r"Error (?:-2|-5|11001) connecting to |Error 8 connecting to [^\n]{1,255}\. (?:8|nodename)",
         "redis.exceptions.ConnectionError: Error -2 connecting to cache:6379. -2.",
         False,
     ),
@@ -653,7 +653,7 @@ WORDINGS = _wordings(
     (
         "cannot-connect",
         "jvm",
-        r"Unable to connect to(?: Redis|:| \[?[a-z0-9][^ \n]{1,255}:[0-9])|Cannot get Jedis connection|Failed to (?:connect to any host|create socket)|Failed to connect to [^ \n]{1,255}|Could not connect to Redis|RedisConnectionFailureException|Cannot connect: |Can't connect to servers",
+        r"Unable to connect to(?: Redis|:| \[?[a-z0-9][^ \n]{1,255}:[0-9])|Cannot get Jedis connection|Failed to (?:connect to any host|create socket)|Failed to connect to [^ \n]{1,255}|Could not connect to Redis|RedisConnectionFailureException|Cannot connect: |Can't connect to servers|Unable to init enough connections|Failed connecting to (?:host|\"?[a-z0-9])",
         "io.lettuce.core.RedisConnectionException: Unable to connect to cache:6380",
         False,
     ),
@@ -787,7 +787,7 @@ WORDINGS = _wordings(
     (
         "used-closed",
         "any",
-        r"The client is (?:closed|offline)|redis: client is closed|redigo: closed|client is already closed|Connection is closed\.|connection is (?:already )?closed|ERR_CLOSED|This (?:socket|connection) has been ended",
+        r"The client is (?:closed|offline)|ConnectionError: Connection not ready|Connection has data|redis: client is closed|redigo: closed|client is already closed|Connection is closed\.|connection is (?:already )?closed|ERR_CLOSED|This (?:socket|connection) has been ended",
         "redis: client is closed",
         False,
     ),
