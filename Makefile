@@ -98,7 +98,7 @@ compile = .venv-lock/bin/uv pip compile --quiet --universal --python-version 3.1
 lock: ## write requirements/ anew (LOCK_ARGS=--upgrade to take newer releases)
 	@test -x .venv-lock/bin/python || "$$(tools/find-python)" -m venv .venv-lock
 	.venv-lock/bin/python -m pip install --quiet --disable-pip-version-check uv==$(UV_VERSION)
-	$(compile) pyproject.toml --extra lab --group dev --output-file requirements/dev.txt
+	$(compile) pyproject.toml --extra all --group dev --output-file requirements/dev.txt
 	$(compile) pyproject.toml --extra lab --group build --constraint requirements/dev.txt --output-file requirements/lab.txt
 
 clean: ## remove what make has made

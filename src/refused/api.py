@@ -6,6 +6,7 @@ This module wires the rooms together; it neither looks nor judges.
 from __future__ import annotations
 
 import time
+from contextlib import nullcontext
 
 from refused import __version__
 from refused.evidence.bundle import BadBundle, Bundle
@@ -22,6 +23,8 @@ if TYPE_CHECKING:
     from refused.evidence.target import Parsed
     from refused.lab.scenario import Scenario
     from refused.lab.world import World
+    from refused.probes.kubernetes.beside import Look as ClusterLook
+    from refused.probes.stopwatch import Deadline
     from refused.remedies.apply import Seen
     from refused.remedies.arm import Writer
     from refused.remedies.plan import Plan
@@ -159,6 +162,9 @@ def probe(
     changes: str | None = None,
     echo: str | None = None,
     keeps_raw: bool = False,
+    manifests: Sequence[str] = (),
+    workload: str | None = None,
+    kube_context: str | None = None,
     root: str = "/",
     environ: Mapping[str, str] | None = None,
 ) -> Bundle:
@@ -187,6 +193,10 @@ def probe(
         changes: A file or a command with your own history of changes.
         echo: The https URL of a service that says from which address it was asked.
         keeps_raw: Keep the control plane's raw answers as well, secrets removed.
+        manifests: Files and folders of Kubernetes manifests of the client and its cluster, ``-`` for
+            standard input.
+        workload: ``namespace/kind/name`` of the client's workload.
+        kube_context: The context of the user's kubeconfig whose cluster is asked.
         root: The folder that plays ``/`` for files of the host.
         environ: The environment variables that count; none by default.
 
@@ -197,11 +207,13 @@ def probe(
     """
     kind = kind_of(target)
     if kind == "bundle":
-        return _beside(load(target.strip()[1:]), vantages)
+        read_before = _beside(load(target.strip()[1:]), vantages)
+        return _with_cluster(read_before, manifests, workload, kube_context, timeout_s)
     if kind == "lab":
-        return _probe_lab(
+        played = _probe_lab(
             target.strip()[len("lab:") :], timeout_s=timeout_s, deep=deep, scope=scope
         )
+        return _with_cluster(played, manifests, workload, kube_context, timeout_s)
     from refused.probes.gather import Wishes
     from refused.probes.names import parse_resolver
     from refused.vantage import open_vantage
@@ -252,9 +264,14 @@ def probe(
     )
     places = [open_vantage(text) for text in (vantages or ("here",))]
     facts: list[Fact] = [] if parsed.settings is None else [parsed.settings]
-    with begun:
+    cluster = _cluster_look(
+        parsed.target.host, manifests, workload, kube_context, vantages, deadline
+    )
+    with begun, cluster or nullcontext():
         facts += [*look(parsed, places, wishes), *begun.facts]
         facts += begun.end(facts)
+        if cluster is not None:
+            facts += cluster.end()
     return Bundle(
         target=parsed.target,
         taken_at=taken_at,
@@ -264,6 +281,40 @@ def probe(
         limit_s=timeout_s,
         scope=scope,
     )
+
+
+def _cluster_look(
+    host: str,
+    manifests: Sequence[str],
+    workload: str | None,
+    context: str | None,
+    vantages: Sequence[str],
+    deadline: Deadline,
+) -> ClusterLook | None:
+    """Return the look at the client's cluster or its manifests; ``None`` where nobody asks for one."""
+    if not (manifests or workload or context or any(each.startswith("k8s:") for each in vantages)):
+        return None
+    from refused.probes.kubernetes.beside import Look, Wanted
+
+    wanted = Wanted(manifests=manifests, workload=workload, context=context, vantages=vantages)
+    return Look(wanted, host, deadline)
+
+
+def _with_cluster(
+    bundle: Bundle,
+    manifests: Sequence[str],
+    workload: str | None,
+    context: str | None,
+    timeout_s: float,
+) -> Bundle:
+    """Lay what manifests or a cluster say beside evidence that was gathered before."""
+    from refused.probes.stopwatch import Deadline
+
+    look = _cluster_look(bundle.target.host, manifests, workload, context, (), Deadline(timeout_s))
+    if look is None:
+        return bundle
+    with look:
+        return bundle.replace(facts=(*bundle.facts, *look.end()))
 
 
 def _beside(bundle: Bundle, vantages: Sequence[str]) -> Bundle:
@@ -374,15 +425,19 @@ def _probe_inside(scenario: Scenario, prefix: Sequence[str]) -> Bundle:
 
 
 def probe_world(world: World, **options: Any) -> Bundle:
-    """Look at a world of the lab that is up."""
+    """Look at a world of the lab that is up, its control plane included where it has one."""
+    asked: dict[str, Any] = {}
+    if world.control_plane and world.resource:
+        asked = {"client_ip": world.client_ip, "resource": world.resource}
+    environ = {**world.client_environ, **(world.environment() if asked else {})}
     return probe(
         world.target,
         vantages=tuple(world.vantages.values()),
         resolver=world.resolver,
         ca_file=world.ca_file,
         root=world.host_root,
-        environ=world.client_environ,
-        **options,
+        environ=environ,
+        **{**asked, **options},
     )
 
 
