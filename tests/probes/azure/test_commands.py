@@ -5,8 +5,10 @@ from __future__ import annotations
 import base64
 import json
 import os
+import signal
 import subprocess
 import sys
+import threading
 from typing import TYPE_CHECKING
 
 import pytest
@@ -14,6 +16,7 @@ import pytest
 from refused.lab.arm import worlds
 from refused.lab.world import World
 from tests.probes.azure.planes import CACHE_ID, TOKEN, Papers, Reply, Scripted, error, healthy
+from tests.probes.resolvers import Resolver
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
@@ -144,6 +147,38 @@ def test_every_option_has_its_twin_in_the_environment(
 
     kinds = {fact["fact"] for fact in json.loads(ran.out)["facts"]}
     assert kind in kinds
+
+
+def test_ctrl_c_ends_the_look_with_what_was_seen(papers: Papers) -> None:
+    """The path is told, the rest is said to have been interrupted, and nobody waits."""
+    asked = threading.Event()
+
+    def script(_: object) -> Reply:
+        asked.set()
+        return Reply({}, delay_s=10)
+
+    with (
+        Scripted(papers, script) as server,
+        Resolver(lambda question: [question.reply(rcode="NXDOMAIN")]) as dns,
+    ):
+        words = ["diagnose", "shop.redis.cache.windows.net", "--json", "--timeout", "60"]
+        words += ["--resolver", f"127.0.0.1:{dns.address[1]}"]
+        with subprocess.Popen(
+            [sys.executable, "-m", "refused.cli.main", *words],
+            stdout=subprocess.PIPE,
+            stderr=subprocess.PIPE,
+            env={"PATH": os.environ["PATH"], **server.environ()},
+        ) as running:
+            assert asked.wait(30)
+            running.send_signal(signal.SIGINT)
+            out, err = running.communicate(timeout=30)
+
+    report = json.loads(out)
+    assert err == b""
+    assert running.returncode in (1, 3)  # whether the name was heard of by then or not
+    assert {"what": "AzureCache", "why": "you interrupted it"}.items() <= next(
+        gap for gap in report["unseen"] if gap["what"] == "AzureCache"
+    ).items()
 
 
 def test_what_a_plane_says_can_break_no_line_of_the_report(papers: Papers) -> None:
