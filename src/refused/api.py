@@ -6,7 +6,6 @@ This module wires the rooms together; it neither looks nor judges.
 from __future__ import annotations
 
 import time
-from contextlib import nullcontext
 
 from refused import __version__
 from refused.evidence.bundle import BadBundle, Bundle
@@ -264,14 +263,14 @@ def probe(
     )
     places = [open_vantage(text) for text in (vantages or ("here",))]
     facts: list[Fact] = [] if parsed.settings is None else [parsed.settings]
-    cluster = _cluster_look(
-        parsed.target.host, manifests, workload, kube_context, vantages, deadline
-    )
-    with begun, cluster or nullcontext():
+    with begun:
+        beside = _cluster_look(
+            parsed.target.host, manifests, workload, kube_context, vantages, deadline
+        )
         facts += [*look(parsed, places, wishes), *begun.facts]
         facts += begun.end(facts)
-        if cluster is not None:
-            facts += cluster.end()
+        if beside is not None:
+            facts += beside.end()
     return Bundle(
         target=parsed.target,
         taken_at=taken_at,
@@ -283,7 +282,7 @@ def probe(
     )
 
 
-def _cluster_look(
+def _cluster_look(  # noqa: PLR0917 - the user's options, in the order of the command line
     host: str,
     manifests: Sequence[str],
     workload: str | None,
@@ -291,7 +290,7 @@ def _cluster_look(
     vantages: Sequence[str],
     deadline: Deadline,
 ) -> ClusterLook | None:
-    """Return the look at the client's cluster or its manifests; ``None`` where nobody asks for one."""
+    """Begin to look at the client's cluster or its manifests; ``None`` where nobody asks for it."""
     if not (manifests or workload or context or any(each.startswith("k8s:") for each in vantages)):
         return None
     from refused.probes.kubernetes.beside import Look, Wanted
@@ -310,11 +309,9 @@ def _with_cluster(
     """Lay what manifests or a cluster say beside evidence that was gathered before."""
     from refused.probes.stopwatch import Deadline
 
-    look = _cluster_look(bundle.target.host, manifests, workload, context, (), Deadline(timeout_s))
-    if look is None:
-        return bundle
-    with look:
-        return bundle.replace(facts=(*bundle.facts, *look.end()))
+    host, deadline = bundle.target.host, Deadline(timeout_s)
+    beside = _cluster_look(host, manifests, workload, context, (), deadline)
+    return bundle if beside is None else bundle.replace(facts=(*bundle.facts, *beside.end()))
 
 
 def _beside(bundle: Bundle, vantages: Sequence[str]) -> Bundle:

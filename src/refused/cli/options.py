@@ -67,6 +67,7 @@ def looking(parser: ArgumentParser, *, needs_target: bool = True, holds: bool = 
         "--pid", type=int, metavar="PID", help="count the descriptors of this process"
     )
     azure(parser)
+    kubernetes(parser)
     parser.add_argument(
         "--scope", choices=("all", "some", "one"), help="who is affected, for the severity"
     )
@@ -111,6 +112,28 @@ def azure(parser: ArgumentParser) -> None:
         "--echo",
         metavar="URL",
         help="an https service that says from which address it was asked (none is asked by default)",
+    )
+
+
+def kubernetes(parser: ArgumentParser) -> None:
+    """Declare what concerns the cluster that the client runs in."""
+    parser.add_argument(
+        "--manifest",
+        dest="manifests",
+        action="append",
+        metavar="PATH",
+        help="read these manifests of the client and its cluster as well: a file, a folder, or - for "
+        "what Helm or Kustomize print (repeatable)",
+    )
+    parser.add_argument(
+        "--workload",
+        metavar="NAMESPACE/KIND/NAME",
+        help="the client's own workload, as shop/deployment/cart; without --manifest the cluster is asked",
+    )
+    parser.add_argument(
+        "--kube-context",
+        metavar="NAME",
+        help="ask the cluster of this context of your kubeconfig, by your kubectl, reading alone",
     )
 
 
@@ -162,8 +185,8 @@ def with_environment(options: Namespace, environ: Mapping[str, str]) -> Namespac
         text = environ.get(_VARIABLES.get(name, f"REFUSED_{name.upper()}"))
         if text is None or text == "":
             continue
-        if name == "vantages":
-            options.vantages = text.split()
+        if name in ("vantages", "manifests"):
+            setattr(options, name, text.split())
         elif name == "azure":
             options.azure = _truth(text, name)
         elif name in _FLAGS:
@@ -181,7 +204,11 @@ def with_environment(options: Namespace, environ: Mapping[str, str]) -> Namespac
     return options
 
 
-_VARIABLES = {"vantages": "REFUSED_FROM", "hold": "REFUSED_FOR"}
+_VARIABLES = {
+    "vantages": "REFUSED_FROM",
+    "hold": "REFUSED_FOR",
+    "manifests": "REFUSED_MANIFEST",
+}
 _FLAGS = frozenset({"cluster", "deep", "json", "quiet", "verbose", "no_color"})
 _CHOICES = {"auth": ("key", "entra", "none"), "scope": ("all", "some", "one")}
 
@@ -238,6 +265,9 @@ def probing(options: Namespace, environ: Mapping[str, str]) -> dict[str, Any]:
         "subscription": options.subscription,
         "changes": options.changes,
         "echo": options.echo,
+        "manifests": tuple(getattr(options, "manifests", None) or ()),
+        "workload": getattr(options, "workload", None),
+        "kube_context": getattr(options, "kube_context", None),
         "root": environ.get("REFUSED_HOST_ROOT", "/"),
         "environ": environ,
     }

@@ -53,6 +53,22 @@ class KubernetesNamespace(Observation):
     labels: tuple[tuple[str, str], ...] = ()
 
 
+class KubernetesLook(Observation):
+    """What was read, so that what is not among it can be told from what nobody looked for.
+
+    Attributes:
+        means: ``manifests``, in which something may be missing that the cluster has, or ``cluster``.
+        kinds: Kinds of which all that bear on the client were read.
+        objects: How many objects there were.
+        context: The context of the user's configuration that was used, ``""`` for its own choice.
+    """
+
+    means: str
+    kinds: tuple[str, ...] = ()
+    objects: int = 0
+    context: str = ""
+
+
 # --- workloads and their sidecars ------------------------------------------------------------------
 
 

@@ -20,7 +20,7 @@ from refused.service.addresses import in_network, parse
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from typing import Dict, Iterable, List, Literal, Mapping, Optional, Sequence, Tuple
+    from typing import Dict, Iterable, Literal, Mapping, Optional, Sequence, Tuple
 
     from refused.evidence.kubernetes import (
         KubernetesNamespace,
@@ -133,16 +133,9 @@ def decide(
         namespaces: Those that were read; of the others the name alone is known.
     """
     around = {each.name: each.labels for each in namespaces}
-    sure: List[KubernetesPolicy] = []
-    maybe: List[KubernetesPolicy] = []
-    for policy in policies:
-        if policy.namespace not in ("", packet.namespace):
-            continue
-        chosen = selects(policy.selects, packet.labels)
-        if chosen is None:
-            maybe.append(policy)
-        elif chosen:
-            sure.append(policy)
+    near = [each for each in policies if each.namespace in ("", packet.namespace)]
+    sure = [each for each in near if selects(each.selects, packet.labels)]
+    maybe = [each for each in near if selects(each.selects, packet.labels) is None]
     learnt = _learns(sure, packet.host)
     unlearnt, allowing, perhaps = [], [], []
     for policy in (*sure, *maybe):
@@ -158,7 +151,7 @@ def decide(
         elif not learnt and _said(policy, packet, around, learnt=True)[0]:
             unlearnt.append(policy)
     isolating = tuple(each for each in sure if each.isolates)
-    may_deny = any(_said(each, packet, around, learnt=learnt)[1] is None for each in perhaps)
+    may_deny = any(_said(each, packet, around, learnt=learnt)[1] is not False for each in perhaps)
     if may_deny or (not isolating and not allowing and any(each.isolates for each in maybe)):
         return PolicyDecision(
             access="unknown", isolating=isolating, perhaps=tuple(perhaps or maybe)
