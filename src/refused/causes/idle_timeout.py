@@ -60,7 +60,8 @@ def judge(evidence: Evidence) -> Iterator[Statement]:
         own = f"; the server's own limit is {limit} s" if limit else ""
         if hold.outcome != "ok" and cut_together(watches, hold):
             said = "connections in use failed at the same moment as the one that was left quiet"
-            yield RuledOut(because=said, seen=(hold, *watches))
+            if hold.outcome != "silent":
+                yield RuledOut(because=said, seen=(hold, *watches))
             continue
         if hold.outcome in ("closed", "reset"):
             said = f"a connection left quiet was {hold.outcome} after {hold.idle_s:.1f} s{own}"

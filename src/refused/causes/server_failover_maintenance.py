@@ -109,7 +109,7 @@ def judge(evidence: Evidence) -> Iterator[Statement]:
         evidence.all(ServerInfo),
         evidence.all(TcpDial),
     )
-    azure = tuple(_azure_says(evidence))
+    azure, watched = tuple(_azure_says(evidence)), tuple(_under_watch(evidence))
     broken, target = evidence.broken, evidence.target
     if broken is None or target is None:
         return
@@ -117,7 +117,6 @@ def judge(evidence: Evidence) -> Iterator[Statement]:
         yield from azure
         if any(isinstance(each, Proof) for each in azure):
             return
-    watched = tuple(_under_watch(evidence))
     yield from watched
     if any(isinstance(each, Proof) for each in watched):
         return
@@ -194,7 +193,9 @@ def _under_watch(evidence: Evidence) -> Iterator[Statement]:
     """Hold what was announced, and for how long nothing worked, against what a failover does."""
     events, watches = evidence.all(MaintenanceEvent), evidence.all(OverTime)
     stretches = outages(watches)
-    began = stretches[0].began_at if stretches else onset([*evidence.look(RedisReply)])
+    began = stretches[0].began_at if stretches else None
+    if began is None and ended(evidence.broken):
+        began = onset(evidence.look(RedisReply))
     said = [each for each in events if each.event.lower() in CUTTING and not each.is_replica]
     for each in said:
         if began is None or not -EARLY_S <= began - each.at <= EARLY_S:

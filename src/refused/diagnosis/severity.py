@@ -84,7 +84,7 @@ def severity(
     if not failing:
         return None, "no fault was seen"
     broken = view.broken
-    if broken is not None and broken.how in ("flaky", "stalled", "slow"):
+    if broken is not None and (broken.at_times or broken.how in ("flaky", "stalled", "slow")):
         return 3, "it fails at times"
     flaw = _flaw(findings)
     if flaw:

@@ -492,12 +492,157 @@ class IdleHold(Observation):
     Attributes:
         idle_s: How long it had been quiet when it ended or was asked again.
         outcome: ``ok``: it still answered.
+        unacked_bytes: Bytes of the question that the peer's kernel had not acknowledged at the
+            end: above 0 the question did not arrive, 0 it did and nobody answered it.
     """
 
     address: str
     port: int
     idle_s: float
     outcome: TalkOutcome
+    unacked_bytes: int | None = None
+
+
+# --- over time ---------------------------------------------------------------------------------
+
+
+@nested
+class Attempt(Record):
+    """One try of a watch, from the first packet to the answer or the end.
+
+    Attributes:
+        at: When it began, in seconds since 1970 UTC.
+        kind: ``dial``: a new connection, up to its PING. ``ping``: a PING on one that is kept open.
+        stage: How far it came: ``tcp``, ``tls``, ``resp``, ``auth``, ``command``, or ``done``.
+        outcome: The outcome word of that stage, or the code of an error reply.
+        address: Where it went.
+        retransmits: How many of its segments the kernel sent again; of a PING that met silence, how
+            often it was sent again in vain. ``None`` where the kernel does not tell.
+        certificate: The first 16 digits of the leaf's SHA-256, where TLS was spoken.
+    """
+
+    at: float
+    took_ms: float
+    kind: str
+    stage: str
+    outcome: str
+    address: str = ""
+    retransmits: int | None = None
+    certificate: str = ""
+
+    @property
+    def failed(self) -> bool:
+        """Whether it did not come to an answer."""
+        return self.stage != "done"
+
+
+class OverTime(Observation):
+    """One target tried again and again for a while.
+
+    Of PINGs on the connection that was kept open, *attempts* holds those that failed and the last
+    good one before each; the others are summed up.
+
+    Attributes:
+        planned_s: How long the watch was to last; *took_ms* says how long it did.
+        every_s: How far apart new connections were made while all was well.
+        attempts: In the order in which they began.
+        pings: How many PINGs were sent on the open connection.
+        ping_ms: Their round trips: least, median, 99th percentile, most; empty where none was answered.
+        segments_sent: TCP segments with data that the open connection sent; ``None`` where the
+            kernel does not tell.
+        segments_resent: Segments of any connection of the watch that were sent again.
+        ended: ``done``, ``interrupted``, or why it was given up.
+    """
+
+    host: str
+    port: int
+    planned_s: float
+    every_s: float
+    attempts: tuple[Attempt, ...] = ()
+    pings: int = 0
+    ping_ms: tuple[float, ...] = ()
+    segments_sent: int | None = None
+    segments_resent: int | None = None
+    ended: str = "done"
+
+
+@nested
+class NameMoment(Record):
+    """What a name led to from one moment on, until the next one of the series.
+
+    Attributes:
+        at: When it was first seen so, in seconds since 1970 UTC.
+        asked: ``system``, or ``address:port`` of the resolver.
+        addresses: In the order of their numbers: resolvers turn them as they like.
+        ttl_s: The least time to live in the answer; ``None`` where the system does not tell.
+        count: How often it was seen so in a row.
+    """
+
+    at: float
+    asked: str
+    outcome: str
+    addresses: tuple[str, ...] = ()
+    ttl_s: int | None = None
+    count: int = 1
+
+
+class NamesOverTime(Observation):
+    """What a name led to during a watch: one moment for each change.
+
+    Attributes:
+        asked: How often it was looked up.
+    """
+
+    host: str
+    asked: int
+    moments: tuple[NameMoment, ...] = ()
+
+
+class MaintenanceEvent(Observation):
+    """What the service itself announced while we listened.
+
+    Attributes:
+        channel: ``AzureRedisEvents``, or ``push`` for an unasked RESP3 message.
+        event: ``NodeMaintenanceStarting``, ``FAILING_OVER`` …
+        starts_at: When it begins, as far as the service knows, in seconds since 1970 UTC.
+        is_replica: Whether it concerns a node that no client has to do with.
+        address: The node's address, or where a push tells the client to go.
+        text: The message as it came, at most 300 characters.
+    """
+
+    channel: str
+    event: str
+    starts_at: float | None = None
+    is_replica: bool | None = None
+    address: str = ""
+    port: int | None = None
+    text: str = ""
+
+
+class ClientFleet(Observation):
+    """How many clients there are and what they share on the way out, as the user tells.
+
+    Its *vantage* is ``user``. ``None`` means that nothing was said.
+
+    Attributes:
+        pods: Pods, or instances of an App Service or Functions plan, or hosts.
+        processes: Processes in each that open connections of their own.
+        pool_size: Connections that each process may open to each node of the server.
+        shards: Nodes of the server that each client connects to; with a plain client 1.
+        nodes: Hosts among which the way out shares its ports.
+        outbound: The way out: ``load-balancer``, ``nat-gateway``, ``azure-firewall``, ``app-service``.
+        outbound_addresses: Its public addresses.
+        ports_per_node: Ports that were allocated to each node by hand.
+    """
+
+    pods: int | None = None
+    processes: int | None = None
+    pool_size: int | None = None
+    shards: int | None = None
+    nodes: int | None = None
+    outbound: str = ""
+    outbound_addresses: int | None = None
+    ports_per_node: int | None = None
 
 
 # --- topology ----------------------------------------------------------------------------------

@@ -18,12 +18,14 @@ from refused.evidence.observations import (
     IdleHold,
     NameLookup,
     NodeVisit,
+    OverTime,
     RedisReply,
     RouteLookup,
     SocketsToTarget,
     TcpDial,
     TlsHandshake,
 )
+from refused.evidence.over_time import OWN_SHORTAGES, cut_together, outages, rate_said, tally
 from refused.evidence.record import Record
 
 TYPE_CHECKING = False
@@ -45,6 +47,7 @@ class HopSeen(Record):
             ``refused``, ``WRONGPASS`` …; ``""`` elsewhere.
         said: One line for people.
         ms: How long the hop took; ``None`` where nothing was timed.
+        at_times: Whether it failed at times, and worked at others.
     """
 
     hop: str
@@ -52,20 +55,22 @@ class HopSeen(Record):
     said: str
     ms: float | None = None
     how: str = ""
+    at_times: bool = False
 
 
 class Broken(Record):
-    """The first hop that failed, and how."""
+    """The first hop that failed, and how; *at_times* where it worked at others."""
 
     hop: str
     how: str
+    at_times: bool = False
 
 
 def first_broken(evidence: Evidence) -> Broken | None:
     """Return the first hop that was seen to fail; ``None`` where none was."""
     for seen in walk(evidence):
         if seen.status == "failed":
-            return Broken(hop=seen.hop, how=seen.how)
+            return Broken(hop=seen.hop, how=seen.how, at_times=seen.at_times)
     return None
 
 
@@ -74,7 +79,7 @@ def walk(evidence: Evidence) -> Tuple[HopSeen, ...]:
     seen: list[HopSeen] = []
     broken = False
     for hop in HOPS:
-        found = _READERS[hop](evidence)
+        found = _over_time(evidence, _READERS[hop](evidence))
         if broken and found.status in ("unknown", "skipped"):
             found = HopSeen(hop=hop, status="skipped", said="not reached")
         broken = broken or found.status == "failed"
@@ -105,6 +110,56 @@ def _gap(evidence: Evidence, hop: str, *kinds: type) -> HopSeen:
         if unseen.what in names:
             return _unknown(hop, unseen.why)
     return _unknown(hop, "not looked at")
+
+
+# --- over time ---------------------------------------------------------------------------------
+
+
+def _over_time(evidence: Evidence, first: HopSeen) -> HopSeen:
+    """Hold the first look at a hop against what a watch saw of it, where there was one.
+
+    One look that failed among others that did not, or the other way round, is a hop that fails at
+    times. A watch tells nothing of a hop that the first walk passed over.
+    """
+    watches = evidence.look(OverTime)
+    if not watches or first.status not in ("ok", "failed"):
+        return first
+    seen = tally(watches, first.hop)
+    if seen is None:
+        return first
+    fell = first.status == "failed"
+    passed = seen.tried - seen.failed
+    if fell and first.how.startswith("idle-"):
+        return first  # that is told of a quiet connection, and these were not
+    if fell and not passed:
+        said = f"{first.said}; and so did {seen.failed} more attempts over {_span_s(watches):.0f} s"
+        return first.replace(said=said) if seen.failed else first
+    if not fell and not seen.failed:
+        return first
+    failed, tried = seen.failed + fell, seen.tried + 1
+    words = dict(seen.outcomes)
+    if fell:
+        # The walk calls the hop flaky by its own repeats; what counts is how its dial ended.
+        word = client_dials(evidence)[0].outcome if first.how == "flaky" else first.how
+        words[word] = words.get(word, 0) + 1
+    most = max(words, key=lambda word: (words[word], word))
+    what = ", ".join(f"{count} {word}" for word, count in sorted(words.items()))
+    said = f"at times: {rate_said(failed, tried)} over {_span_s(watches):.0f} s: {what}"
+    stretches = outages(watches)
+    if stretches:
+        longest = max(stretches, key=lambda each: each.least_s)
+        if longest.tries > 1:
+            said += f"; the longest stretch took {longest.said}"
+    # Judges of the dial know the word; of the hops behind, they know how it ended.
+    how = "flaky" if first.hop == "tcp" and most not in _OF_THIS_HOST else most
+    return HopSeen(hop=first.hop, status="failed", said=said, ms=first.ms, how=how, at_times=True)
+
+
+_OF_THIS_HOST = frozenset(OWN_SHORTAGES)
+
+
+def _span_s(watches: Tuple[OverTime, ...]) -> float:
+    return max(watch.took_ms for watch in watches) / 1000
 
 
 # --- name and address --------------------------------------------------------------------------
@@ -453,7 +508,7 @@ def _command(evidence: Evidence) -> HopSeen:
         )
         return _failed("command", "slow", said, pong.took_ms)
     for hold in evidence.look(IdleHold):
-        if hold.outcome != "ok":
+        if hold.outcome != "ok" and not cut_together(evidence.look(OverTime), hold):
             said = f"the connection did not outlive {hold.idle_s:.0f} s of quiet ({hold.outcome})"
             return _failed("command", f"idle-{hold.outcome}", said)
     return _ok("command", f"{pong.command} is answered", pong.took_ms)

@@ -37,7 +37,7 @@ if TYPE_CHECKING:
     import socket
     from typing import Any, Callable, Dict, List, Mapping, Sequence, Tuple, Union
 
-    from refused.evidence.observations import ClientSettings, TlsPurpose
+    from refused.evidence.observations import ClientSettings, PeerCertificates, TlsPurpose
     from refused.evidence.target import Credentials, Target
     from refused.vantage import Vantage
 
@@ -65,7 +65,7 @@ class Wishes:
         resolver: ``(address, port)`` that alone is asked, or ``None`` for the system's.
         ca_file: The CA bundle to trust instead of the system's.
         deep: Whether heavier looks are wanted.
-        hold_s: How long to hold a connection idle, 0 for not at all.
+        hold_s: How long to hold a connection idle and to try again and again beside it; 0 for not at all.
         write: Whether a value may be written, read back and deleted.
         root: The folder that plays ``/`` for files of the host.
     """
@@ -157,6 +157,8 @@ class Walk:
         self.deadline = Deadline(wishes.limit_s)
         self._channel: Channel = None
         self._login_done = False
+        self._kept: Any = None
+        self._watch: Any = None
 
     # --- the walk itself -----------------------------------------------------------------------
 
@@ -166,6 +168,8 @@ class Walk:
         addresses = self._resolve()
         if addresses:
             self._converse(addresses)
+        if self.wishes.hold_s > 0:
+            self._keep_watch(addresses)
         wait_for([host_facts], self.deadline)
         if self.wishes.deep:
             # The kernel's socket tables take tens of milliseconds: only who asks, or has a fault, pays.
@@ -318,25 +322,40 @@ class Walk:
         **tls_options: Any,
     ) -> Channel:
         """Bring TLS or plain text up on a dialled socket; ``None`` where TLS failed."""
+        wait_s = self.deadline.left(self.wishes.limit_s * DIAL_SHARE)
+        channel, shake, certificates = self._shake(
+            sock, address, port, wait_s, purpose, **tls_options
+        )
+        self.book.write(shake, certificates)
+        return channel
+
+    def _shake(
+        self,
+        sock: socket.socket,
+        address: str,
+        port: int,
+        wait_s: float,
+        purpose: TlsPurpose = "client",
+        **tls_options: Any,
+    ) -> Tuple[Channel, TlsHandshake | None, PeerCertificates | None]:
+        """Do what :meth:`_open` does, and write nothing down."""
         if not self.target.tls:
             from refused.probes.plain import PlainChannel
 
-            return PlainChannel(sock)
+            return PlainChannel(sock), None, None
         from refused.probes import tls
 
         options = {**self._tls_options(), **tls_options}
-        channel, shake, certificates = tls.handshake(
+        return tls.handshake(
             sock,
             address=address,
             port=port,
             sni=options.pop("sni", self._sni()),
-            wait_s=self.deadline.left(self.wishes.limit_s * DIAL_SHARE),
+            wait_s=wait_s,
             vantage=self.vantage.name,
             purpose=purpose,
             **options,
         )
-        self.book.write(shake, certificates)
-        return channel
 
     def _talk(self, sock: socket.socket, address: str) -> None:
         """Log in and ask what is harmless to ask."""
@@ -379,11 +398,7 @@ class Walk:
         if self.wishes.write and not talk.is_over:
             book.write(resp.round_trip(talk, wait_s))
         self._topology(talk, facts, address)
-        if self.wishes.hold_s > 0:
-            # The user asked for the wait, so it does not count against the limit.
-            hold_s = self.wishes.hold_s
-            self.deadline = Deadline(hold_s + self.wishes.limit_s)
-            book.write(resp.hold_idle(talk, hold_s, wait_s=0.8 * self.wishes.limit_s))
+        self._kept = talk
 
     def _late_alert(self, talk: Any) -> None:
         """Note a TLS alert that came only after the handshake, as TLS 1.3's on client certificates do."""
@@ -525,6 +540,134 @@ class Walk:
                 deep=full,
             )
         )
+
+    # --- over time -------------------------------------------------------------------------------
+
+    def _keep_watch(self, addresses: Tuple[str, ...]) -> None:
+        """Leave the conversation quiet for as long as was asked, and try again and again beside it."""
+        from refused.probes import announcements, over_time, resp
+
+        if self._is_final():
+            self.book.unseen(
+                "OverTime", "who was turned away once is turned away again", "mend that first"
+            )
+            return
+        # The user asked for the wait, so it does not count against the limit.
+        hold_s, limit_s = self.wishes.hold_s, self.wishes.limit_s
+        self.deadline = Deadline(hold_s + limit_s)
+        until = Deadline(hold_s)
+        how = announcements.LISTENS.get(self.target.service, "")
+        listen = (lambda watch: announcements.listen(watch, how)) if how and self._kept else None
+        self._watch = watch = over_time.Watch(
+            self._ways(limit_s * DIAL_SHARE),
+            host=self.target.host,
+            port=self.target.port,
+            addresses=addresses,
+            prefers=self._reached_address(),
+            vantage=self.vantage.name,
+            for_s=hold_s,
+            ping_wait_s=self._ping_wait_s(),
+            listen=listen,
+        )
+        jobs = [side(work) for work in watch.works()]
+        if self._kept is not None and not self._kept.is_over:
+            self.book.write(resp.hold_idle(self._kept, hold_s, wait_s=0.8 * limit_s))
+        watch.over.wait(until.left())
+        watch.over.set()
+        # What is under way may end: a dial that was met with silence is worth knowing.
+        wait_for(jobs, Deadline(min(self.deadline.left(), 0.6 * limit_s)))
+        self.end_watch("done")
+
+    @property
+    def is_walking(self) -> bool:
+        """Whether the path is still being walked for the first time."""
+        return self._watch is None
+
+    def end_watch(self, ended: str) -> None:
+        """Write down what the watch has seen, once."""
+        watch, self._watch = self._watch, None
+        if watch is not None:
+            watch.over.set()
+            self.book.write(*watch.facts(ended))
+
+    def _reached_address(self) -> str:
+        """Return the address that the walk came through to; ``""`` where none accepted."""
+        if self._kept is not None:
+            return str(self._kept.address)
+        dials = [f for f in self.book.read() if isinstance(f, TcpDial) and f.purpose == "client"]
+        return next((dial.address for dial in dials if not dial.failed), "")
+
+    def _is_final(self) -> bool:
+        """Whether the server refused the login: to try again may lock the user out."""
+        return any(
+            isinstance(fact, RedisReply)
+            and fact.command in ("AUTH", "HELLO")
+            and fact.error_code in ("WRONGPASS", "DENIED")
+            for fact in self.book.read()
+        )
+
+    def _ping_wait_s(self) -> float:
+        wait_s = self.wishes.limit_s * DIAL_SHARE
+        if self.settings is not None and self.settings.command_timeout_ms:
+            wait_s = min(wait_s, self.settings.command_timeout_ms / 1000)
+        return wait_s
+
+    def _ways(self, wait_s: float) -> Any:
+        """Return how a watch connects: as the walk did, and without its limit."""
+        from refused.probes import login, over_time
+
+        if self.settings is not None and self.settings.connect_timeout_ms:
+            wait_s = min(wait_s, self.settings.connect_timeout_ms / 1000)
+        own = self.settings.protocol if self.settings is not None else None
+
+        def bring_up(sock: socket.socket, address: str) -> Tuple[Channel, Any, Any]:
+            return self._shake(sock, address, self.target.port, wait_s)
+
+        def log_in(talk: Any, protocol: int | None) -> Tuple[RedisReply, ...]:
+            return login.log_in(
+                talk,
+                self.credentials,
+                target=self.target,
+                protocol=protocol or own,
+                wait_s=wait_s,
+            )
+
+        return over_time.Ways(
+            dial=lambda address: self.vantage.dial(address, self.target.port, wait_s, "repeat"),
+            open=bring_up,
+            log_in=log_in,
+            look_up=None if is_literal(self.target.host) else self._name_asker(wait_s),
+        )
+
+    def _name_asker(
+        self, wait_s: float
+    ) -> Callable[[], Tuple[str, str, Tuple[str, ...], int | None]] | None:
+        """Return what looks the name up once more; ``None`` where nobody here can."""
+        host, vantage = self.target.host, self.vantage.name
+        resolver = self.wishes.resolver
+        if resolver is not None and not self._played_hosts(host):
+
+            def on_the_wire() -> Tuple[str, str, Tuple[str, ...], int | None]:
+                found: Tuple[str, ...] = ()
+                ttls: List[int] = []
+                outcome = ""
+                for qtype in ("A", "AAAA"):
+                    answer = names.ask(resolver, host, qtype, vantage=vantage, wait_s=wait_s)
+                    found += answer.addresses
+                    ttls += [record.ttl_s for record in answer.chain]
+                    outcome = outcome if outcome == "answered" else str(answer.outcome)
+                name = f"{resolver[0]}:{resolver[1]}"
+                return name, outcome, found, min(ttls, default=None)
+
+            return on_the_wire
+        if not self.vantage.is_local or resolver is not None:
+            return None
+
+        def of_the_system() -> Tuple[str, str, Tuple[str, ...], int | None]:
+            found = names.lookup(host, self.target.port, vantage=vantage, wait_s=wait_s)
+            return "system", str(found.outcome), found.addresses, None
+
+        return of_the_system
 
     # --- deeper looks, from the hop that broke ---------------------------------------------------
 
@@ -785,11 +928,14 @@ def gather(
         while job.is_alive() and walk.deadline.left() + slack_s > slack_s:
             job.join(min(0.2, walk.deadline.left() + slack_s))
         if job.is_alive():
+            walk.end_watch("the time was up")
             walk.book.unseen(
                 "the rest of the path", "the time was up", "give more of it with --timeout"
             )
     except KeyboardInterrupt:
-        walk.book.unseen("the rest of the path", "you interrupted it", "let it run to its end")
+        what = "the rest of the path" if walk.is_walking else "the rest of the watch"
+        walk.end_watch("interrupted")
+        walk.book.unseen(what, "you interrupted it", "let it run to its end")
     if job.failure is not None:
         raise job.failure
     return walk.book.close()

@@ -18,6 +18,7 @@ from refused.evidence.observations import (
 from refused.evidence.redaction import redact
 from refused.probes.conversation import Conversation
 from refused.probes.stopwatch import Stopwatch
+from refused.probes.tcp import unacked_bytes
 from refused.probes.wire.first_bytes import printable_text
 from refused.probes.wire.resp import NotResp, RedisError, parse_client_list, parse_info
 
@@ -426,15 +427,20 @@ def hold_idle(talk: Conversation, idle_s: float, *, wait_s: float) -> IdleHold:
     started = time.monotonic()
     ended: TalkOutcome | None = talk.stay_quiet(idle_s)
     lasted_s = time.monotonic() - started
+    unacked: int | None = None
     if ended is None:
         value, seen = talk.ask("PING", wait_s=wait_s)
         # A user that may not PING has been answered all the same.
         may_not = isinstance(value, RedisError) and value.code == "NOPERM"
         ended = "ok" if may_not else seen.outcome
+        if ended == "silent":
+            # The kernel knows whether the question arrived at all.
+            unacked = unacked_bytes(talk.channel.sock)
     return IdleHold(
         address=talk.address,
         port=talk.port,
         idle_s=lasted_s,
         outcome=ended,
+        unacked_bytes=unacked,
         **watch.stamp("a quiet connection"),
     )

@@ -558,7 +558,8 @@ def transport(sock: socket.socket) -> Dict[str, int]:
 
     ``unacked_bytes``: what was written and not yet acknowledged. ``retransmits``: how often the
     oldest of it was sent again; ``total_retransmits``: segments sent again since the connection
-    opened. ``rtt_us``: the smoothed round-trip time, in microseconds.
+    opened. ``segments_sent``: segments with data sent, those sent again included (since Linux 4.6).
+    ``rtt_us``: the smoothed round-trip time, in microseconds.
 
     Source: tcp(7), ``TCP_INFO`` and ``SIOCOUTQ``; the offsets are those of ``struct tcp_info`` in
     linux/tcp.h, which only ever grows at its end.
@@ -583,6 +584,7 @@ def _info_in(info: bytes) -> Dict[str, int]:
         ("retransmits", "=B", 2),
         ("rtt_us", "=I", 68),
         ("total_retransmits", "=I", 100),
+        ("segments_sent", "=I", 156),
     ]
     for name, form, at in places:
         if at + struct.calcsize(form) <= len(info):
