@@ -425,7 +425,7 @@ def probe_world(world: World, **options: Any) -> Bundle:
     """Look at a world of the lab that is up, its control plane included where it has one."""
     asked: dict[str, Any] = {}
     if world.control_plane and world.resource:
-        asked = {"client_ip": world.client_ip, "resource": world.resource}
+        asked = {"client_ip": world.client_ip}
     environ = {**world.client_environ, **(world.environment() if asked else {})}
     return probe(
         world.target,

@@ -193,6 +193,7 @@ CLIENT = [
     "tls-hostname-mismatch",
     "tls-hostname-mismatch.address",
     "unsupported-command-or-db",
+    "resource-retired-or-migrated",
 ]
 
 

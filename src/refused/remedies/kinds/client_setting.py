@@ -6,6 +6,7 @@ off, checks off) is never the correction, even where it would make the error go 
 
 from __future__ import annotations
 
+from refused.evidence.control_plane import ResourceSearch
 from refused.evidence.observations import (
     ClientSettings,
     ClusterTopology,
@@ -148,6 +149,18 @@ def _host(evidence: Evidence) -> tuple[tuple[Setting, ...], str] | Missing:
         return (_set("host", target.host, cache.redirected_to),), "the cache has moved there"
     if cache is not None and cache.host.lower() != target.host:
         return (_set("host", target.host, cache.host.lower()),), "that is the cache's name"
+    moved = next(
+        (host for each in evidence.all(ResourceSearch) for _, host in each.elsewhere), None
+    )
+    if moved is not None and cache is None:
+        port = default_port(service_of(moved).service, True)  # type: ignore[arg-type]  # noqa: FBT003
+        settings = [_set("host", target.host, moved.lower())]
+        if port is not None:
+            settings += [
+                _set("port", str(target.port), str(port)),
+                _set("tls", _truth(target.tls), "true"),
+            ]
+        return tuple(settings), f"a cache of that name is there under the host name {moved}"
     better = service_of(target.host).suggestion
     if better and better != target.host:
         return (_set("host", target.host, better),), f"{target.host} is misspelt"
