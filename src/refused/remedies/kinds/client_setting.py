@@ -153,7 +153,7 @@ def _host(evidence: Evidence) -> tuple[tuple[Setting, ...], str] | Missing:
         (host for each in evidence.all(ResourceSearch) for _, host in each.elsewhere), None
     )
     if moved is not None and cache is None:
-        port = default_port(service_of(moved).service, True)  # type: ignore[arg-type]  # noqa: FBT003
+        port = default_port(service_of(moved).service, True)  # noqa: FBT003
         settings = [_set("host", target.host, moved.lower())]
         if port is not None:
             settings += [
