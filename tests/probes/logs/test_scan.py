@@ -139,6 +139,7 @@ def test_the_engine_changes_on_the_way_and_the_answers_do_not(
 ) -> None:
     """Once there is more to read than compiling costs."""
     monkeypatch.setattr("refused.probes.logs.scan.PORTABLE_BYTES", 200)
+    monkeypatch.setattr("refused.probes.logs.scan._MUCH_BYTES", 1)
     scanner = Scanner(FEW)
     data = b"x: ECONNREFUSED\nfine\n" * 5
     first = scanner.hits(data)

@@ -56,9 +56,10 @@ def expand(data: bytes) -> bytes:
 
     The lines that this adds begin with :data:`JOINED`, so that lines can still be counted.
     """
+    if JOINED in data:
+        data = data.replace(JOINED, b" ")
     if b"\\" not in data or b'{"' not in data:
         return data
-    data = data.replace(JOINED, b" ")
     if data.count(b"\n{") + data.startswith(b"{") >= data.count(b"\n"):
         return _unescaped(data)
     parts, done = [], 0

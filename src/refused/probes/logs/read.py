@@ -10,7 +10,7 @@ from refused.probes.logs.events import REACH_BACK, end_of, head_of
 from refused.probes.logs.lines import JOINED, expand, unwrap
 from refused.probes.logs.scan import Scanner
 from refused.probes.logs.sources import POLL_S, Source
-from refused.probes.logs.tally import Quote, Tally
+from refused.probes.logs.tally import KEPT, Quote, Tally
 from refused.probes.logs.templates import Templates
 from refused.probes.logs.times import Clock
 
@@ -187,20 +187,21 @@ class _Layout:
 class _Pending:
     """A line that repeats another, word for word but for its time."""
 
-    __slots__ = ("at", "group", "line", "place", "which")
+    __slots__ = ("at", "end", "group", "line", "start", "which")
 
     def __init__(
-        self, group: Group, place: tuple[int, int], which: tuple[int, ...], line: int, at: float
+        self, group: Group, start: int, end: int, which: tuple[int, ...], *, line: int, at: float
     ) -> None:
         self.group = group
-        self.place = place
+        self.start = start  # in the stream
+        self.end = end
         self.which = which
         self.line = line
         self.at = at
 
     def as_event(self) -> _Open:
         """Return it as an event whose end has not been seen."""
-        event = _Open(self.place[0], self.place, self.line)
+        event = _Open(self.start, (self.start, self.end), self.line)
         event.which.update(self.which)
         return event
 
@@ -247,7 +248,6 @@ class _Reader:
         self._text = b""  # expanded
         self._original = b""
         self._origin = 0  # of the text in the stream
-        self._line = 1  # of the text's first line
         self._end_line = 1
         self._original_lines: list[bytes] | None = None
         self._unknown = len(scanner.ids) - 1
@@ -333,15 +333,15 @@ class _Reader:
             elif event.head < gone and event.seen is None:
                 event.seen = self._see(event)
                 event.seen.example = self._example(event)
-        lines = keep.count(b"\n") - keep.count(b"\n" + JOINED)
-        kept = self._original[_start_of_last(self._original, lines) :] if lines else b""
+        kept = keep
+        if self._original is not self._text:
+            lines = keep.count(b"\n") - keep.count(b"\n" + JOINED)
+            kept = self._original[_start_of_last(self._original, lines) :] if lines else b""
         self._origin += len(self._text) - len(keep)
         self._text = keep + expanded
-        self._original = (
-            self._text if expanded is chunk.data and kept == keep else kept + chunk.data
-        )
+        is_plain = expanded is chunk.data and (kept is keep or kept == keep)
+        self._original = self._text if is_plain else kept + chunk.data
         self._original_lines = None
-        self._line = chunk.line - lines
 
     def _lines_between(self, start: int, end: int) -> int:
         """Return how many lines of the log begin behind *start*, up to the line that begins at *end*."""
@@ -365,21 +365,23 @@ class _Reader:
     def _repeat(self, start: int, end: int, which: tuple[int, ...], line: int) -> bool:
         """Count a line that was seen before, but for its time; return whether it was."""
         layout, text = self._layout, self._text
-        if layout is None or text[start + layout.seconds_end : start + layout.width] != layout.tail:
+        message, seconds_end = start + layout.width, start + layout.seconds_end  # type: ignore[union-attr]
+        known = self._repeats.get(text[message:end])
+        if known is None or known[1] != which:
             return False
-        known = self._repeats.get(text[start + layout.width : end])
         minute = self._minutes.get(text[start : start + 16])
-        if known is None or minute is None or known[1] != which:
+        if minute is None or text[seconds_end:message] != layout.tail:  # type: ignore[union-attr]
             return False
         try:
-            at = minute + float(text[start + 17 : start + layout.seconds_end])
+            at = minute + float(text[start + 17 : seconds_end])
         except ValueError:
             return False
-        self._settle()
-        self._finish()
-        self._pending = _Pending(
-            known[0], (self._origin + start, self._origin + end), which, line, at
-        )
+        if self._pending is not None:
+            self._settle()
+        elif self._open is not None:
+            self._finish()
+        origin = self._origin
+        self._pending = _Pending(known[0], origin + start, origin + end, which, line=line, at=at)
         return True
 
     def _settle(self, gone: int | None = None) -> None:
@@ -390,15 +392,16 @@ class _Reader:
                 has begun.
         """
         pending = self._pending
-        if pending is None or (gone is not None and pending.place[0] >= gone):
+        if pending is None or (gone is not None and pending.start >= gone):
             return
         self._pending = None
-        if pending.group.keeps_next or self._repeats_of != self._result.tally.generation:
+        group, result = pending.group, self._result
+        if group.count + 1 in KEPT or self._repeats_of != result.tally.generation:
             self._open = pending.as_event()
             self._finish()
             return
-        self._result.events += 1
-        pending.group.add(self.source.name, pending.line, pending.at)
+        result.events += 1
+        group.add(self.source.name, pending.line, pending.at)
 
     def _learn(self, event: _Open, group: Group, seen: _Seen) -> None:
         """Remember an event of one line, dated as most are, to know it when it comes again."""
@@ -471,7 +474,7 @@ class _Reader:
         endpoint, is_redis = self._told(seen)
         group = result.tally.of(which, endpoint, is_redis=is_redis, template=template)
         is_new = not group.count
-        if group.keeps_next:
+        if group.count + 1 in KEPT:
             text = redact(self._example(event) if seen.example is None else seen.example)
             group.examples.append(Quote(self.source.name, event.hit_line, text, seen.at))
         group.add(self.source.name, event.hit_line, seen.at)

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 from contextlib import suppress
 
+from refused.probes.logs import compiled
 from refused.probes.logs.patterns import Automaton, BadPattern, emit, matches_nothing, parse
 
 TYPE_CHECKING = False
@@ -35,6 +36,9 @@ if TYPE_CHECKING:
 
 # Compiling for hyperscan takes a second, in which the portable engine reads this much.
 PORTABLE_BYTES = 256 << 10
+# In less, it does not pay to prepare for any of the words: each is looked for in turn.
+_MUCH_BYTES = 64 << 10
+_NEVER = float("inf")
 
 
 class NotForHyperscan(BadPattern):
@@ -53,7 +57,7 @@ class Scanner:
     def __init__(self, patterns: Iterable[Given], engine: str = "auto") -> None:
         self._given = tuple(patterns)
         self.ids = tuple(name for name, _, _ in self._given)
-        self._left: float = PORTABLE_BYTES if engine == "auto" else float("inf")
+        self._left: float = PORTABLE_BYTES if engine == "auto" else _NEVER
         make = Hyperscan if engine == "hyperscan" else Portable
         self._engine: Engine = make(self._given)
 
@@ -68,13 +72,19 @@ class Scanner:
         Raises:
             BadPattern: A pattern is outside the subset; it may take a line to notice.
         """
-        self._left -= len(data)
-        if self._left < 0:
-            self._left = float("inf")
-            if is_installed():
-                with suppress(NotForHyperscan):
-                    self._engine = Hyperscan(self._given)
+        if self._left != _NEVER:
+            self._consider(len(data))
         return self._engine.hits(data)
+
+    def _consider(self, size: int) -> None:
+        """Turn to hyperscan where that pays: at once where it need not compile, else later."""
+        self._left -= size
+        if size < _MUCH_BYTES or not (self._left < 0 or compiled.is_kept(self._given)):
+            return
+        self._left = _NEVER
+        if is_installed():
+            with suppress(NotForHyperscan):
+                self._engine = Hyperscan(self._given)
 
 
 def is_installed() -> bool:
@@ -109,17 +119,23 @@ class Hyperscan:
     def __init__(self, patterns: Sequence[Given]) -> None:
         import hyperscan
 
-        self._database: Any = hyperscan.Database(mode=hyperscan.HS_MODE_BLOCK)
         self._is_empty = not patterns
-        if patterns:
-            try:
-                self._database.compile(
-                    expressions=[emit(_tree(given)) for given in patterns],
-                    ids=list(range(len(patterns))),
-                    flags=[0] * len(patterns),
-                )
-            except hyperscan.error as refused:
-                raise NotForHyperscan(f"hyperscan does not take the patterns: {refused}") from None
+        if not patterns:
+            return
+        kept = compiled.path_for(patterns)
+        self._database: Any = compiled.load(kept)
+        if self._database is not None:
+            return
+        self._database = hyperscan.Database(mode=hyperscan.HS_MODE_BLOCK)
+        try:
+            self._database.compile(
+                expressions=[emit(_tree(given)) for given in patterns],
+                ids=list(range(len(patterns))),
+                flags=[0] * len(patterns),
+            )
+        except hyperscan.error as refused:
+            raise NotForHyperscan(f"hyperscan does not take the patterns: {refused}") from None
+        compiled.save(kept, self._database)
 
     def hits(self, data: bytes) -> list[Hit]:
         """Return the lines of *data* that match, in their order."""
@@ -131,7 +147,7 @@ class Hyperscan:
         def matched(pattern: int, _from: int, to: int, _flags: int, _context: object) -> None:
             report((to, pattern))
 
-        self._database.scan(b"\n" + data + b"\n", match_event_handler=matched)
+        self._database.scan(b"".join((b"\n", data, b"\n")), match_event_handler=matched)
         reports.sort()
         found: list[Hit] = []
         start, end, which = 0, -1, set[int]()
@@ -191,7 +207,7 @@ class Portable:
     def _candidates(self, data: bytes) -> Iterator[tuple[int, int, set[int]]]:
         """Give the lines that may match, and the patterns of which they hold a needed word."""
         lowered = data.lower()
-        if len(data) < 1 << 16:
+        if len(data) < _MUCH_BYTES:
             yield from self._every_line(lowered)
             return
         if self._any_word is None:

@@ -14,7 +14,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
     from typing import IO
 
-BLOCK_BYTES = 512 << 10
+BLOCK_BYTES = 256 << 10
 # A longer line is read in pieces of this size, cut at a space where there is one.
 LONGEST_LINE = 64 << 10
 POLL_S = 0.25

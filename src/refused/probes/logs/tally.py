@@ -20,7 +20,7 @@ if TYPE_CHECKING:
 MOST_GROUPS = 400
 _MOST_GAPS = 100
 # The events of a group that are kept word for word: the first, the tenth, the hundredth …
-_KEPT = frozenset((1, 10, 100, 1000, 10_000))
+KEPT = frozenset((1, 10, 100, 1000, 10_000))
 _MANY = "(many)"
 
 
@@ -68,11 +68,6 @@ class Group:
         self.examples: list[Quote] = []
         self.files: dict[str, int] = {}
 
-    @property
-    def keeps_next(self) -> bool:
-        """Whether the next event will be kept word for word."""
-        return self.count + 1 in _KEPT
-
     def add(self, file: str, line: int, at: float | None) -> None:
         """Count one event."""
         self.count += 1
@@ -81,10 +76,15 @@ class Group:
         if at is None:
             return
         self.series.add(at)
-        if self.last_at is not None and at >= self.last_at and len(self.gaps_s) < _MOST_GAPS:
-            self.gaps_s.append(at - self.last_at)
-        self.first_at = at if self.first_at is None else min(self.first_at, at)
-        self.last_at = at if self.last_at is None else max(self.last_at, at)
+        last = self.last_at
+        if last is None:
+            self.first_at = self.last_at = at
+        elif at >= last:
+            self.last_at = at
+            if len(self.gaps_s) < _MOST_GAPS:
+                self.gaps_s.append(at - last)
+        elif self.first_at is None or at < self.first_at:
+            self.first_at = at
 
     def merge(self, other: Group) -> None:
         """Take in a group of the same kind elsewhere."""
