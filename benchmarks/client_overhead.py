@@ -1,5 +1,7 @@
 """Time what the hardened client costs on top of redis-py, against a real server on loopback.
 
+The last line is readiness under 500 requests a second, with its server coming and going.
+
     python benchmarks/client_overhead.py [ROUNDS]
 
 Each row runs plain redis-py and ours in turn, round by round, within one process, and compares the
@@ -9,6 +11,7 @@ medians: what harms one round harms both. A figure below zero means that ours wa
 from __future__ import annotations
 
 import asyncio
+import collections
 import gc
 import statistics
 import sys
@@ -20,6 +23,7 @@ import redis.asyncio
 
 import refused.client
 import refused.client.aio
+from refused.client import readiness
 from refused.lab.servers import Server
 
 if TYPE_CHECKING:
@@ -143,12 +147,52 @@ async def measure_async(url: str, rounds: int) -> dict[str, float]:
     return found
 
 
+async def measure_readiness(server: Server, seconds: float = 8.0) -> None:
+    """Ask for readiness 500 times a second while its server is frozen and thawed by turns."""
+    url = f"redis://127.0.0.1:{server.port}"
+    ready = readiness.Readiness(readiness.redis("cache", url, required=True))
+    took: list[float] = []
+    statuses: collections.Counter[int] = collections.Counter()
+    began, asked, is_frozen = time.monotonic(), 0, False
+
+    async def send(message: dict[str, Any]) -> None:
+        if message["type"] == "http.response.start":
+            statuses[message["status"]] += 1
+
+    async def receive() -> dict[str, Any]:
+        return {"type": "http.request"}
+
+    while (passed := time.monotonic() - began) < seconds:
+        if is_frozen is not (passed % 5 > 1.5):
+            is_frozen = not is_frozen
+            (server.freeze if is_frozen else server.thaw)()
+        while asked < passed * 500:
+            started = time.perf_counter()
+            await ready.asgi({"type": "http", "method": "GET", "path": "/"}, receive, send)
+            took.append(time.perf_counter() - started)
+            asked += 1
+        await asyncio.sleep(0.001)
+    server.thaw()
+    ready.close()
+    text = server.command("INFO", "commandstats")
+    assert isinstance(text, bytes)
+    pings = next(line for line in text.decode().splitlines() if line.startswith("cmdstat_ping"))
+    times = [each * 1000 for each in sorted(took)]
+    print(
+        f"readiness: {asked} requests in {seconds:g} s, statuses {dict(statuses)}; "
+        f"median {statistics.median(times):.3f} ms, 99 % {times[int(0.99 * len(times))]:.3f} ms, "
+        f"longest {times[-1]:.3f} ms; {pings.split(',')[0].split('calls=')[1]} PINGs at the server"
+    )
+
+
 def main() -> int:
     """Print the table; 1 if a row is above 3 %."""
     rounds = int(sys.argv[1]) if len(sys.argv) > 1 else ROUNDS
     with Server(data={"key": "value"}) as server:
         print(f"redis-py {redis.__version__}, {rounds} rounds of {CALLS} calls, loopback, no TLS")
         found = measure(f"redis://127.0.0.1:{server.port}", rounds)
+    with Server() as server:
+        asyncio.run(measure_readiness(server))
     worst = max(found.values())
     print(f"worst {worst:+.1f} %")
     return int(worst > 3)

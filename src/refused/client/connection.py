@@ -94,13 +94,13 @@ class _Steady:
             return
         shared = self.shared
         shared.stop_if_refused()
-        if shared.credentials is not None:
-            shared.credentials.wait_until(self.call.give_up_at)
         with shared.gate(self.call.give_up_at):
             self.renewal = shared.renewal
             self._logins = min(self._logins + 1, 4)
             self._is_shaking_hands = True
             try:
+                if shared.credentials is not None:
+                    shared.credentials.wait_until(self.call.give_up_at)
                 super().connect_check_health(check_health, retry_socket_connect=False)  # type: ignore[misc]
             except theirs.RedisError as error:
                 shared.saw_failure(error, self.stage)
@@ -116,6 +116,40 @@ class _Steady:
             self._poller = select.poll()
             self._poller.register(sock, select.POLLIN)
         self.login, self.renew_login_at = shared.login_in_force()
+        self._limit_reads()
+
+    def _limit_reads(self) -> None:
+        """Have the parser look at the clock after each piece of an answer that trickles in."""
+        place: Any = self
+        call, own_s = self.call, place.socket_timeout
+
+        def look(*, is_ours: bool) -> None:
+            if not is_ours or (now := time.monotonic()) <= call.give_up_at:
+                return
+            if now > call.limit(own_s):
+                raise TimeoutError
+
+        parser = self._parser
+        inner = getattr(parser, "read_from_socket", None)
+        if inner is None:  # the parsers in Python read on and on by themselves
+            buffer = parser._buffer  # noqa: SLF001
+            buffer._sock = _Watched(buffer._sock, look)  # noqa: SLF001
+            return
+
+        def read(*, timeout: Any = SENTINEL, **keywords: Any) -> Any:
+            got = inner(timeout=timeout, **keywords)
+            look(is_ours=timeout is SENTINEL)
+            return got
+
+        parser.read_from_socket = read
+
+    def _has_begun(self) -> bool:
+        """Whether a part of the answer is here."""
+        parser = self._parser
+        reader = getattr(parser, "_reader", None)
+        if reader is not None:
+            return bool(reader.has_data())
+        return bool(parser._buffer.unread_bytes())  # noqa: SLF001
 
     def _connect(self) -> socket.socket:
         """Look the name up, and dial its addresses."""
@@ -343,7 +377,7 @@ class _Steady:
         may_judge = call.may_be_judged() and self.shared.liveness is not None
         while (now := time.monotonic()) < limit:
             was_answered = False
-            if may_judge and self.shared.liveness is not None:
+            if may_judge and self.shared.liveness is not None and not self._has_begun():
                 was_answered = self.shared.liveness.has_answered(call.sent_at)
                 if not was_answered:
                     self.shared.liveness.ask()
@@ -367,6 +401,29 @@ class _Steady:
         )
         self.shared.saw_no_answer(gave_up, time.monotonic() - call.sent_at)
         raise gave_up from None
+
+
+class _Watched:
+    """A socket with somebody who looks at the clock after each piece that is read."""
+
+    def __init__(self, sock: Any, look: Callable[..., None]) -> None:
+        self._sock = sock
+        self._look = look
+        self._is_ours = True
+
+    def recv(self, size: int) -> bytes:
+        """Read a piece."""
+        got: bytes = self._sock.recv(size)
+        self._look(is_ours=self._is_ours)
+        return got
+
+    def settimeout(self, timeout: float | None) -> None:
+        """Set the socket's time limit; none, as a subscription has it, is none for us."""
+        self._is_ours = timeout is not None
+        self._sock.settimeout(timeout)
+
+    def __getattr__(self, name: str) -> Any:
+        return getattr(self._sock, name)
 
 
 class SteadyConnection(_Steady, Connection):

@@ -16,7 +16,7 @@ import threading
 import time
 from typing import TYPE_CHECKING, Any, Final
 
-import redis.exceptions as theirs
+from refused.client.errors import NoCredentials
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
@@ -73,7 +73,7 @@ class Credentials:
         """Wait for the first answer, but no longer than until then, by the monotonic clock.
 
         Raises:
-            redis.AuthenticationError: As below.
+            NoCredentials: As below.
         """
         answer, question = self._ask()
         if answer is None and question is not None:
@@ -84,7 +84,7 @@ class Credentials:
         """Return user and password, new ones if the old are due.
 
         Raises:
-            redis.AuthenticationError: There are none, or not in time; from what the provider raised.
+            NoCredentials: There are none, or not in time; from what the provider raised.
         """
         answer, question = self._ask()
         if answer is None and question is not None:
@@ -141,7 +141,7 @@ class Credentials:
     def _outcome(self, question: _Question) -> tuple[str, ...]:
         if question.answer is not None:
             return question.answer
-        raise theirs.AuthenticationError(
+        raise NoCredentials(
             "no credentials: the provider "
             + (
                 f"raised {type(question.failure).__name__}"

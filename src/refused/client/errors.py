@@ -24,6 +24,10 @@ class NoAddress(theirs.ConnectionError):
     """The host name could not be looked up in time, and no earlier answer is known."""
 
 
+class NoCredentials(theirs.AuthenticationError):
+    """The provider of credentials has none, or did not answer in time; the server was not asked."""
+
+
 class WeakTls(ValueError):
     """A keyword would have switched off a check of the server's certificate."""
 

@@ -15,6 +15,7 @@ from refused.client.breaker import Breaker
 from refused.client.calls import AsyncCall, Call, pause_s
 from refused.client.credentials import Credentials
 from refused.client.dialling import Names
+from refused.client.errors import NoCredentials
 
 if TYPE_CHECKING:
     import ssl
@@ -64,7 +65,7 @@ class Shared:
             self.credentials = Credentials(wanted.provider, events, wanted.deadline_s)
         self._tls_context = tls_context
         self._tries_once = tries_once
-        self._renewed_at = 0.0
+        self._renewed_at = float("-inf")
         self._one_dials = threading.Semaphore()
         self._next_dial_at = 0.0
         self._no_primary_since = self._no_primary_at = float("-inf")
@@ -174,10 +175,11 @@ class Shared:
                 wait_s = min(REFUSED_AT_MOST_S, REFUSED_FOR_S * 2 ** min(self._refusals, 8))
                 self._refused_until = now + wait_s
             self._refusal = error
-        if reasons.is_final(error) and not isinstance(reasons.cause_of(error), OSError):
-            self.breaker.answered()  # the server has refused us: it is there
-            stage, reason = reasons.meaning(error)
-            self.events.tell("connection_failed", stage, reason, error=error)
+            if not isinstance(error, NoCredentials):
+                stage, reason = reasons.meaning(error)
+                if reason != "certificate":
+                    self.breaker.answered()  # the server has refused us: it is there
+                self.events.tell("connection_failed", stage, reason, error=error)
         else:
             self.breaker.failed(error, stage)
             pause = pause_s(self.breaker.failures)

@@ -215,7 +215,7 @@ class _Steady:
             gave_up = GaveUp(f"Timeout reading from {at}: no answer within {waited_s:.1f} s")
             self.shared.saw_no_answer(gave_up, waited_s)
             self._end(gave_up)
-        elif call.may_be_judged() and self.shared.looker is not None:
+        elif call.may_be_judged() and self.shared.looker is not None and not self._has_begun():
             if not self.shared.looker.has_answered(call.sent_at):
                 self.shared.looker.ask()
             elif self._others_answered != call.sent_at:
@@ -227,6 +227,14 @@ class _Steady:
                 )
                 self.shared.saw_silence(silent)
                 self._end(silent)
+
+    def _has_begun(self) -> bool:
+        """Whether a part of the answer is here."""
+        parser = self._parser
+        reader = getattr(parser, "_reader", None)
+        if reader is not None and reader.has_data():
+            return True
+        return bool(self._reader._buffer or getattr(parser, "_chunks", None))  # noqa: SLF001
 
     def _end(self, verdict: theirs.TimeoutError) -> None:
         self.is_waiting = False
