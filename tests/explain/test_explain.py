@@ -103,6 +103,11 @@ def test_what_fits_several_causes_names_none(text: str) -> None:
         "kafka: dial tcp 10.0.0.1:9092: connect: connection refused",
         "ssh: connect to host 10.0.0.1 port 22: Connection refused",
         "Done: Cache for Redis: one (15m24s)",
+        "TID-abc ERROR sidekiq: PG::ConnectionBad: could not connect to server: Connection refused",
+        "consumer: Cannot connect to amqp://guest@127.0.0.1:5672//: [Errno 111] Connection refused. celery",
+        "bullmq: job 12 failed: AxiosError: connect ECONNREFUSED 127.0.0.1:3000",
+        "Error: getaddrinfo ENOTFOUND api.example.com",
+        "cluster_state:ok\ncluster_slots_fail:0\nmaster_link_status:up",
     ],
 )
 def test_healthy_and_foreign_lines_name_no_cause(text: str) -> None:

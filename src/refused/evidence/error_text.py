@@ -69,8 +69,13 @@ _REDIS = re.compile(
     r"\bphpfastcache|\basynq|\bRLock|\bioredis|spring\.data\.redis|\bBLPOP\b|\bHGETALL\b|\bSETEX\b|\bHMGET\b",
     re.IGNORECASE,
 )
+# Who works with queues works with other services as well: such a name proves nothing in a foreign line.
+_NAMES_REDIS = re.compile(
+    r"redis|valkey|jedis|lettuce|keydb|dragonfly|StackExchange|serverEndpoint|\b6379\b|\b6380\b",
+    re.IGNORECASE,
+)
 _FOREIGN = re.compile(
-    r"https?://|psycopg|\bcurl\b|\bssh\b|npm ERR|\bport (?:22|25|80|443|1433|3306|5432|5672|8080|9092|27017)\b|HTTPS?ConnectionPool|HTTP/[12]|\bFetchError\b|axios|urllib3|"
+    r"https?://|\b(?:api|www|smtp|mail|login|oauth2?|registry)\.[a-z0-9-]{2,63}\.|psycopg|\bPG::|ActiveRecord|Mysql2|Faraday|Net::(?:HTTP|SMTP|Open)|sqlalchemy|pymongo|\bcurl\b|\bssh\b|npm ERR|\bport (?:22|25|80|443|1433|3306|5432|5672|8080|9092|27017)\b|HTTPS?ConnectionPool|HTTP/[12]|\bFetchError\b|axios|urllib3|"
     r"mysql|mariadb|postgres|\bpg_|pgsql|mongo|rabbitmq|\bamqp|kafka|hikari|jdbc|sqlserver|SqlClient|SqlException|"
     r"cosmos|blob\.core|servicebus|eventhub|elasticsearch|opensearch|\bsmtp|\bldap|memcache|zookeeper|\betcd\b|"
     r"docker\.sock|kube-api|MountVolume|apiserver|cassandra|oracle|clickhouse|\bgrpc|database\.windows\.net|vault\.azure\.net|"
@@ -171,7 +176,7 @@ def _concerns_redis(each: _Told, *, speaks_redis: bool) -> bool:
     """Whether a failing line is about Redis: it says so, or nothing says otherwise."""
     if not each.is_foreign or each.is_ours:
         return True
-    return speaks_redis and _names_redis(each.line)
+    return speaks_redis and _NAMES_REDIS.search(_URL.sub("", each.line)) is not None
 
 
 def _names_redis(text: str) -> bool:
