@@ -22,6 +22,16 @@ from refused.evidence.control_plane import (
     RouteTable,
     SecurityRule,
 )
+from refused.evidence.kubernetes import (
+    IstioDestinationRule,
+    IstioServiceEntry,
+    IstioSidecarScope,
+    KubernetesPolicy,
+    KubernetesWorkload,
+    MeshPort,
+    Selector,
+    Sidecar,
+)
 from refused.evidence.observations import (
     ClientSettings,
     ClusterTopology,
@@ -48,6 +58,53 @@ OID = "11111111-2222-3333-4444-555555555555"
 
 AZURE: dict[str, Any] = {"vantage": "control-plane", "at": 1.0, "took_ms": 1.0, "source": "ARM"}
 HERE: dict[str, Any] = {"vantage": "here", "at": 1.0, "took_ms": 1.0, "source": "test"}
+
+
+OBJECT: dict[str, Any] = {**AZURE, "namespace": "shop"}
+ISTIO = Sidecar(mesh="istio", present=True, said="the pod has the container istio-proxy")
+
+
+def pods(*sidecars: Sidecar, **other: Any) -> KubernetesWorkload:
+    """Return the workload of the client."""
+    said: dict[str, Any] = {
+        "kind": "Deployment",
+        "name": "cart",
+        "role": "client",
+        "chosen": "the user named it",
+        "labels": (("app", "cart"),),
+        "sidecars": sidecars,
+    }
+    return KubernetesWorkload(**OBJECT, **{**said, **other})
+
+
+def entry(*ports: tuple[int, str]) -> IstioServiceEntry:
+    """Return what Istio is told of the cache."""
+    return IstioServiceEntry(
+        **OBJECT,
+        name="redis",
+        hosts=("contoso.redis.cache.windows.net",),
+        ports=tuple(MeshPort(number=number, protocol=protocol) for number, protocol in ports),
+    )
+
+
+def double(**other: Any) -> IstioDestinationRule:
+    """Return a rule that adds TLS of the proxy's own."""
+    said = {"name": "redis", "host": "contoso.redis.cache.windows.net", **other}
+    return IstioDestinationRule(**OBJECT, **said)
+
+
+REGISTERED = IstioSidecarScope(**OBJECT, name="default", outbound="REGISTRY_ONLY")
+
+
+def nothing_out(**other: Any) -> KubernetesPolicy:
+    """Return a policy that lets no pod of the namespace out."""
+    said: dict[str, Any] = {
+        "flavour": "kubernetes",
+        "name": "deny",
+        "selects": Selector(),
+        "isolates": True,
+    }
+    return KubernetesPolicy(**OBJECT, **{**said, **other})
 
 
 def cache(**other: Any) -> AzureCache:
@@ -286,6 +343,51 @@ WORLDS: dict[str, tuple[str, tuple[Any, ...], Target]] = {
     "mesh-exclusion": (
         "service-mesh-intercept",
         (Platform(**HERE, system="Linux", kind="kubernetes", mesh="istio"),),
+        target(),
+    ),
+    "mesh-exclusion.workload": (
+        "service-mesh-intercept",
+        (pods(ISTIO.replace(excluded_ports=((3306, 3306),))),),
+        target(port=15001),
+    ),
+    "service-entry": (
+        "service-mesh-intercept",
+        (pods(ISTIO), REGISTERED),
+        target(),
+    ),
+    "service-entry.port": (
+        "service-mesh-intercept",
+        (pods(ISTIO), REGISTERED, entry((6379, "TCP"))),
+        target(),
+    ),
+    "service-entry.protocol": (
+        "service-mesh-intercept",
+        (pods(ISTIO), entry((6379, "TCP"), (6380, "HTTP"))),
+        target(),
+    ),
+    "destination-rule": (
+        "service-mesh-intercept",
+        (pods(ISTIO), entry((6380, "TLS")), double(mode="SIMPLE")),
+        target(),
+    ),
+    "destination-rule.port": (
+        "service-mesh-intercept",
+        (pods(ISTIO), entry((6380, "TLS")), double(port_modes=((6379, "DISABLE"), (6380, "SIMPLE")))),
+        target(),
+    ),
+    "network-policy": (
+        "egress-blocked",
+        (pods(), nothing_out(), dial()),
+        target(host="20.42.65.90"),
+    ),
+    "network-policy.cilium": (
+        "egress-blocked",
+        (pods(), nothing_out(flavour="cilium")),
+        target(),
+    ),
+    "network-policy.dns": (
+        "dns-resolver-failure",
+        (pods(), nothing_out()),
         target(),
     ),
     "kernel-setting": ("linux-tcp-stall", (KernelSettings(**HERE, tcp_retries2=15),), target()),

@@ -126,11 +126,11 @@ def _cluster_says(evidence: Evidence) -> Iterator[Statement]:
         inside = is_walked_inside(evidence, fault.workload)
         if broken is not None and inside and fault.sure and _struck(fault, broken, evidence):
             seen = (*fault.seen, *_failed_nodes(fault, evidence))
-            yield Proof(because=f"{fault.said}{_struck_said(fault, evidence)}", seen=seen)
+            yield Proof(because=f"{_said(fault)}{_struck_said(fault, evidence)}", seen=seen)
             continue
         # What was read holds for the workload wherever it is read; that it fails was not seen there.
         weight = 3.0 if fault.sure else 2.0 if fault.kind != "port-clash" else 1.2
-        yield Clue(weight=weight, because=fault.said, seen=fault.seen, fact=fault.kind)
+        yield Clue(weight=weight, because=_said(fault), seen=fault.seen, fact=fault.kind)
     if faults or broken is None or broken.hop not in WALKED or not workloads:
         return
     for workload in workloads[:1]:
@@ -141,6 +141,10 @@ def _cluster_says(evidence: Evidence) -> Iterator[Statement]:
             yield Clue(weight=-2.5, because=alone, seen=(workload,))
         else:
             yield from _sidecar_said(workload, broken)
+
+
+def _said(fault: MeshFault) -> str:
+    return f"{fault.said}; {fault.cure}" if fault.cure else fault.said
 
 
 def _sidecar_said(workload: KubernetesWorkload, broken: Broken) -> Iterator[Statement]:

@@ -110,6 +110,7 @@ class MeshFault(Record):
         workload: The client.
         mesh: Whose it is.
         ports: The ports that it strikes.
+        cure: What would end it, exactly, where that is a line of a manifest; ``""`` elsewhere.
         subject: The object that is wrong, as namespace and name; ``("", "")`` where it is one that lacks.
         seen: What it rests on.
     """
@@ -120,6 +121,7 @@ class MeshFault(Record):
     workload: KubernetesWorkload
     mesh: str
     ports: tuple[int, ...] = ()
+    cure: str = ""
     subject: tuple[str, str] = ("", "")
     seen: tuple[Observation, ...] = ()
 
@@ -209,6 +211,7 @@ class _Reading:
         *seen: Observation,
         sure: bool = True,
         ports: Tuple[int, ...] = (),
+        cure: str = "",
         subject: Tuple[str, str] = ("", ""),
     ) -> MeshFault:
         return MeshFault(
@@ -218,6 +221,7 @@ class _Reading:
             workload=self.workload,
             mesh=self.sidecar.mesh,
             ports=ports or (self.target.port,),
+            cure=cure,
             subject=subject,
             seen=(self.workload, *seen),
         )
@@ -240,7 +244,9 @@ class _Reading:
             f"the sidecar of {self.workload.title} takes {shown}{more} for its own, {whose} ports too, "
             "and no annotation excludes them"
         )
-        yield self._fault("port-clash", said, *seen, sure=known, ports=taken)
+        annotation, value = exclusion(self.sidecar, taken)
+        cure = f'the pods need the annotation {annotation}: "{value}"' if annotation else ""
+        yield self._fault("port-clash", said, *seen, sure=known, ports=taken, cure=cure)
 
     def _registry(self) -> Iterator[MeshFault]:
         way = outbound(self.workload, self.scopes, self.settings)
@@ -401,6 +407,32 @@ def _strict(
         return
 
 
+# Annotations that keep ports out of a mesh, and whether they take ranges.
+# Sources: istio.io, linkerd.io, developer.hashicorp.com, as above.
+EXCLUSIONS = {
+    "istio": ("traffic.sidecar.istio.io/excludeOutboundPorts", False),
+    "linkerd": ("config.linkerd.io/skip-outbound-ports", True),
+    "consul": ("consul.hashicorp.com/transparent-proxy-exclude-outbound-ports", False),
+}
+
+
+def exclusion(sidecar: Sidecar, ports: Sequence[int]) -> Tuple[str, str]:
+    """Return the annotation that keeps *ports* out of the mesh beside those that it keeps out already.
+
+    Both are ``""`` where the mesh has none.
+    """
+    annotation, takes_ranges = EXCLUSIONS.get(sidecar.mesh, ("", False))
+    if not annotation:
+        return "", ""
+    before = [
+        f"{first}-{last}" if takes_ranges and first != last else f"{port}"
+        for first, last in sidecar.excluded_ports
+        for port in ([first] if takes_ranges else range(first, last + 1))
+    ]
+    added = [f"{port}" for port in ports if not holds(sidecar.excluded_ports, port)]
+    return annotation, ",".join(dict.fromkeys([*before, *added]))
+
+
 def wanted_ports(
     evidence: Evidence, target: Target
 ) -> Tuple[Tuple[int, ...], Tuple[Observation, ...], bool]:
@@ -411,6 +443,7 @@ def wanted_ports(
     nodes = [node.port for each in topologies for node in each.nodes] + [
         each.port for each in visits
     ]
+    caches = tuple(each for each in caches if each.shards or target.cluster_aware)
     for cache in caches:
         nodes += [
             port
