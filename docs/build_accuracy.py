@@ -296,7 +296,7 @@ def _rows(answers: Sequence[Answer], key: object) -> list[tuple[object, ...]]:
 
 
 def _calibration(answers: Sequence[Answer]) -> list[tuple[object, ...]]:
-    rows = []
+    rows: list[tuple[object, ...]] = []
     edges = (0.0, 0.2, 0.35, 0.5, 0.7, 0.9, 1.0)
     for low, high in pairwise(edges):
         inside = [e for e in answers if e.causes and low < e.causes[0][1] <= high]

@@ -35,13 +35,7 @@ from refused.causes.readings import (
     what_changed,
     works_elsewhere,
 )
-from refused.causes.statements import (
-    Cause,
-    Clue,
-    Proof,
-    RuledOut,
-    Signature,
-)
+from refused.causes.statements import Cause, Clue, Proof, RuledOut, Signature
 from refused.evidence.control_plane import (
     AzureCache,
     AzureSubscription,
@@ -57,7 +51,7 @@ TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-    from refused.causes.statements import Signature, Statement
+    from refused.causes.statements import Statement
     from refused.evidence.bundle import Evidence
 
 CAUSE = Cause(

@@ -24,12 +24,7 @@ from refused.causes.readings import (
     client_limit,
     held_here,
 )
-from refused.causes.statements import (
-    Cause,
-    Clue,
-    Proof,
-    Signature,
-)
+from refused.causes.statements import Cause, Clue, Proof, Signature
 from refused.evidence.control_plane import (
     AzureCache,
     Metric,
@@ -40,7 +35,7 @@ TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-    from refused.causes.statements import Clue, Signature, Statement
+    from refused.causes.statements import Statement
     from refused.evidence.bundle import Evidence
     from refused.evidence.told import Told
 

@@ -16,13 +16,7 @@ Sources
 
 from __future__ import annotations
 
-from refused.causes.statements import (
-    Cause,
-    Clue,
-    Proof,
-    RuledOut,
-    Signature,
-)
+from refused.causes.statements import Cause, Clue, Proof, RuledOut, Signature
 from refused.evidence.control_plane import (
     AzureCache,
 )
@@ -32,7 +26,7 @@ TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-    from refused.causes.statements import Clue, Signature, Statement
+    from refused.causes.statements import Statement
     from refused.evidence.bundle import Evidence
     from refused.evidence.told import Told
 

@@ -19,13 +19,7 @@ Sources
 from __future__ import annotations
 
 from refused.causes.readings import accepted, dialled, service_behind
-from refused.causes.statements import (
-    Cause,
-    Clue,
-    Proof,
-    RuledOut,
-    Signature,
-)
+from refused.causes.statements import Cause, Clue, Proof, RuledOut, Signature
 from refused.evidence.control_plane import (
     AzureCache,
 )
@@ -36,7 +30,7 @@ TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-    from refused.causes.statements import Clue, Signature, Statement
+    from refused.causes.statements import Statement
     from refused.evidence.bundle import Evidence
     from refused.evidence.target import (
         Target,

@@ -43,30 +43,30 @@ def time_of(line: str) -> Optional[float]:
     found = _ISO.search(head)
     if found:
         year, month, day = (int(found.group(at)) for at in (1, 2, 3))
-        return _moment(year, month, day, found, 4, found.group(8))
+        return _moment((year, month, day), found, 4, found.group(8))
     found = _DAY_MONTH.search(head)
     if found and found.group(2).lower() in _MONTHS:
         year = int(found.group(3) or 1970)
-        return _moment(
+        day = (
             year + 2000 if year < 100 else year,
             _MONTHS[found.group(2).lower()],
             int(found.group(1)),
-            found,
-            4,
         )
+        return _moment(date, found, 4)
     found = _MONTH_DAY.search(head)
     if found and found.group(1).lower() in _MONTHS:
-        return _moment(1970, _MONTHS[found.group(1).lower()], int(found.group(2)), found, 3)
+        return _moment((1970, _MONTHS[found.group(1).lower()], int(found.group(2))), found, 3)
     found = _UPTIME.search(head)
     if found:
         return float(found.group(1))
     found = _ALONE.search(head)
-    return _moment(1970, 1, 1, found, 1) if found else None
+    return _moment((1970, 1, 1), found, 1) if found else None
 
 
 def _moment(
-    year: int, month: int, day: int, found: Match[str], at: int, zone: Optional[str] = None
+    date: Tuple[int, int, int], found: Match[str], at: int, zone: Optional[str] = None
 ) -> Optional[float]:
+    year, month, day = date
     hour, minute, second = (int(found.group(at + step)) for step in (0, 1, 2))
     if not (1 <= month <= 12 and 1 <= day <= 31 and hour < 24 and minute < 60 and second < 61):
         return None
