@@ -47,7 +47,7 @@ def time_of(line: str) -> Optional[float]:
     found = _DAY_MONTH.search(head)
     if found and found.group(2).lower() in _MONTHS:
         year = int(found.group(3) or 1970)
-        day = (
+        date = (
             year + 2000 if year < 100 else year,
             _MONTHS[found.group(2).lower()],
             int(found.group(1)),
