@@ -23,6 +23,8 @@ def _load() -> Any:
     return module
 
 
+pytestmark = pytest.mark.timeout(180)  # servers and processes have to start
+
 faults = _load()
 BY_NAME = {fault.name: fault for fault in faults.FAULTS}
 
@@ -57,7 +59,6 @@ def test_a_restart_shows_ours_no_error() -> None:
 
 
 @pytest.mark.slow
-@pytest.mark.timeout(300)
 @pytest.mark.parametrize(
     "name", ["maintenance event", "token expiry", "cluster slot move", "connection limit, 3 s"]
 )

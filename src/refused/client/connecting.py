@@ -122,6 +122,19 @@ def renew(client: Any) -> None:
         shared.renew("asked")
 
 
+class _Same:
+    """Equal to what holds the very same thing, which it keeps from being replaced by another."""
+
+    def __init__(self, value: object) -> None:
+        self.value = value
+
+    def __eq__(self, other: object) -> bool:
+        return isinstance(other, _Same) and other.value is self.value
+
+    def __hash__(self) -> int:
+        return id(self.value)
+
+
 def key_of(url: str, keywords: dict[str, Any]) -> object:
     """Return what two calls must have in common for their clients to share a pool."""
     parts = []
@@ -129,6 +142,6 @@ def key_of(url: str, keywords: dict[str, Any]) -> object:
         try:
             hash(value)
         except TypeError:
-            value = repr(value) if isinstance(value, (list, dict, set)) else id(value)  # noqa: PLW2901
+            value = repr(value) if isinstance(value, (list, dict, set)) else _Same(value)  # noqa: PLW2901
         parts.append((name, value))
     return (url, tuple(parts))

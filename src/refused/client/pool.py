@@ -256,7 +256,7 @@ _pools: weakref.WeakSet[Pool] = weakref.WeakSet()
 
 def _after_fork() -> None:
     global _registry_lock  # noqa: PLW0603
-    _registry_lock = threading.Lock()
+    _registry_lock = threading.RLock()
     for pool in list(_pools):
         pool.forked()
 
@@ -338,4 +338,5 @@ class Share:
 
 ConnectionPool.register(Share)  # it is one to whoever asks
 _registry: dict[object, tuple[Pool, int]] = {}
-_registry_lock = threading.Lock()
+# Re-entrant: whoever holds it may set off the collector, and so the end of another share.
+_registry_lock = threading.RLock()

@@ -270,7 +270,7 @@ _pools: weakref.WeakSet[AsyncPool] = weakref.WeakSet()
 
 def _after_fork() -> None:
     global _registry_lock  # noqa: PLW0603
-    _registry_lock = threading.Lock()
+    _registry_lock = threading.RLock()
     for pool in list(_pools):
         pool.forked()
 
@@ -352,4 +352,5 @@ class AsyncShare:
 
 ConnectionPool.register(AsyncShare)  # it is one to whoever asks
 _registry: dict[object, tuple[AsyncPool, int]] = {}
-_registry_lock = threading.Lock()
+# Re-entrant: whoever holds it may set off the collector, and so the end of another share.
+_registry_lock = threading.RLock()
