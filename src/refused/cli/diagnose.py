@@ -9,7 +9,15 @@ from __future__ import annotations
 import os
 import sys
 
-from refused.cli.options import looking, print_json, probing, showing, with_environment
+from refused.cli.options import (
+    fleet,
+    looking,
+    print_json,
+    probing,
+    sharing,
+    showing,
+    with_environment,
+)
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -23,15 +31,26 @@ EXIT = {"healthy": 0, "fault": 1, "inconclusive": 3}
 def arguments(parser: ArgumentParser) -> None:
     """Declare what the command takes."""
     looking(parser)
+    sharing(parser)
+    parser.add_argument(
+        "--log",
+        dest="logs",
+        action="append",
+        metavar="FILE",
+        help="a log of the application, as further evidence (also .gz, .zst; repeatable)",
+    )
     showing(parser)
 
 
 def run(options: Namespace) -> int:
     """Probe, judge and explain; change nothing. Returns the exit code."""
-    from refused.api import judge, probe, save
+    from refused.api import judge, probe, save, with_fleet, with_logs
 
     with_environment(options, os.environ)
-    bundle = probe(options.target, **probing(options, os.environ))
+    shared = fleet(options)
+    bundle = with_fleet(probe(options.target, **probing(options, os.environ)), shared)
+    if options.logs:
+        bundle = with_logs(bundle, options.logs)
     if options.save:
         save(bundle, options.save)
         print(f"evidence saved to {options.save}", file=sys.stderr)

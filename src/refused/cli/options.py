@@ -61,7 +61,7 @@ def looking(parser: ArgumentParser, *, needs_target: bool = True, holds: bool = 
             "--for",
             dest="hold",
             metavar="SECONDS",
-            help="hold a connection idle for so long (60, 90s, 5m)",
+            help="keep trying for so long (60, 90s, 5m), and hold a connection idle meanwhile",
         )
     parser.add_argument(
         "--pid", type=int, metavar="PID", help="count the descriptors of this process"
@@ -74,6 +74,57 @@ def looking(parser: ArgumentParser, *, needs_target: bool = True, holds: bool = 
     parser.add_argument(
         "--save", metavar="BUNDLE", help="keep the evidence in this file, secrets removed"
     )
+
+
+def sharing(parser: ArgumentParser) -> None:
+    """Declare what the clients share on their way out; nothing of it is looked at."""
+    group = parser.add_argument_group(
+        "how many clients there are", "what they may open is held against what their way out bears"
+    )
+    for option, said in (
+        ("--pods", "pods, instances or hosts that run the client"),
+        ("--processes", "processes in each"),
+        ("--pool", "connections that each process may open (default: as its settings say)"),
+        ("--shards", "nodes of the server that each connects to"),
+        ("--nodes", "hosts that share the way out"),
+        ("--outbound-ips", "public addresses of the way out"),
+        ("--outbound-ports", "ports allocated to each node by hand"),
+    ):
+        group.add_argument(option, metavar="N", help=said)
+    group.add_argument("--outbound", choices=WAYS_OUT, help="the way out")
+
+
+WAYS_OUT = ("load-balancer", "nat-gateway", "azure-firewall", "app-service")
+_FLEET = {
+    "pods": "pods",
+    "processes": "processes",
+    "pool": "pool_size",
+    "shards": "shards",
+    "nodes": "nodes",
+    "outbound_ips": "outbound_addresses",
+    "outbound_ports": "ports_per_node",
+}
+_MOST = 10_000_000
+
+
+def fleet(options: Namespace) -> dict[str, Any]:
+    """Return what was said of the clients, by the fields of ``ClientFleet``; empty for nothing.
+
+    Raises:
+        BadOption: A number is none, or out of range.
+    """
+    said: dict[str, Any] = {}
+    for name, field in _FLEET.items():
+        text = getattr(options, name)
+        if text is None:
+            continue
+        option = f"--{name.replace('_', '-')}"
+        if not (text.isascii() and text.isdigit() and len(text) < 9 and 0 < int(text) <= _MOST):
+            raise BadOption(f"{option}: {text[:20]!r} is no number of things; give 1 or more")
+        said[field] = int(text)
+    if options.outbound is not None:
+        said["outbound"] = options.outbound
+    return said
 
 
 def azure(parser: ArgumentParser) -> None:
@@ -180,12 +231,12 @@ def with_environment(options: Namespace, environ: Mapping[str, str]) -> Namespac
         BadOption: A variable's value cannot be understood.
     """
     for name, value in vars(options).items():
-        if value is not None or name == "target":
+        if value is not None or name in _NO_TWIN:
             continue
         text = environ.get(_VARIABLES.get(name, f"REFUSED_{name.upper()}"))
         if text is None or text == "":
             continue
-        if name in ("vantages", "manifests"):
+        if name in _LISTS:
             setattr(options, name, text.split())
         elif name == "azure":
             options.azure = _truth(text, name)
@@ -208,9 +259,30 @@ _VARIABLES = {
     "vantages": "REFUSED_FROM",
     "hold": "REFUSED_FOR",
     "manifests": "REFUSED_MANIFEST",
+    "logs": "REFUSED_LOG",
 }
+_LISTS = frozenset({"vantages", "manifests", "logs", "http", "request_id", "bundle"})
+# What is said of one run, and would surprise if a variable said it of all of them.
+_NO_TWIN = frozenset(
+    {
+        "target",
+        "unsafe",
+        "undo",
+        "answer",
+        "error",
+        "note",
+        "actions",
+        "commands",
+        "export",
+        "to_group",
+    }
+)
 _FLAGS = frozenset({"cluster", "deep", "json", "quiet", "verbose", "no_color"})
-_CHOICES = {"auth": ("key", "entra", "none"), "scope": ("all", "some", "one")}
+_CHOICES = {
+    "auth": ("key", "entra", "none"),
+    "scope": ("all", "some", "one"),
+    "outbound": WAYS_OUT,
+}
 
 
 def _truth(text: str, name: str) -> bool:
