@@ -308,6 +308,16 @@ def test_a_selector_chooses_by_the_letter(wanted: dict[str, Any], labels: dict[s
     assert selects(selector(wanted), labels.items()) is chosen(wanted, labels)
 
 
+def test_pods_without_a_namespace_are_those_of_the_policy_s_own() -> None:
+    """The same labels elsewhere are let in by nobody."""
+    some = read([{"podSelector": {}, "egress": [{"to": [{"podSelector": {}}]}]}])
+    there = Packet(namespace="shop", labels=SENDER, port=6379, place="pod", labels_complete=True)
+
+    outcomes = [decide(some, there.replace(to_namespace=each)).access for each in ("shop", "data")]
+
+    assert outcomes == ["allow", "deny"]
+
+
 # --- cilium ----------------------------------------------------------------------------------------
 
 
