@@ -20,7 +20,18 @@ from __future__ import annotations
 
 from refused.causes.readings import dialled, is_here, is_private, is_public, works_elsewhere
 from refused.causes.statements import Cause, Clue, RuledOut, Signature
-from refused.evidence.observations import Elsewhere, Platform, PortUse, TcpDial, Unseen
+from refused.evidence.fleet import demand, supply
+from refused.evidence.observations import (
+    ClientFleet,
+    ClientSettings,
+    Elsewhere,
+    OverTime,
+    Platform,
+    PortUse,
+    TcpDial,
+    Unseen,
+)
+from refused.evidence.over_time import is_scattered, outages
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -36,7 +47,7 @@ CAUSE = Cause(
     hop="tcp",
     shows_at=("tcp",),
     bucket="capacity",
-    needs=(Elsewhere, Platform, PortUse, TcpDial),
+    needs=(ClientFleet, ClientSettings, Elsewhere, OverTime, Platform, PortUse, TcpDial),
     remedies=(
         "use a private endpoint: private traffic needs no translated port",
         "put a NAT gateway in front of the clients, or give the load balancer more outbound addresses",
@@ -55,6 +66,8 @@ def judge(evidence: Evidence) -> Iterator[Statement]:
         evidence.all(Platform),
         evidence.all(PortUse),
     )
+    reckoned = tuple(_reckon(evidence, platforms))
+    watches = evidence.all(OverTime)
     dials, broken = evidence.all(TcpDial), evidence.broken
     tried = (*dialled(dials), *dialled(dials, "repeat"))
     if broken is None or broken.hop != "tcp" or broken.how not in ("flaky", "silent") or not tried:
@@ -76,6 +89,8 @@ def judge(evidence: Evidence) -> Iterator[Statement]:
             because=f"all {len(tried)} dials failed, which exhaustion seldom does",
             seen=tried,
         )
+    yield from reckoned
+    yield from _rhythm(watches)
     if is_private(tried[0].address):
         yield Clue(
             weight=-1.5,
@@ -110,6 +125,45 @@ def judge(evidence: Evidence) -> Iterator[Statement]:
         why="only the platform's own metrics tell",
         how_to_see="the load balancer's UsedSnatPorts and SnatConnectionCount (state Failed)",
     )
+
+
+def _reckon(evidence: Evidence, platforms: tuple[Platform, ...]) -> Iterator[Clue]:
+    """Hold the connections that the clients may open against what the way out bears."""
+    fleets, settings = evidence.all(ClientFleet), evidence.all(ClientSettings)
+    for fleet in fleets[-1:]:
+        wanted, way = demand(fleet, settings), supply(fleet, platforms)
+        if wanted is None or way is None:
+            continue
+        said = f"{wanted.said}; the way out bears {way.ports:,} ({way.said})"
+        # Where nobody said which way out there is, the platform's usual one is a guess.
+        share = wanted.to_one / way.ports
+        if share > 1:
+            yield Clue(weight=1.0 if way.is_guess else 2.0, because=said, seen=(fleet,))
+        elif share < HALF:
+            yield Clue(weight=-0.5 if way.is_guess else -1.5, because=said, seen=(fleet,))
+
+
+HALF = 0.5
+
+
+def _rhythm(watches: tuple[OverTime, ...]) -> Iterator[Clue]:
+    """Tell ports that come free now and then from a server that is away for a while."""
+    scattered = is_scattered(watches)
+    if scattered:
+        yield Clue(
+            weight=0.6,
+            because="dials fail singly, among others that are accepted, as when a port comes free now and then",
+            seen=watches,
+            fact="rhythm",
+        )
+    stretches = outages(watches)
+    if scattered is False and len(stretches) == 1 and stretches[0].most_s is not None:
+        yield Clue(
+            weight=-1.0,
+            because=f"dials failed in one stretch of {stretches[0].said}, and not before or after",
+            seen=watches,
+            fact="rhythm",
+        )
 
 
 # What is printed when it strikes.

@@ -3,7 +3,11 @@
 from __future__ import annotations
 
 from refused.evidence.observations import (
+    ClientFleet,
+    MaintenanceEvent,
+    NamesOverTime,
     NodeVisit,
+    OverTime,
     PeerCertificates,
     ServerInfo,
     TcpDial,
@@ -39,6 +43,10 @@ def notes(
         told: What the findings say already.
     """
     found = list(_notes(view, places))
+    if _is_about_time(view):
+        from refused.diagnosis.time_notes import time_notes
+
+        found += time_notes(view)
     # Only who asked the control plane pays for the records of its facts.
     if any(fact.vantage == "control-plane" for fact in view.facts):
         from refused.diagnosis.azure_notes import azure_notes
@@ -46,6 +54,17 @@ def notes(
         noted = azure_notes(view, taken_at, is_fault=view.broken is not None)
         found += [note for note in noted if not _is_told(note, told)]
     return tuple(found)
+
+
+def _is_about_time(view: Evidence) -> bool:
+    """Whether there was a watch, or a fault in which it counts how long a client waits."""
+    if any(isinstance(fact, _OVER_TIME) for fact in view.facts):
+        return True
+    broken = view.broken
+    return broken is not None and (broken.how == "stalled" or broken.how.startswith("idle-"))
+
+
+_OVER_TIME = (ClientFleet, MaintenanceEvent, NamesOverTime, OverTime)
 
 
 def _is_told(note: str, told: Sequence[str]) -> bool:

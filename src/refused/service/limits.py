@@ -107,6 +107,12 @@ SNAT_PORTS: tuple[tuple[str, int, str, str, Certainty], ...] = (
     ("app-service", 128, "instance; more are had where some are free", APP_SERVICE_OUTBOUND, SURE),
 )
 
+# A NAT gateway bears so many flows at once to one destination, for each of its addresses.
+# Source: NAT_GATEWAY (sure).
+NAT_FLOWS_TO_ONE = 50_000
+# An Azure Firewall begins with two instances. Source: AZURE_FIREWALL (likely).
+FIREWALL_INSTANCES = 2
+
 # Shape: (size of the App Service instance, TCP connections at most, source, certainty).
 APP_SERVICE_CONNECTIONS: tuple[tuple[str, int, str, Certainty], ...] = (
     ("small", 1_920, APP_SERVICE_OUTBOUND, SURE),
@@ -163,6 +169,32 @@ CLIENT_TIMEOUTS: tuple[tuple[str, str, float | None, float | None, str, Certaint
     ("go-redis", "9", 5, 5, _GO_REDIS, SURE),
     ("predis", "", 5, None, _PREDIS, SURE),
     ("redis-rb", "", 1, None, _REDIS_RB, SURE),
+)
+
+_SER_DEAD = "https://github.com/StackExchange/StackExchange.Redis/pull/2610"
+_JEDIS_SOCKET = "https://github.com/redis/jedis/blob/HEAD/src/main/java/redis/clients/jedis/DefaultJedisSocketFactory.java"
+
+# How a library by itself finds out that its peer is gone.
+# Shape: (library, major version ("": whatever is current), TCP keep-alive after so many seconds of
+# quiet (0: on, with the system's own time; None: off), seconds between probes and number of probes
+# (None: the system's), PING of its own after so many quiet seconds (None: never), after how many
+# command time-outs the connection itself is dropped (None: only the command fails), source,
+# certainty).
+CLIENT_LIVENESS: tuple[
+    tuple[str, str, int | None, int | None, int | None, int | None, int | None, str, Certainty],
+    ...,
+] = (
+    # Since 2.7.10: no reply for four times the time-out, while commands time out.
+    ("StackExchange.Redis", "", 0, None, None, 60, 4, _SER_DEAD, SURE),
+    ("redis-py", "8", 30, 5, 3, None, 1, _REDIS_PY, SURE),
+    ("redis-py", "5", None, None, None, None, 1, _REDIS_PY, SURE),
+    ("jedis", "", 0, None, None, 30, 1, _JEDIS_SOCKET, LIKELY),
+    ("lettuce", "", 13, 13, 3, None, None, _LETTUCE, SURE),
+    ("redisson", "", 0, None, None, 30, 1, _REDISSON, LIKELY),
+    ("ioredis", "", 30, None, None, None, None, _IOREDIS, SURE),
+    ("node-redis", "6", 30, None, None, None, None, _NODE_REDIS, SURE),
+    ("go-redis", "9", 300, 300, None, None, 1, _GO_REDIS, LIKELY),
+    ("predis", "", None, None, None, None, None, _PREDIS, LIKELY),
 )
 
 # Shape: (what, least seconds, most seconds, source, certainty).
@@ -277,24 +309,35 @@ def new_connections_per_s(first_port: int, last_port: int, time_wait_s: int = 60
     return (last_port - first_port + 1) / time_wait_s
 
 
-def unnoticed_s(*, idle_s: int, interval_s: int, probes: int) -> int:
+def unnoticed_s(
+    *, idle_s: int, interval_s: int, probes: int, user_timeout_s: float | None = None
+) -> int:
     """Return how long an idle socket keeps believing in a peer that is gone.
 
     Keepalive starts after *idle_s* of quiet, repeats *probes* times, *interval_s* apart, and gives
     up one interval after the last. It does not run while data is in flight: there,
-    :func:`retransmission_timeout_s` counts.
+    :func:`gives_up_s` counts.
+
+    Where TCP_USER_TIMEOUT is set, that decides instead of *probes*: the kernel gives up at the
+    first probe that is due after it, but not before one has gone unanswered.
 
     >>> unnoticed_s(idle_s=30, interval_s=5, probes=3)
     45
+    >>> unnoticed_s(idle_s=30, interval_s=5, probes=3, user_timeout_s=32)
+    35
 
     Raises:
         ValueError: An argument is below 1, which the kernel refuses too.
 
-    Source: tcp(7), ``tcp_keepalive_time``, ``tcp_keepalive_intvl``, ``tcp_keepalive_probes``.
+    Source: tcp(7), ``tcp_keepalive_time``, ``tcp_keepalive_intvl``, ``tcp_keepalive_probes``,
+    ``TCP_USER_TIMEOUT``; linux, net/ipv4/tcp_timer.c, tcp_keepalive_timer().
     """
-    if min(idle_s, interval_s, probes) < 1:
+    if min(idle_s, interval_s, probes) < 1 or (user_timeout_s is not None and user_timeout_s <= 0):
         raise ValueError("keepalive settings start at 1")
-    return idle_s + interval_s * probes
+    if user_timeout_s is None:
+        return idle_s + interval_s * probes
+    late = max(0.0, user_timeout_s - idle_s)
+    return idle_s + interval_s * max(1, int(-(-late // interval_s)))
 
 
 def retransmission_timeout_s(tcp_retries2: int) -> float:
@@ -316,6 +359,54 @@ def retransmission_timeout_s(tcp_retries2: int) -> float:
     return round(sum(min(0.2 * (1 << turn), 120.0) for turn in range(tcp_retries2 + 1)), 1)
 
 
+# Constants of the kernel's TCP. Source: linux, include/net/tcp.h.
+_RTO_LEAST_S, _RTO_MOST_S = 0.2, 120.0
+# Most kernels count in ticks of 4 ms (CONFIG_HZ=250), and round up.
+_TICK_S = 0.004
+# The timer wheel rounds a wait up, by up to an eighth; on average a thirtieth, as measured.
+# Source: linux, kernel/time/timer.c.
+_LATE = 1.03
+
+
+def gives_up_s(
+    tcp_retries2: int, *, rtt_s: float = 0.0, user_timeout_s: float | None = None
+) -> float:
+    """Return when Linux really gives unacknowledged data up, in seconds after it was sent.
+
+    :func:`retransmission_timeout_s` is what the kernel holds the time against; it looks at the
+    clock only when a retransmission is due, and starts it with the first of them. So what it
+    comes to is the next doubling: with 3 retries not 3.0 s, but nearly 7. A tail loss probe goes
+    out before the first. TCP_USER_TIMEOUT takes the place of the limit, and is met to the point.
+
+    Measured on Linux 6.18 for 2 to 6 retries and three values of TCP_USER_TIMEOUT: within 3 %.
+    Near a limit a longer way tips it: with 3 retries and 10 ms there, it is half.
+
+    >>> round(gives_up_s(5), 1), round(gives_up_s(15) / 60), round(gives_up_s(15, user_timeout_s=30))
+    (13.4, 16, 30)
+
+    Args:
+        rtt_s: The way there and back.
+        user_timeout_s: TCP_USER_TIMEOUT of the socket; it outdoes *tcp_retries2*.
+
+    Raises:
+        ValueError: *tcp_retries2* is not between 0 and 255, or a time is below 0.
+
+    Source: linux, net/ipv4/tcp_timer.c, tcp_write_timeout(), retransmits_timed_out(),
+    tcp_clamp_rto_to_user_timeout(); net/ipv4/tcp_output.c, tcp_schedule_loss_probe().
+    """
+    if rtt_s < 0 or (user_timeout_s is not None and user_timeout_s <= 0):
+        raise ValueError("a time is above 0")
+    limit_s = retransmission_timeout_s(tcp_retries2) if user_timeout_s is None else user_timeout_s
+    wait_s = (_RTO_LEAST_S + rtt_s + _TICK_S) * _LATE
+    began_s = _RTO_LEAST_S + 2 * rtt_s + wait_s  # the probe, and then the first retransmission
+    now_s = began_s
+    while now_s - began_s < limit_s:
+        wait_s = min(2 * wait_s, _RTO_MOST_S)
+        left_s = limit_s - (now_s - began_s)
+        now_s += min(wait_s, left_s) if user_timeout_s is not None else wait_s
+    return now_s
+
+
 def connect_timeout_s(tcp_syn_retries: int, linear_timeouts: int = 0) -> int:
     """Return how long Linux tries to connect when nobody answers and the program sets no limit.
 
@@ -335,6 +426,55 @@ def connect_timeout_s(tcp_syn_retries: int, linear_timeouts: int = 0) -> int:
     return linear_timeouts + sum(min(1 << turn, 120) for turn in range(tcp_syn_retries + 1))
 
 
+class Liveness:
+    """A library's row of :data:`CLIENT_LIVENESS`, by name."""
+
+    __slots__ = ("keepalive_s", "interval_s", "probes", "ping_s", "drops_after", "source")
+
+    def __init__(
+        self,
+        *,
+        keepalive_s: int | None,
+        interval_s: int | None,
+        probes: int | None,
+        ping_s: int | None,
+        drops_after: int | None,
+        source: str,
+    ) -> None:
+        self.keepalive_s, self.interval_s, self.probes = keepalive_s, interval_s, probes
+        self.ping_s, self.drops_after, self.source = ping_s, drops_after, source
+
+
+def client_liveness(library: str, version: str = "") -> Liveness | None:
+    """Return how a library finds out that its peer is gone; ``None`` for an unknown one.
+
+    Versions are read as :func:`client_timeouts_s` does.
+    """
+    rows = [row for row in CLIENT_LIVENESS if row[0].lower() == library.lower()]
+    if not rows:
+        return None
+    row = rows[_nearest([each[1] for each in rows], version)]
+    return Liveness(
+        keepalive_s=row[2],
+        interval_s=row[3],
+        probes=row[4],
+        ping_s=row[5],
+        drops_after=row[6],
+        source=row[7],
+    )
+
+
+def _nearest(majors: list[str], version: str) -> int:
+    """Return the place of the row for *version*: its own, the nearest older one, else the oldest."""
+    major = version.split(".", 1)[0]
+    if not (major.isascii() and major.isdigit()):
+        return 0  # newest first in the tables; an unknown version is taken for the newest
+    for at, known in enumerate(majors):
+        if not known or int(known) <= int(major):
+            return at
+    return len(majors) - 1
+
+
 def client_timeouts_s(library: str, version: str = "") -> tuple[float | None, float | None] | None:
     """Return a library's own time-outs to connect and for a command; ``None`` for an unknown one.
 
@@ -344,11 +484,61 @@ def client_timeouts_s(library: str, version: str = "") -> tuple[float | None, fl
     rows = [row for row in CLIENT_TIMEOUTS if row[0].lower() == library.lower()]
     if not rows:
         return None
-    major = version.split(".", 1)[0]
-    wanted = int(major) if major.isascii() and major.isdigit() else None
-    # Newest first in the table; an unknown version is taken for the newest.
-    best = rows[0]
-    if wanted is not None:
-        older = [row for row in rows if not row[1] or int(row[1]) <= wanted]
-        best = older[0] if older else rows[-1]
+    best = rows[_nearest([row[1] for row in rows], version)]
     return best[2], best[3]
+
+
+def outbound_ports(
+    path: str, *, nodes: int | None = None, addresses: int = 1, by_hand: int | None = None
+) -> tuple[int, str] | None:
+    """Return how many connections to one server a way out bears, and how that figure comes about.
+
+    A figure is for all nodes together. ``None`` where nothing is published, or too little is known:
+    a load balancer's share needs the number of nodes.
+
+    >>> outbound_ports("load-balancer", nodes=3)
+    (3072, '1,024 ports for each of 3 nodes')
+    >>> outbound_ports("nat-gateway", addresses=2)
+    (100000, '50,000 flows to one destination for each of 2 addresses')
+
+    Args:
+        path: As in :data:`SNAT_PORTS`.
+        nodes: Hosts, or instances of an App Service plan, behind the way out.
+        addresses: Public addresses of the way out.
+        by_hand: Ports allocated to each node.
+
+    Raises:
+        ValueError: A number is below 1.
+    """
+    if min(nodes or 1, addresses, by_hand or 1) < 1:
+        raise ValueError("nodes, addresses and ports start at 1")
+    if path == "load-balancer":
+        each = by_hand or (snat_ports_per_node(nodes) if nodes else None)
+        if each is None or nodes is None:
+            return None
+        per_node = each if by_hand else each * addresses
+        return per_node * nodes, f"{per_node:,} ports for each of {_count(nodes, 'node')}"
+    if path == "nat-gateway":
+        most = NAT_FLOWS_TO_ONE * addresses
+        flows = f"{NAT_FLOWS_TO_ONE:,} flows to one destination"
+        return most, f"{flows} for each of {_count(addresses, 'address')}"
+    if path == "app-service":
+        # More are had where some are free, which nobody promises.
+        per_instance = next(ports for name, ports, _, _, _ in SNAT_PORTS if name == path)
+        if nodes is None:
+            return None
+        said = f"{per_instance} ports for each of {_count(nodes, 'instance')} for certain"
+        return per_instance * nodes, said
+    if path == "azure-firewall":
+        per_address = next(ports for name, ports, _, _, _ in SNAT_PORTS if name == path)
+        # Two instances at least, and more as it grows.
+        most = per_address * addresses * FIREWALL_INSTANCES
+        said = f"{per_address:,} ports for each of {_count(addresses, 'address')}, on {FIREWALL_INSTANCES} instances"
+        return most, said
+    return None
+
+
+def _count(number: int, what: str) -> str:
+    if number == 1:
+        return f"1 {what}"
+    return f"{number:,} {what}{'es' if what.endswith('s') else 's'}"
