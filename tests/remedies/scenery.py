@@ -310,6 +310,11 @@ WORLDS: dict[str, tuple[str, tuple[Any, ...], Target]] = {
         target(),
     ),
     "wait": ("server-loading", (), target()),
+    "request": ("egress-blocked", (dial(),), target()),
+    "request.permission": ("auth-acl-no-permission", (), target()),
+    "host-service": ("clock-skew", (Platform(**HERE, system="Linux"),), target()),
+    "client-setting.threads": ("client-threadpool-starvation", (), target()),
+    "client-setting.family": ("ipv6-unreachable", (), target()),
     "client-setting": (
         "non-ssl-port-disabled",
         (cache(), dial(port=6379)),

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import subprocess
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import hcl2
 import pytest
@@ -36,6 +36,9 @@ from tests.remedies.scenery import (
     target,
     zone,
 )
+
+if TYPE_CHECKING:
+    from pathlib import Path
 
 BICEP = Parser(Language(language()))
 each_world = pytest.mark.parametrize("world", sorted(WORLDS))
@@ -135,6 +138,29 @@ def test_the_pod_s_sysctl_is_yaml() -> None:
     text = rendered(change_in("kernel-setting.conntrack"))["kubectl"]
 
     assert yaml.safe_load(text)["spec"]["securityContext"]["sysctls"][0]["value"] == "131072"
+
+
+def test_every_cause_has_something_to_be_done() -> None:
+    """By us, by others, or nothing with a reason; no cause leaves the reader alone."""
+    ended = {cause for kind in all_kinds() for cause in kind.ENDS}
+
+    assert {name.replace("_", "-") for name in names()} <= ended
+
+
+@pytest.mark.kernel
+def test_the_kernel_takes_the_setting_from_its_file(tmp_path: Path) -> None:
+    """`sysctl` reads the file, in a network of its own."""
+    file = tmp_path / "90-refused-redis.conf"
+    file.write_text(rendered(change_in("kernel-setting"))["sysctl"])
+
+    done = subprocess.run(
+        ["unshare", "--net", "sh", "-c", f"sysctl -q -p {file} && sysctl -n net.ipv4.tcp_retries2"],
+        capture_output=True,
+        text=True,
+        check=True,
+    )
+
+    assert done.stdout.strip() == "5"
 
 
 def test_a_firewall_rule_lets_one_address_in() -> None:

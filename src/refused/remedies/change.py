@@ -12,10 +12,10 @@ TYPE_CHECKING = False
 if TYPE_CHECKING:
     from typing import Literal
 
-    Where = Literal["azure", "client", "host", "kubernetes", "nowhere"]
+    Where = Literal["azure", "client", "host", "kubernetes", "others", "nowhere"]
 
 # The languages in which a change can be said; a kind offers those that fit.
-FORMS = ("az", "powershell", "bicep", "terraform", "kubectl", "sysctl", "diff")
+FORMS = ("az", "powershell", "bicep", "terraform", "kubectl", "sysctl", "shell", "diff")
 
 
 @nested
@@ -50,7 +50,8 @@ class Change(Record):
         kind: The module under ``kinds/`` that made it, with hyphens.
         cause: The id of the cause that it ends.
         title: What is changed, in the imperative.
-        where: Who carries it out. ``nowhere``: nothing is to be changed, and *why* says so.
+        where: Where it is carried out. ``others``: by whoever runs the network or the server.
+            ``nowhere``: nothing is to be changed, and *why* says so.
         resource_id: The resource that is exported, locked and compared before anything is written.
         write: What is sent to Azure; ``None`` for changes on the client's side.
         undo: What takes it back; ``None`` where the document as exported is put back, or where

@@ -19,6 +19,7 @@ _WORDS = {
     "client": "in the application",
     "host": "on this host",
     "kubernetes": "in the cluster",
+    "others": "by whoever runs it",
     "nowhere": "nothing to change",
 }
 
@@ -89,7 +90,7 @@ def _step(number: int, step: Step, form: str, width: int) -> Iterator[str]:
     shown = (
         [form]
         if form in forms
-        else [each for each in ("az", "diff", "kubectl", "sysctl") if each in forms]
+        else [each for each in ("az", "diff", "kubectl", "sysctl", "shell") if each in forms]
     )
     for each in shown:
         yield ""

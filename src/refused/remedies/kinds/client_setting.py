@@ -297,7 +297,104 @@ def _primary(evidence: Evidence) -> tuple[tuple[Setting, ...], str] | Missing:
     return (_set("host", target.host, name),), "that name follows whichever cache is primary"
 
 
+def _trust(evidence: Evidence) -> tuple[tuple[Setting, ...], str] | Missing:
+    shown = [each.chain for each in evidence.all(PeerCertificates) if each.chain]
+    issuer = shown[-1][-1].issuer if shown else "an authority that was not seen"
+    settings = evidence.one(ClientSettings)
+    own = None if isinstance(settings, Unseen) else settings.ca_file
+    if own:
+        return (
+            (_set("ca_file", own, f"{own}, with the certificate of {issuer} added"),),
+            "the CA file that the client is given lacks the authority",
+        )
+    return _missing(
+        "trust in the authority that signed the server's certificate",
+        f"the certificate of {issuer}, from whoever runs the server",
+        "--ca-file FILE tries it; find out whose authority it is before you trust it",
+    )
+
+
+def _client_certificate(_evidence: Evidence) -> tuple[tuple[Setting, ...], str] | Missing:
+    return (
+        (
+            _set(
+                "client certificate", None, "a certificate and key that the server's CA has signed"
+            ),
+        ),
+        "the server asks every client for a certificate",
+    )
+
+
+def _family(_evidence: Evidence) -> tuple[tuple[Setting, ...], str] | Missing:
+    return (
+        (_set("address family", "any", "IPv4, until the network carries IPv6"),),
+        "the name has an IPv6 address, and this network does not carry it",
+    )
+
+
+def _pool(evidence: Evidence) -> tuple[tuple[Setting, ...], str] | Missing:
+    settings = evidence.one(ClientSettings)
+    size = None if isinstance(settings, Unseen) else settings.pool_size
+    if size is None:
+        return _missing(
+            "a pool that fits",
+            "its size, and how many commands are under way at once",
+            "refused client-config reckons it from the tier's limit and the number of processes",
+        )
+    return (
+        (_set("pool_size", str(size), str(size * 2)),),
+        "every connection of the pool is taken; blocking commands want connections of their own",
+    )
+
+
+def _threads(_evidence: Evidence) -> tuple[tuple[Setting, ...], str] | Missing:
+    return (
+        (_set("ThreadPool.MinThreads", "the number of processors", "200 for worker and I/O"),),
+        "the runtime adds threads one at a time; replies wait meanwhile (StackExchange.Redis: Timeouts)",
+    )
+
+
+def _payload(_evidence: Evidence) -> tuple[tuple[Setting, ...], str] | Missing:
+    return _missing(
+        "smaller values, or other commands",
+        "which key or command is slow",
+        "redis-cli --bigkeys and SLOWLOG GET name them; split values, and scan instead of KEYS",
+    )
+
+
+def _shared(_evidence: Evidence) -> tuple[tuple[Setting, ...], str] | Missing:
+    return (
+        (_set("connections", "opened and not given back", "one shared client for each process"),),
+        "connections are opened and not closed; restarting the application frees them until then",
+    )
+
+
+def _newer(_evidence: Evidence) -> tuple[tuple[Setting, ...], str] | Missing:
+    return _missing(
+        "a version of the client without the fault",
+        "its name and version",
+        "its changelog names the version that mended it; refused client-config shows sound settings",
+    )
+
+
+def _other_place(_evidence: Evidence) -> tuple[tuple[Setting, ...], str] | Missing:
+    return _missing(
+        "the host and port of the Redis server",
+        "where it listens: something else answers here",
+        "ask whoever runs it, or az redis show --query '[hostName, sslPort]'",
+    )
+
+
 _SETTINGS = {
+    "connection-leak-client": _shared,
+    "client-library-bug": _newer,
+    "not-redis": _other_place,
+    "tls-certificate-untrusted": _trust,
+    "tls-client-certificate-required": _client_certificate,
+    "ipv6-unreachable": _family,
+    "client-pool-exhausted": _pool,
+    "client-threadpool-starvation": _threads,
+    "large-payload-or-slow-command": _payload,
     "wrong-port": _wrong_port,
     "tls-plaintext-mixup": _mixup,
     "non-ssl-port-disabled": _tls_port,
