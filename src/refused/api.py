@@ -51,14 +51,31 @@ def diagnose(target: str, **options: Any) -> Report:
     Args:
         target: ``host``, ``host:port``, a ``redis://`` or ``rediss://`` URL, a client's connection
             string, ``@bundle.json``, or ``lab:SCENARIO``.
-        options: As for :func:`probe`; ``logs`` names logs to read beside.
+        options: As for :func:`probe`; ``logs`` names logs to read beside, ``fleet`` says how many
+            clients there are, by the fields of ``ClientFleet``.
 
     Raises:
         BadTarget: The target cannot be understood; the message is one line for people.
         BadBundle: The file named by ``@file`` is no evidence bundle.
     """
-    logs = options.pop("logs", ())
-    return judge(with_logs(probe(target, **options), logs))
+    logs, fleet = options.pop("logs", ()), options.pop("fleet", None)
+    return judge(with_fleet(with_logs(probe(target, **options), logs), fleet))
+
+
+def with_fleet(bundle: Bundle, fleet: Mapping[str, Any] | None) -> Bundle:
+    """Return the evidence with the user's word beside it on how many clients there are.
+
+    Args:
+        fleet: Fields of ``ClientFleet``: pods, processes, pool_size, shards, nodes, outbound …
+    """
+    if not fleet:
+        return bundle
+    from refused.evidence.observations import ClientFleet
+
+    told = ClientFleet(
+        vantage="user", at=time.time(), took_ms=0.0, source="the user's word", **fleet
+    )
+    return bundle.replace(facts=(*bundle.facts, told))
 
 
 def with_logs(bundle: Bundle, files: Sequence[str]) -> Bundle:
@@ -179,7 +196,7 @@ def probe(
         ca_file: The CA bundle to trust instead of the system's.
         timeout_s: Seconds until the answer, in all and for each vantage point.
         deep: Slower, heavier looks as well.
-        hold_s: Hold a connection idle for so long and see whether it lives.
+        hold_s: Keep trying for so long, and hold a connection idle meanwhile.
         scope: Who is affected: ``all``, ``some`` or ``one``.
         pid: The process whose descriptors are counted.
         write: Write a value under a key of our own, read it back and delete it.
@@ -209,8 +226,10 @@ def probe(
         read_before = _beside(load(target.strip()[1:]), vantages)
         return _with_cluster(read_before, manifests, workload, kube_context, timeout_s)
     if kind == "lab":
+        # A scenario that needs a connection held says so itself.
+        held = {"hold_s": hold_s} if hold_s else {}
         played = _probe_lab(
-            target.strip()[len("lab:") :], timeout_s=timeout_s, deep=deep, scope=scope
+            target.strip()[len("lab:") :], timeout_s=timeout_s, deep=deep, scope=scope, **held
         )
         return _with_cluster(played, manifests, workload, kube_context, timeout_s)
     from refused.probes.gather import Wishes
