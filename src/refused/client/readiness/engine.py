@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import _thread
 import json
 import os
 import threading
@@ -55,7 +56,7 @@ class _Watched:
         self.in_a_row = 0  # successes above 0, failures below
         self.silent_in_a_row = 0
         self.next_at = 0.0
-        self.looking: threading.Thread | None = None
+        self.looking: threading.Event | None = None  # set when the look is over
         self.looking_since = 0.0
 
     def learn(self, failure: Unusable | None, fails_after: int, recovers_after: int) -> None:
@@ -214,10 +215,9 @@ class Readiness:
                 if one.looking is None and now >= one.next_at:
                     one.next_at = now + FRESH_S
                     one.looking_since = now
-                    one.looking = threading.Thread(
-                        target=self._look, args=(one,), name="refused-readiness", daemon=True
-                    )
-                    one.looking.start()
+                    one.looking = threading.Event()
+                    # Thread.start() would wait until the other has begun: the answer must not.
+                    _thread.start_new_thread(self._look, (one,))
                 elif one.looking is not None and now - one.looking_since > PROBE_S + 0.5:
                     one.looking_since = now  # counts as a failure each time; no second one is begun
                     self._learn(one, Unusable(one.dependency.stages[-1], "timeout"))
@@ -231,10 +231,12 @@ class Readiness:
         except Exception as error:  # noqa: BLE001  # whatever it is, it is no proof of health
             failure = Unusable(one.dependency.stages[-1], type(error).__name__)
         with self._lock:
-            one.looking = None
+            looking, one.looking = one.looking, None
             self._learn(one, failure)
             if one.silent_in_a_row >= 3:
                 one.next_at = time.monotonic() + SPARED_S
+        if looking is not None:
+            looking.set()
 
     def _learn(self, one: _Watched, failure: Unusable | None) -> None:
         one.learn(failure, self._fails_after, self._recovers_after)
@@ -251,9 +253,9 @@ class Readiness:
         """Let go of all connections; looks that are under way end by themselves, in two seconds."""
         self._is_closed = True
         for one in self._watched:
-            thread = one.looking
-            if thread is not None and thread is not threading.current_thread():
-                thread.join(PROBE_S + 0.5)
+            looking = one.looking
+            if looking is not None:
+                looking.wait(PROBE_S + 0.5)
             one.dependency.close()
 
 
