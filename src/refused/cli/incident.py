@@ -278,7 +278,8 @@ def _list(store: Store, options: Namespace) -> int:
 def _show(store: Store, options: Namespace) -> int:
     from json import dumps
 
-    from refused.incidents.review import took, utc
+    from refused.cli.config import responses
+    from refused.incidents.review import protocol, took, utc
     from refused.incidents.timeline import durations, timeline
 
     incident = store.find(options.id)
@@ -290,6 +291,8 @@ def _show(store: Store, options: Namespace) -> int:
         f"target {incident.target or '-'}  severity {incident.severity or '-'}  cause {incident.cause or 'not known'}"
     )
     print("  ".join(f"{name} {took(seconds)}" for name, seconds in durations(incident)))
+    if incident.is_open:
+        print(protocol(responses(os.environ).get(incident.severity or 0)))
     for each in timeline(incident):
         print(f"  {utc(each.at)}  {each.says}  ({each.source})")
     return 0
@@ -355,16 +358,17 @@ def _ask_whys(store: Store, incident: Incident) -> None:
 
 
 def _review(store: Store, options: Namespace) -> int:
+    from refused.cli.config import responses
     from refused.evidence.redaction import redact
     from refused.incidents.review import html, markdown
 
-    incident = store.find(options.id)
+    incident, asked = store.find(options.id), responses(os.environ)
     if options.html:
-        write_file(options.html, redact(html(incident)))
+        write_file(options.html, redact(html(incident, asked)))
     if options.markdown:
-        write_file(options.markdown, redact(markdown(incident)))
+        write_file(options.markdown, redact(markdown(incident, asked)))
     if not (options.html or options.markdown):
-        print(redact(markdown(incident)))
+        print(redact(markdown(incident, asked)))
     return 0
 
 

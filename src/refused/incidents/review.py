@@ -9,16 +9,18 @@ from __future__ import annotations
 from json import loads
 
 from refused.causes import catalogue
+from refused.diagnosis.severity import RESPONSES
 from refused.evidence.record import Record
 from refused.incidents.timeline import durations, timeline
 from refused.incidents.whys import whys
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Sequence
+    from collections.abc import Iterator, Mapping, Sequence
     from typing import Any
 
     from refused.causes.statements import Cause
+    from refused.diagnosis.severity import Response
     from refused.incidents.record import Entry, Incident
 
 
@@ -36,17 +38,36 @@ class Section(Record):
 LEVELS = {1: "nothing works, for everybody", 2: "nothing works for some", 3: "it works at times", 4: "it works, with a flaw"}  # fmt: skip
 
 
-def sections(incident: Incident) -> tuple[Section, ...]:
-    """Return the review, section by section."""
+def sections(
+    incident: Incident, responses: Mapping[int, Response] | None = None
+) -> tuple[Section, ...]:
+    """Return the review, section by section.
+
+    Args:
+        responses: What each level of severity asks for, where a team has set its own.
+    """
     cause = next((each for each, _ in catalogue() if each.id == incident.cause), None)
-    return tuple(_sections(incident, cause))
+    asked = (responses or RESPONSES).get(incident.severity or 0)
+    return tuple(_sections(incident, cause, asked))
 
 
-def _sections(incident: Incident, cause: Cause | None) -> Iterator[Section]:
+def protocol(asked: Response | None) -> str:
+    """Return in words what a level asks for: until when, and whom to tell how often."""
+    if asked is None:
+        return "The severity is not settled, so nothing is asked for yet."
+    whom = ", ".join(asked.tell)
+    told = f" Tell {whom} every {took(asked.every_s)}." if whom else ""
+    return f"Aim to end it within {took(asked.resolve_within_s)}.{told}"
+
+
+def _sections(incident: Incident, cause: Cause | None, asked: Response | None) -> Iterator[Section]:
     yield Section(title="Summary", paragraphs=(_summary(incident, cause),))
     yield Section(
         title="Impact",
         paragraphs=(incident.impact or "Not written down yet: who felt what, and how many.",),
+    )
+    yield Section(
+        title="Severity and communication", paragraphs=(protocol(asked), _kept_to(incident, asked))
     )
     yield Section(
         title="Timeline",
@@ -109,6 +130,13 @@ def _summary(incident: Incident, cause: Cause | None) -> str:
     return words + (" The incident is still open." if incident.is_open else "")
 
 
+def _kept_to(incident: Incident, asked: Response | None) -> str:
+    seconds = dict(durations(incident))["time to resolve"]
+    if asked is None or seconds is None:
+        return "Whether that was met is not known."
+    return f"It took {took(seconds)}: {'within' if seconds <= asked.resolve_within_s else 'longer than'} the aim."
+
+
 def _text_of(entry: Entry) -> str:
     return entry.data or entry.title
 
@@ -168,10 +196,10 @@ def _data(entry: Entry) -> dict[str, Any]:
 # --- the two languages ----------------------------------------------------------------------------
 
 
-def markdown(incident: Incident) -> str:
+def markdown(incident: Incident, responses: Mapping[int, Response] | None = None) -> str:
     """Return the review as Markdown."""
     lines = [f"# Review of {incident.id}: {_plain(incident.title)}", ""]
-    for section in sections(incident):
+    for section in sections(incident, responses):
         lines += [f"## {section.title}", ""]
         for text in section.paragraphs:
             lines += [_plain(text), ""]
@@ -230,12 +258,12 @@ def page(title: str, body: str) -> str:
     )
 
 
-def html(incident: Incident) -> str:
+def html(incident: Incident, responses: Mapping[int, Response] | None = None) -> str:
     """Return the review as one HTML page."""
     from html import escape
 
     parts = [f"<h1>Review of {escape(incident.id)}: {escape(incident.title)}</h1>\n"]
-    for section in sections(incident):
+    for section in sections(incident, responses):
         parts.append(f"<h2>{escape(section.title)}</h2>\n")
         parts += [f"<p>{escape(text)}</p>\n" for text in section.paragraphs]
         if section.points:
