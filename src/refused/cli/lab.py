@@ -13,20 +13,30 @@ for Redis, and `fabrikam`, an Azure Managed Redis. --env-file FILE says how to r
   refused diagnose "$REFUSED_LAB_TARGET"
 
 A scenario is also a target: refused diagnose lab:ID
+
+--kernel (Linux, as root or with user namespaces) does the same in real networks: namespaces with
+packet filters, routes, translation, sidecars and resolvers that the kernel itself runs.
+
+  refused lab --kernel          diagnose every kernel world; also: lab run --kernel [ID…]
+  refused lab list --kernel     the kernel worlds, and the cause each should lead to
 """
 
 from __future__ import annotations
 
+import argparse
 import sys
 
 from refused.cli.options import BadOption
 
 SIDE_BY_SIDE = 3
 DEFAULT = "healthy.azure"
+DEFAULT_KERNEL = "healthy.tls"
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from argparse import ArgumentParser, Namespace
+    from collections.abc import Callable
+    from typing import Any
 
     from refused.lab.scenario import Scenario
     from refused.lab.world import World
@@ -35,7 +45,10 @@ if TYPE_CHECKING:
 
 def arguments(parser: ArgumentParser) -> None:
     """Declare what the command takes."""
-    commands = parser.add_subparsers(dest="what", required=True, metavar="list|run|up")
+    parser.add_argument(
+        "--kernel", action="store_true", help="run every kernel world, in real networks (Linux)"
+    )
+    commands = parser.add_subparsers(dest="what", metavar="list|run|up")
     listing = commands.add_parser("list", help="the scenarios", allow_abbrev=False)
     listing.add_argument("--json", action="store_true", help="print as JSON")
     running = commands.add_parser(
@@ -56,17 +69,29 @@ def arguments(parser: ArgumentParser) -> None:
         "--env-file", metavar="FILE", help="write shell export lines to FILE once it is ready"
     )
     for each in (listing, running, up):
+        each.add_argument(
+            "--kernel",
+            action="store_true",
+            default=argparse.SUPPRESS,
+            help="worlds of real networks instead (Linux)",
+        )
         each.add_argument("--verbose", action="store_true", help="show where refused itself failed")
 
 
 def run(options: Namespace) -> int:
     """Do what was asked. Returns the exit code."""
+    if options.what is None:
+        if not options.kernel:
+            raise BadOption("say what to do: refused lab list, run, up, or --kernel")
+        options.what, options.ids, options.all, options.json = "run", [], True, False
     return {"list": _list, "run": _run, "up": _up}[options.what](options)
 
 
 def _list(options: Namespace) -> int:
     from refused.lab.scenario import all_scenarios
 
+    if options.kernel:
+        return _list_kernel(as_json=options.json)
     scenarios = all_scenarios()
     if options.json:
         from json import dumps
@@ -76,6 +101,20 @@ def _list(options: Namespace) -> int:
     for each in scenarios:
         needs = f" (needs: {', '.join(each.needs)})" if each.needs else ""
         print(f"{each.id:<40} {each.title}{needs}")
+    return 0
+
+
+def _list_kernel(*, as_json: bool) -> int:
+    from refused.cli.lab_kernel import chosen, listed
+
+    worlds = chosen(())
+    if as_json:
+        from json import dumps
+
+        print(dumps([listed(each) for each in worlds], indent=2))
+    else:
+        for each in worlds:
+            print(f"{each.id:<48} {each.title}")
     return 0
 
 
@@ -102,18 +141,26 @@ def _chosen(options: Namespace) -> tuple[Scenario, ...]:
 
 def _run(options: Namespace) -> int:
     """Diagnose each scenario and compare; exit 1 when an answer is wrong."""
-    chosen = _chosen(options)
+    chosen: tuple[Any, ...]
+    look: Callable[[Any], dict[str, object]]
+    if options.kernel:
+        from refused.cli import lab_kernel
+
+        chosen = lab_kernel.chosen(() if options.all else options.ids)
+        look, side_by_side, width = lab_kernel.row, lab_kernel.SIDE_BY_SIDE, 48
+    else:
+        chosen, look, side_by_side, width = _chosen(options), _row, SIDE_BY_SIDE, 38
     rows = []
     if not options.json:
-        print(f"{'scenario':<38} {'expected':<32} {'first cause':<32} certainty")
+        print(f"{'scenario':<{width}} {'expected':<32} {'first cause':<32} certainty")
     # Scenarios mostly wait for silence; several at a time wait together.
     from concurrent.futures import ThreadPoolExecutor
 
-    with ThreadPoolExecutor(SIDE_BY_SIDE) as pool:
-        for row in pool.map(_row, chosen):
+    with ThreadPoolExecutor(side_by_side) as pool:
+        for row in pool.map(look, chosen):
             rows.append(row)
             if not options.json:
-                print(_line(row), flush=True)
+                print(_line(row, width), flush=True)
     wrong = [row for row in rows if not row["right"] and not row["skipped"]]
     if options.json:
         from json import dumps
@@ -122,15 +169,18 @@ def _run(options: Namespace) -> int:
     else:
         skipped = sum(bool(row["skipped"]) for row in rows)
         print(f"{len(rows) - len(wrong) - skipped} right, {len(wrong)} wrong, {skipped} skipped")
+        if options.kernel:
+            from refused.cli.lab_kernel import not_played
+
+            print(not_played())
     return 1 if wrong else 0
 
 
-def _line(row: dict[str, object]) -> str:
+def _line(row: dict[str, object], width: int) -> str:
     mark = "" if row["right"] else "   WRONG"
     mark = f"   skipped: {row['skipped']}" if row["skipped"] else mark
-    return (
-        f"{row['scenario']:<38} {row['expected']:<32} {row['first']:<32} {row['certainty']}{mark}"
-    )
+    said = f"{row['expected']:<32} {row['first']:<32} {row['certainty']}{mark}"
+    return f"{row['scenario']:<{width}} {said}"
 
 
 def _row(scenario: Scenario) -> dict[str, object]:
@@ -180,6 +230,14 @@ def _is_right(scenario: Scenario, report: Report) -> bool:
 
 def _up(options: Namespace) -> int:
     _end_on_signals()
+    if options.kernel:
+        from refused.cli import lab_kernel
+
+        return lab_kernel.up(
+            DEFAULT_KERNEL if options.id == DEFAULT else options.id,
+            options.env_file,
+            _write_private,
+        )
     world, title = _world(options.id)
     try:
         with world:
