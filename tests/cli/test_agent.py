@@ -308,7 +308,7 @@ def test_no_option_of_looking_is_left_out() -> None:
 
 AT_HOME_ALONE = {
     "--app", "--azure", "--changes", "--client-ip", "--client-subnet", "--echo", "--log", "--manifest",
-    "--no-azure", "--resource", "--save", "--subscription",
+    "--no-azure", "--resource", "--save", "--subscription", "--kube-context", "--workload",
 }  # fmt: skip
 
 

@@ -46,7 +46,7 @@ OF_THE_SERVER = """
 # shows them is what clients print, so each must know words of it.
 OF_THE_CLIENT = """
     client-pool-exhausted client-threadpool-starvation client-timeout-too-short
-    large-payload-or-slow-command client-library-bug
+    large-payload-or-slow-command client-library-bug kubernetes-liveness-restart
 """.split()  # noqa: SIM905  # one word for a line each says nothing more
 
 # Ids of the contract that have no module yet: a page may already tell its cause from them.

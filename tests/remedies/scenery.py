@@ -23,6 +23,7 @@ from refused.evidence.control_plane import (
     SecurityRule,
 )
 from refused.evidence.kubernetes import (
+    ContainerProbe,
     IstioDestinationRule,
     IstioServiceEntry,
     IstioSidecarScope,
@@ -354,6 +355,41 @@ WORLDS: dict[str, tuple[str, tuple[Any, ...], Target]] = {
         "service-mesh-intercept",
         (pods(ISTIO.replace(excluded_ports=((3306, 3306),))),),
         target(port=15001),
+    ),
+    "pod-start": (
+        "service-mesh-intercept",
+        (pods(ISTIO), dial(outcome="refused")),
+        target(),
+    ),
+    "liveness-probe": (
+        "kubernetes-liveness-restart",
+        (
+            pods(
+                probes=(
+                    ContainerProbe(
+                        container="app", purpose="liveness", how="exec redis-cli", names_cache=True
+                    ),
+                ),
+            ),
+        ),
+        target(),
+    ),
+    "pod-dns": (
+        "dns-resolver-failure",
+        (pods(host_network=True),),
+        target(host="redis.shop.svc.cluster.local", service="redis"),
+    ),
+    "pod-dns.pinned": (
+        "ip-address-changed",
+        (
+            pods(
+                host_aliases=(
+                    ("10.9.9.9", "contoso.redis.cache.windows.net"),
+                    ("10.1.1.1", "other.example"),
+                )
+            ),
+        ),
+        target(),
     ),
     "service-entry": (
         "service-mesh-intercept",

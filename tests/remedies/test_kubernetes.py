@@ -20,7 +20,15 @@ if TYPE_CHECKING:
 
     from refused.remedies.change import Change
 
-KINDS = ("mesh-exclusion", "service-entry", "destination-rule", "network-policy")
+KINDS = (
+    "mesh-exclusion",
+    "service-entry",
+    "destination-rule",
+    "network-policy",
+    "pod-start",
+    "liveness-probe",
+    "pod-dns",
+)
 OURS = sorted(world for world in WORLDS if world.partition(".")[0] in KINDS)
 
 DEPLOYMENT: dict[str, Any] = {
@@ -117,6 +125,54 @@ def test_an_exclusion_is_added_to_those_that_are_there(tmp_path: Path) -> None:
     }
     assert after["spec"]["containers"][0]["image"] == "cart:1"
     assert "shop patch deployment cart" in command("mesh-exclusion.workload")
+
+
+def test_the_application_waits_for_its_sidecar(tmp_path: Path) -> None:
+    """Its other annotations stay."""
+    notes = patched("pod-start", DEPLOYMENT, tmp_path)["spec"]["template"]["metadata"][
+        "annotations"
+    ]
+
+    assert json.loads(notes["proxy.istio.io/config"]) == {"holdApplicationUntilProxyStarts": True}
+    assert notes["team"] == "a"
+
+
+def test_one_probe_goes_and_the_container_stays(tmp_path: Path) -> None:
+    """By a strategic patch, which finds it by its name among others."""
+    pod = DEPLOYMENT["spec"]["template"]
+    containers = [
+        {"name": "log", "image": "log:1", "livenessProbe": {"tcpSocket": {"port": 1}}},
+        {
+            "name": "app",
+            "image": "cart:1",
+            "livenessProbe": {"exec": {"command": ["redis-cli", "ping"]}},
+            "readinessProbe": {"tcpSocket": {"port": 80}},
+        },
+    ]
+    template = {**pod, "spec": {"containers": containers}}
+    item = {**DEPLOYMENT, "spec": {**DEPLOYMENT["spec"], "template": template}}
+
+    after = patched("liveness-probe", item, tmp_path)["spec"]["template"]["spec"]["containers"]
+
+    found = {each["name"]: sorted(each) for each in after}
+    assert found == {
+        "log": ["image", "livenessProbe", "name"],
+        "app": ["image", "name", "readinessProbe"],
+    }
+
+
+def test_pods_of_the_host_s_network_ask_the_cluster_s_dns(tmp_path: Path) -> None:
+    """By the policy that is made for them."""
+    spec = patched("pod-dns", DEPLOYMENT, tmp_path)["spec"]["template"]["spec"]
+
+    assert spec["dnsPolicy"] == "ClusterFirstWithHostNet"
+
+
+def test_one_pinned_name_goes_and_the_others_stay(tmp_path: Path) -> None:
+    """The list is written anew, less the one."""
+    spec = patched("pod-dns.pinned", DEPLOYMENT, tmp_path)["spec"]["template"]["spec"]
+
+    assert spec["hostAliases"] == [{"ip": "10.1.1.1", "hostnames": ["other.example"]}]
 
 
 def test_a_port_is_added_to_an_entry(tmp_path: Path) -> None:

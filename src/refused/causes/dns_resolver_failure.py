@@ -24,8 +24,9 @@ from refused.evidence.kubernetes import (
     KubernetesPolicy,
     KubernetesWorkload,
 )
-from refused.evidence.kubernetes_faults import dns_faults
+from refused.evidence.kubernetes_faults import clients, dns_faults
 from refused.evidence.kubernetes_mesh import is_walked_inside
+from refused.evidence.kubernetes_names import name_faults, questions
 from refused.evidence.observations import DnsAnswer, NameLookup, Platform, ResolverSettings, Unseen
 
 TYPE_CHECKING = False
@@ -135,10 +136,36 @@ def _cluster_says(evidence: Evidence) -> Iterator[Statement]:
             yield Proof(because=said, seen=(*fault.seen, *looked))
             return
         yield Clue(weight=3.0 if fault.sure else 0.8, because=fault.said, seen=fault.seen)
+    yield from _names_say(evidence)
     for dns in names:
         if dns.ready == 0 and dns.wanted:
             said = f"none of the {dns.wanted} pods of the cluster's DNS is ready"
             yield Clue(weight=3.0, because=said, seen=(dns,))
+
+
+def _names_say(evidence: Evidence) -> Iterator[Statement]:
+    """See whether the pods ask the right server, and whether the cluster's DNS keeps the name back."""
+    workloads, names = clients(evidence.all(KubernetesWorkload)), evidence.all(ClusterDns)
+    broken, target = evidence.broken, evidence.target
+    if target is None:
+        return
+    for fault in name_faults(target.host, workloads, names):
+        if fault.kind not in ("swallowed", "not-cluster"):
+            continue
+        inside = workloads and is_walked_inside(evidence, workloads[0])
+        if broken is not None and broken.hop in ("name", "address") and inside:
+            looked = (*evidence.all(NameLookup), *evidence.all(DnsAnswer))
+            said = f"{fault.said}; the lookup ended with: {broken.how}"
+            yield Proof(because=said, seen=(*fault.seen, *looked))
+            return
+        yield Clue(weight=2.5, because=fault.said, seen=fault.seen)
+    if broken is None or broken.how not in ("try-again", "silent", "failed"):
+        return
+    for workload in workloads[:1]:
+        more = questions(target.host, workload)
+        if more:
+            said = f"{workload.title} asks for {more} other names before {target.host}, for each address family"
+            yield Clue(weight=0.4, because=said, seen=(workload,))
 
 
 # What is printed when it strikes.

@@ -36,6 +36,9 @@ from refused.evidence.control_plane import (
     PrivateEndpoint,
     ResourceChange,
 )
+from refused.evidence.kubernetes import ClusterDns, KubernetesWorkload
+from refused.evidence.kubernetes_faults import clients
+from refused.evidence.kubernetes_names import name_faults
 from refused.evidence.observations import DnsAnswer, Elsewhere, HostsEntry, NameLookup, TcpDial
 
 TYPE_CHECKING = False
@@ -55,9 +58,11 @@ CAUSE = Cause(
     prior=-0.5,
     needs=(
         AzureCache,
+        ClusterDns,
         DnsAnswer,
         Elsewhere,
         HostsEntry,
+        KubernetesWorkload,
         NameLookup,
         PrivateEndpoint,
         ResourceChange,
@@ -81,11 +86,12 @@ def judge(evidence: Evidence) -> Iterator[Statement]:
         evidence.all(NameLookup),
         evidence.all(TcpDial),
     )
-    azure = tuple(_azure_says(evidence))
+    azure, cluster = tuple(_azure_says(evidence)), tuple(_cluster_says(evidence))
     broken, target = evidence.broken, evidence.target
     if broken is None or target is None or broken.hop in ("name", "address"):
         return
     yield from azure
+    yield from cluster
     fresh = wire_addresses(answers)
     pinned = overruled(hosts, answers)
     used = tuple(dict.fromkeys(address for lookup in lookups for address in lookup.addresses))
@@ -129,6 +135,21 @@ def judge(evidence: Evidence) -> Iterator[Statement]:
             seen=(elsewhere,),
             fact="another address",
         )
+
+
+def _cluster_says(evidence: Evidence) -> Iterator[Statement]:
+    """Hold what the pods' hosts file, or the cluster's DNS, pins the name to against DNS's answer."""
+    workloads, names = clients(evidence.all(KubernetesWorkload)), evidence.all(ClusterDns)
+    answers, target = evidence.all(DnsAnswer), evidence.target
+    if target is None:
+        return
+    fresh = wire_addresses(answers)
+    for fault in name_faults(target.host, workloads, names):
+        if fault.kind != "pinned" or fault.address in fresh:
+            continue
+        said = f"{fault.said}, and DNS gives {', '.join(fresh[:3])}" if fresh else fault.said
+        weight = 3.0 if fresh else 1.5
+        yield Clue(weight=weight, because=said, seen=fault.seen, fact="another address")
 
 
 # A scaling or a patch may move the public address; an endpoint that is made anew gets another.

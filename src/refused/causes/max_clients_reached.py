@@ -37,6 +37,8 @@ from refused.evidence.control_plane import (
     AzureCache,
     Metric,
 )
+from refused.evidence.kubernetes import KubernetesWorkload
+from refused.evidence.kubernetes_faults import clients
 from refused.evidence.observations import (
     DnsAnswer,
     Elsewhere,
@@ -66,6 +68,7 @@ CAUSE = Cause(
         AzureCache,
         DnsAnswer,
         Elsewhere,
+        KubernetesWorkload,
         Metric,
         NodeVisit,
         PortUse,
@@ -101,7 +104,7 @@ def judge(evidence: Evidence) -> Iterator[Statement]:
     )
     infos, shakes = evidence.all(ServerInfo), evidence.all(TlsHandshake)
     visits, broken = evidence.all(NodeVisit), evidence.broken
-    azure = tuple(_azure_says(evidence))
+    azure = (*_azure_says(evidence), *_pods_want(evidence))
     for reply in replies:
         if WORDS in reply.error_text:
             yield Proof(because=f"the server says: {reply.error_text}", seen=(reply,))
@@ -216,6 +219,21 @@ def _azure_says(evidence: Evidence) -> Iterator[Statement]:
         yield RuledOut(because=said, seen=seen)
     else:
         yield Clue(weight=-1.6, because=f"{said}, a while before", seen=seen)
+
+
+def _pods_want(evidence: Evidence) -> Iterator[Statement]:
+    """Reckon what the client's pods may open, from their number and the pool that their settings size."""
+    workloads, caches = clients(evidence.all(KubernetesWorkload)), evidence.all(AzureCache)
+    limit = client_limit(caches[-1] if caches else None)
+    for workload in workloads[:1]:
+        largest = max(workload.pool_sizes, key=lambda each: each[1], default=None)
+        if largest is None or not workload.replicas or limit is None:
+            continue
+        name, size = largest
+        wanted = workload.replicas * size
+        said = f"{workload.replicas} pods of {workload.title} with {name}={size} may open {wanted} connections, of {limit} that the cache may have"
+        if wanted > limit:
+            yield Clue(weight=1.2, because=said, seen=(workload, *caches[-1:]))
 
 
 def _is_full(info: ServerInfo) -> bool:

@@ -51,6 +51,9 @@ from refused.evidence.control_plane import (
     PrivateEndpointList,
     ResourceChange,
 )
+from refused.evidence.kubernetes import ClusterDns, KubernetesWorkload
+from refused.evidence.kubernetes_faults import clients
+from refused.evidence.kubernetes_names import name_faults
 from refused.evidence.observations import DnsAnswer, Elsewhere, NameLookup, TcpDial
 from refused.evidence.path import resolved
 
@@ -72,8 +75,10 @@ CAUSE = Cause(
     needs=(
         AzureCache,
         AzureSubnet,
+        ClusterDns,
         DnsAnswer,
         Elsewhere,
+        KubernetesWorkload,
         Metric,
         NameLookup,
         PrivateDnsZone,
@@ -99,9 +104,11 @@ def judge(evidence: Evidence) -> Iterator[Statement]:
     """Read the DNS chain: an alias in a privatelink zone should end at a private address."""
     answers, others = evidence.all(DnsAnswer), evidence.all(Elsewhere)
     azure, broken = tuple(_azure_says(evidence)), evidence.broken
+    cluster = tuple(_cluster_says(evidence))
     yield from azure
     if broken is None or settled(azure):
         return
+    yield from cluster
     alias = privatelink_alias(answers)
     if alias is None:
         if answers and all(
@@ -151,6 +158,20 @@ def judge(evidence: Evidence) -> Iterator[Statement]:
             yield RuledOut(
                 because=f"{same.vantage} is given the same {private[0]} and works", seen=(same,)
             )
+
+
+def _cluster_says(evidence: Evidence) -> Iterator[Statement]:
+    """See whether the cluster's DNS asks somebody who does not know the private zones."""
+    workloads, names = clients(evidence.all(KubernetesWorkload)), evidence.all(ClusterDns)
+    answers, target = evidence.all(DnsAnswer), evidence.target
+    if target is None or privatelink_alias(answers) is None:
+        return
+    given = resolved(evidence)
+    if any(is_private(address) for address in given):
+        return
+    for fault in name_faults(target.host, workloads, names):
+        if fault.kind in ("astray", "wrong-zone"):
+            yield Clue(weight=1.5, because=fault.said, seen=fault.seen, fact="cluster dns")
 
 
 CHANGES = (

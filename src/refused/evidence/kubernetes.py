@@ -86,6 +86,7 @@ class Sidecar(Record):
         holds_application: Whether the application waits until the proxy is ready.
         captures: Whether connections are redirected to it at all; Dapr's applications call it themselves.
         garbled: Annotations whose value is not what the mesh reads, as ``name: value``.
+        has_config: Whether the pod sets more of the proxy, in an annotation that a patch would replace.
     """
 
     mesh: Mesh
@@ -99,6 +100,7 @@ class Sidecar(Record):
     holds_application: bool | None = None
     captures: bool = True
     garbled: tuple[str, ...] = ()
+    has_config: bool = False
 
 
 @nested
@@ -136,6 +138,8 @@ class KubernetesWorkload(Observation):
         run_as_user: The user id that the containers run under, where they all share it.
         pool_sizes: ``(variable, number)`` of environment variables that size a pool.
         is_running: Whether it was read from running pods and not from a template.
+        restarts: How often containers of a running pod were started anew.
+        last_end: Why one ended last, as ``app: Error (137)``.
     """
 
     namespace: str
@@ -159,6 +163,8 @@ class KubernetesWorkload(Observation):
     run_as_user: int | None = None
     pool_sizes: tuple[tuple[str, int], ...] = ()
     is_running: bool = False
+    restarts: int | None = None
+    last_end: str = ""
 
     @property
     def title(self) -> str:

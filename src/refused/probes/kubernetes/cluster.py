@@ -338,10 +338,8 @@ class _Look:
 
 def _as_it_runs(maker: Object, pod: Object) -> Object:
     """Return a workload with the pod that runs in the place of its template: injection has been at it."""
-    spec = {
-        **maker.spec,
-        "template": {"metadata": pod.data.get("metadata"), "spec": pod.data.get("spec")},
-    }
+    running = {key: pod.data.get(key) for key in ("metadata", "spec", "status")}
+    spec = {**maker.spec, "template": running}
     return Object({**maker.data, "spec": spec}, pod.source, is_live=True)
 
 

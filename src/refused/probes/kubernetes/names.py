@@ -129,7 +129,8 @@ def _block(
         if word in ("forward", "proxy"):
             forwards += parts[2:]
         elif word == "hosts":
-            falls_through = any(each[:1] == ["fallthrough"] for each in inner)
+            # With zones of its own, here or behind the word, it bears on those alone.
+            falls_through = len(parts) > 2 or any(each[:1] == ["fallthrough"] for each in inner)
             hosts += [
                 (each[0], name.lower().rstrip("."))
                 for each in inner

@@ -139,6 +139,7 @@ def _istio(pod: Pod, around: Around) -> Iterator[Sidecar]:
         holds_application=pod.is_native("istio") or _holds(notes, defaults),
         captures=notes.get("sidecar.istio.io/interceptionMode", "").upper() != "NONE",
         garbled=tuple(garbled),
+        has_config="proxy.istio.io/config" in notes,
     )
 
 

@@ -247,7 +247,26 @@ def workload(
         run_as_user=_user(pod.spec, containers),
         pool_sizes=tuple(_pool_sizes(containers)),
         is_running=pod.is_running,
+        **_ends(item),
     )
+
+
+def _ends(item: Object) -> dict[str, Any]:
+    """Return how often containers of a running pod were started anew, and why one ended last."""
+    path = TEMPLATES[item.kind]
+    statuses = rows(at(item.data, *path, "status", "containerStatuses"))
+    if not statuses:
+        return {}
+    ended = ""
+    for each in statuses:
+        last = table(at(each, "lastState", "terminated"))
+        if last and text(each.get("name")) not in ("istio-proxy", "linkerd-proxy"):
+            reason, code = text(last.get("reason")) or "ended", number(last.get("exitCode"))
+            ended = f"{text(each.get('name'))}: {reason} ({code})"
+    return {
+        "restarts": sum(number(each.get("restartCount")) or 0 for each in statuses),
+        "last_end": ended,
+    }
 
 
 def _named_ports(containers: Iterable[Mapping[str, Any]]) -> Iterator[tuple[str, int]]:
