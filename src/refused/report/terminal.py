@@ -13,6 +13,7 @@ if TYPE_CHECKING:
     from refused.diagnosis.compare import Difference
     from refused.diagnosis.judge import PlaceSeen
     from refused.diagnosis.severity import Response
+    from refused.evidence.observations import Unseen
     from refused.evidence.path import HopSeen
     from refused.evidence.target import Target
     from refused.report import FoundCause, Report
@@ -246,8 +247,19 @@ def _cause(number: int, cause: FoundCause, width: int, *, verbose: bool) -> Iter
         yield from _wrap(f"   - check after: {cause.verify}", width, "     ")
 
 
-def _unseen(what: str, why: str, how: str) -> str:
-    return f"{what}: {why}" + (f"; {how}" if how else "")
+def _unseen(gaps: tuple[Unseen, ...]) -> Iterator[str]:
+    """Say what could not be seen, once for each reason: one closed door hides many things."""
+    behind: dict[tuple[str, str], list[str]] = {}
+    for gap in gaps:
+        behind.setdefault((gap.why, gap.how_to_see), []).append(gap.what)
+    for (why, how), hidden in behind.items():
+        yield f"{_listed(hidden)}: {why}" + (f"; {how}" if how else "")
+
+
+def _listed(names: list[str]) -> str:
+    """Join names as a sentence has them: "A, B and C"."""
+    *most, last = dict.fromkeys(names)
+    return f"{', '.join(most)} and {last}" if most else last
 
 
 def _items(texts: Iterator[str], width: int, indent: str = "") -> Iterator[str]:
