@@ -88,7 +88,7 @@ def _blocks(report: Report, width: int, paint: Paint, *, verbose: bool) -> Itera
     if said.unseen and said.verdict != "healthy":
         yield [
             "Could not see",
-            *_items((_unseen(g.what, g.why, g.how_to_see) for g in said.unseen), width),
+            *_items(_unseen(said.unseen), width),
         ]
     if said.notes:
         yield ["Note", *_items(iter(said.notes), width)]
