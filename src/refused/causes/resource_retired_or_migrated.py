@@ -112,6 +112,16 @@ def judge(evidence: Evidence) -> Iterator[Statement]:
             said = f"Azure says that {target.host} is in its place, and was not moved"
             yield RuledOut(because=said, seen=(cache,))
             return
+        elif (
+            target.service in ("acr", "acre")
+            and _is_managed(cache.host or "")
+            and broken.how in NAMELESS
+            and target.host.partition(".")[0] == cache.name.lower()
+        ):
+            said = (
+                f"{target.host} is unknown, and a Managed Redis of that name is there: {cache.host}"
+            )
+            yield Clue(weight=4.6, because=said, seen=(cache,), fact="moved")
     elif target.service in ("acr", "acre"):
         successor = next(
             (host for search in searches for _, host in search.elsewhere if _is_managed(host)),

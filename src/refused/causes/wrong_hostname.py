@@ -124,7 +124,11 @@ def _azure_says(evidence: Evidence) -> Iterator[Statement]:
             yield RuledOut(because=said, seen=(cache,))
         elif cache.host:
             said = f"the host name of the cache {cache.name} is {cache.host}, not {target.host}"
-            yield Proof(because=said, seen=(cache,))
+            # A cache that was moved to another service left its old name behind: that is another cause.
+            if service_of(cache.host).service in (target.service, "redis"):
+                yield Proof(because=said, seen=(cache,))
+            else:
+                yield Clue(weight=-0.5, because=said, seen=(cache,))
     for search in searches[-1:]:
         if not caches and search.elsewhere:
             _, host = search.elsewhere[0]
