@@ -75,6 +75,13 @@ def judge(evidence: Evidence) -> Iterator[Statement]:
         dial.outcome in ("refused", "silent", "unreachable", "reset") for dial in dials
     ):
         yield RuledOut(because="a port and a descriptor were found for the dial", seen=dials)
+    for files in descriptors:
+        if files.open >= NEAR * files.soft_limit:
+            yield Clue(
+                weight=1.0,
+                because=f"process {files.pid} has {files.open} of {files.soft_limit} descriptors open",
+                seen=(files,),
+            )
     for use in ports:
         if use.available and use.used >= NEAR * use.available:
             yield Clue(

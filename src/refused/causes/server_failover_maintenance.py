@@ -218,7 +218,7 @@ def _under_watch(evidence: Evidence) -> Iterator[Statement]:
         if only.most_s is not None and only.most_s <= LONGEST_BLIP_S and _is_cut(only.outcomes):
             yield Clue(
                 weight=1.8,
-                because=f"nothing worked for {only.said}, and all was well before and after",
+                because=f"attempts failed for {only.said} in one stretch, and all was well before and after",
                 seen=watches,
                 fact="stretch",
             )

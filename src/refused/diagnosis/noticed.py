@@ -60,6 +60,8 @@ def until_noticed(
     limit_s = _command_s(settings, version)
     flight: list[tuple[float, str]] = []
     retries = kernel.tcp_retries2 if kernel is not None else None
+    if retries is not None and not 0 <= retries <= 255:
+        retries = None  # no kernel's: a bundle may come from anybody
     if user_timeout_s is not None:
         flight.append((gives_up_s(15, user_timeout_s=user_timeout_s), "TCP_USER_TIMEOUT"))
     elif retries is not None:
@@ -82,7 +84,8 @@ def _command_s(settings: ClientSettings | None, version: str) -> float | None:
     if settings is None:
         return None
     if settings.command_timeout_ms is not None:
-        return settings.command_timeout_ms / 1000 or None
+        limit_s = settings.command_timeout_ms / 1000
+        return limit_s if limit_s > 0 else None
     found = client_timeouts_s(settings.library, version)
     return found[1] if found is not None else None
 
@@ -100,7 +103,7 @@ def _idle(
     library = settings.library if settings is not None else ""
     pings = own is not None and own.ping_s is not None
     ping_s = (set_s if set_s is not None else own.ping_s) if own is not None and pings else None
-    if ping_s and in_flight_s is not None:
+    if ping_s and ping_s > 0 and in_flight_s is not None:
         # The PING is a command like any other: it waits as long as one.
         found.append((ping_s + in_flight_s, f"{library}'s own PING after {ping_s:.0f} s"))
     keep_s = set_s if set_s is not None and not pings else own.keepalive_s if own else None
@@ -110,7 +113,7 @@ def _idle(
         after = keep_s or (kernel.keepalive_time_s if kernel is not None else None)
         every = (own.interval_s if own else None) or (kernel and kernel.keepalive_interval_s)
         times = (own.probes if own else None) or (kernel and kernel.keepalive_probes)
-        if after and every and times:
+        if after and every and times and min(after, every, times) > 0:
             lasts = unnoticed_s(
                 idle_s=max(1, round(after)),
                 interval_s=every,

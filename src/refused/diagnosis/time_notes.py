@@ -35,6 +35,7 @@ NEAR = 0.8
 DAY_S = 86400
 MOST_MOMENTS = 4
 MOST_EVENTS = 5
+MOST_STRETCHES = 3
 
 
 def time_notes(view: Evidence) -> Iterator[str]:
@@ -65,7 +66,7 @@ def time_notes(view: Evidence) -> Iterator[str]:
 
 def _of_watch(watch: OverTime) -> Iterator[str]:
     made = dials((watch,))
-    tried = len(made) + watch.pings
+    tried = len(made) + max(0, watch.pings)
     failed = sum(each.failed for each in watch.attempts)
     if tried and not failed:
         # With nothing failed in n tries, three in n is what may still be: the 95 % end of it.
@@ -75,9 +76,11 @@ def _of_watch(watch: OverTime) -> Iterator[str]:
             f"answered; with 95 % confidence fewer than {most:.0f} % of them fail"
         )
     stretches = outages((watch,))
-    for each in stretches[:3]:
-        if each.tries > 1 or each.most_s is not None:
-            yield f"nothing worked for {each.said} ({', '.join(each.outcomes)})"
+    for each in stretches[:MOST_STRETCHES]:
+        if each.tries > 1:
+            yield f"{each.tries} attempts in a row failed, over {each.said} ({', '.join(each.outcomes)})"
+    if len(stretches) > MOST_STRETCHES:
+        yield f"there were {len(stretches)} such stretches in all"
     lost, sent = watch.segments_resent, watch.segments_sent
     if lost is not None and lost >= FEWEST_LOST and lost >= LOSSY * (sent or 0):
         of = f" beside {sent} sent on the open one" if sent else ""
@@ -131,6 +134,19 @@ def _of_certificates(view: Evidence) -> Iterator[str]:
         )
 
 
+def _most_clients(view: Evidence) -> int | None:
+    """Return the server's limit of clients: the control plane's word, else its own."""
+    if any(fact.vantage == "control-plane" for fact in view.facts):
+        from refused.causes.readings import client_limit
+        from refused.evidence.control_plane import AzureCache
+
+        for cache in view.look(AzureCache)[-1:]:
+            limit = client_limit(cache)
+            if limit is not None:
+                return limit
+    return next((info.max_clients for info in view.look(ServerInfo) if info.max_clients), None)
+
+
 def _of_fleet(view: Evidence, fleet: ClientFleet) -> Iterator[str]:
     settings, platforms = view.look(ClientSettings), view.look(Platform)
     wanted = demand(fleet, settings)
@@ -149,9 +165,9 @@ def _of_fleet(view: Evidence, fleet: ClientFleet) -> Iterator[str]:
             else "which is enough"
         )
         yield f"the way out ({way.path}{guess}) bears {way.ports:,} connections to one port ({way.said}), {verdict}"
-    for info in view.look(ServerInfo)[:1]:
-        if info.max_clients and wanted.in_all > NEAR * info.max_clients:
-            yield f"the server takes {info.max_clients:,} clients, and these may open {wanted.in_all:,} connections"
+    most = _most_clients(view)
+    if most is not None and wanted.in_all > NEAR * most:
+        yield f"the server takes {most:,} clients, and these may open {wanted.in_all:,} connections"
     own = wanted.to_one // (fleet.pods or 1)
     for use in view.look(PortUse)[:1]:
         if own > NEAR * use.available:

@@ -61,13 +61,15 @@ def demand(fleet: ClientFleet, settings: Iterable[ClientSettings] = ()) -> Deman
     The pool's size is the user's word, else the client's setting. StackExchange.Redis has no pool:
     it keeps one connection, and on RESP2 a second one for subscriptions.
     """
+    if _is_odd(fleet):
+        return None
     given = next(iter(settings), None)
     sockets, pool = 1, fleet.pool_size
     if pool is None and given is not None:
         pool = given.pool_size
         if pool is None and given.library == "StackExchange.Redis":
             pool, sockets = 1, 1 if given.protocol == 3 else 2
-    if pool is None:
+    if pool is None or pool < 1:
         return None
     pods, processes, shards = fleet.pods or 1, fleet.processes or 1, fleet.shards or 1
     to_one = connections_wanted(
@@ -82,6 +84,8 @@ def demand(fleet: ClientFleet, settings: Iterable[ClientSettings] = ()) -> Deman
 
 def supply(fleet: ClientFleet, platforms: Iterable[Platform] = ()) -> Supply | None:
     """Reckon what the way out bears; ``None`` where it is not known, or no figure is published."""
+    if _is_odd(fleet):
+        return None
     path, is_guess, nodes = fleet.outbound, False, fleet.nodes
     if not path:
         kind = next((USUAL_WAY[each.kind] for each in platforms if each.kind in USUAL_WAY), "")
@@ -97,6 +101,20 @@ def supply(fleet: ClientFleet, platforms: Iterable[Platform] = ()) -> Supply | N
     if found is None:
         return None
     return Supply(ports=found[0], path=path, said=found[1], is_guess=is_guess)
+
+
+def _is_odd(fleet: ClientFleet) -> bool:
+    """Whether a number is none of anything: a bundle may come from anybody."""
+    numbers = (
+        fleet.pods,
+        fleet.processes,
+        fleet.pool_size,
+        fleet.shards,
+        fleet.nodes,
+        fleet.outbound_addresses,
+        fleet.ports_per_node,
+    )
+    return any(number is not None and number < 1 for number in numbers)
 
 
 def _of(number: int, what: str) -> str:

@@ -118,7 +118,7 @@ def tally(watches: Sequence[OverTime], hop: str) -> Tally | None:
             if each.kind == "ping" and each.failed
         ]
         failed += cut
-        tried += sum(watch.pings for watch in watches)
+        tried += sum(max(0, watch.pings) for watch in watches)
     for each in failed:
         counts[each.outcome] = counts.get(each.outcome, 0) + 1
     if not tried:

@@ -17,6 +17,7 @@ from refused.evidence.observations import (
     DnsAnswer,
     IdleHold,
     NameLookup,
+    NamesOverTime,
     NodeVisit,
     OverTime,
     RedisReply,
@@ -121,8 +122,12 @@ def _over_time(evidence: Evidence, first: HopSeen) -> HopSeen:
     One look that failed among others that did not, or the other way round, is a hop that fails at
     times. A watch tells nothing of a hop that the first walk passed over.
     """
+    if first.status not in ("ok", "failed"):
+        return first
+    if first.hop == "name":
+        return _name_over_time(evidence.look(NamesOverTime), first)
     watches = evidence.look(OverTime)
-    if not watches or first.status not in ("ok", "failed"):
+    if not watches:
         return first
     seen = tally(watches, first.hop)
     if seen is None:
@@ -153,6 +158,25 @@ def _over_time(evidence: Evidence, first: HopSeen) -> HopSeen:
     # Judges of the dial know the word; of the hops behind, they know how it ended.
     how = "flaky" if first.hop == "tcp" and most not in _OF_THIS_HOST else most
     return HopSeen(hop=first.hop, status="failed", said=said, ms=first.ms, how=how, at_times=True)
+
+
+_NAMED = frozenset({"answered", "no-address"})
+
+
+def _name_over_time(watches: Tuple[NamesOverTime, ...], first: HopSeen) -> HopSeen:
+    """Hold the first lookup against those of a watch: a name that is known at times is a fault."""
+    moments = [each for watch in watches for each in watch.moments]
+    ill = [each for each in moments if each.outcome not in _NAMED]
+    failed = sum(each.count for each in ill)
+    # A watch keeps a bounded number of moments, so that they are counted, and not what was asked.
+    tried = sum(each.count for each in moments)
+    fell = first.status == "failed"
+    if not (fell and failed < tried) and not (not fell and failed):
+        return first
+    how = first.how if fell else ill[0].outcome
+    how = "not-found" if how == "nxdomain" else how
+    said = f"at times: {rate_said(failed + fell, tried + 1)}: {how}"
+    return HopSeen(hop="name", status="failed", said=said, ms=first.ms, how=how, at_times=True)
 
 
 _OF_THIS_HOST = frozenset(OWN_SHORTAGES)

@@ -251,7 +251,8 @@ def _hear(watch: Watch, channel: Any, how: str) -> None:
                     )
                     return
                 confirmed = True
-                heard += _note(watch, value, how)
+                if heard < MOST_EVENTS:
+                    heard += _note(watch, value, how)
     except (OSError, NotResp):
         return  # how the connection ended is the attempts' part to tell
 

@@ -90,6 +90,10 @@ def _blocks(report: Report, width: int, paint: Paint, *, verbose: bool) -> Itera
             "Could not see",
             *_items(_unseen(said.unseen), width),
         ]
+    if verbose:
+        from refused.report.sockets import sockets_block
+
+        yield sockets_block(report.bundle)
     if said.notes:
         yield ["Note", *_items(iter(said.notes), width)]
     if said.next_check is not None:

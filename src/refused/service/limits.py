@@ -396,15 +396,16 @@ def gives_up_s(
     """
     if rtt_s < 0 or (user_timeout_s is not None and user_timeout_s <= 0):
         raise ValueError("a time is above 0")
-    limit_s = retransmission_timeout_s(tcp_retries2) if user_timeout_s is None else user_timeout_s
+    limit_s = retransmission_timeout_s(tcp_retries2)
     wait_s = (_RTO_LEAST_S + rtt_s + _TICK_S) * _LATE
     began_s = _RTO_LEAST_S + 2 * rtt_s + wait_s  # the probe, and then the first retransmission
-    now_s = began_s
-    while now_s - began_s < limit_s:
+    if user_timeout_s is not None:
+        return began_s + user_timeout_s
+    waited_s = 0.0
+    while waited_s < limit_s:
         wait_s = min(2 * wait_s, _RTO_MOST_S)
-        left_s = limit_s - (now_s - began_s)
-        now_s += min(wait_s, left_s) if user_timeout_s is not None else wait_s
-    return now_s
+        waited_s += wait_s
+    return began_s + waited_s
 
 
 def connect_timeout_s(tcp_syn_retries: int, linear_timeouts: int = 0) -> int:
