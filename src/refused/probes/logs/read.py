@@ -36,7 +36,8 @@ _PART_BYTES = 2 << 10
 _LINES_KEPT = 60
 _UNDATED_GIVEN_UP = 50
 _LOOK_UP = 20
-_MOST_KNOWN = 4096
+# Lines of at most a kilobyte each.
+_MOST_KNOWN = 16_384
 
 
 class LogRead:
