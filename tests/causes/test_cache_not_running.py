@@ -148,6 +148,26 @@ def test_a_deletion_in_the_log_and_a_name_that_is_gone_are_proof() -> None:
     assert proofs(judge(Evidence(UNKNOWN_NAME, neighbour, target=CACHE))) == []
 
 
+def test_a_managed_cache_of_that_name_in_another_region_leaves_a_doubt() -> None:
+    """The log does not say which of the two was deleted; a cache of the other service is no doubt."""
+    deleted = change("Microsoft.Cache/redisEnterprise/delete", "", ago_s=3600)
+    home = "/subscriptions/s/resourceGroups/g/providers/Microsoft.Cache"
+    managed = ResourceSearch(
+        **CONTROL,
+        name="contoso",
+        found=(),
+        subscriptions=("s",),
+        elsewhere=((f"{home}/redisEnterprise/contoso", "contoso.eastus.redis.azure.net"),),
+    )
+    classic = managed.replace(
+        elsewhere=((f"{home}/Redis/contoso", "contoso.redis.cache.windows.net"),)
+    )
+
+    assert proofs(judge(Evidence(UNKNOWN_NAME, deleted, managed, target=CACHE))) == []
+    assert weight(judge(Evidence(UNKNOWN_NAME, deleted, managed, target=CACHE))) > 2
+    assert proofs(judge(Evidence(UNKNOWN_NAME, deleted, classic, target=CACHE)))
+
+
 def test_a_search_that_finds_nothing_is_no_proof_of_absence() -> None:
     """The credential may not see all."""
     nothing = ResourceSearch(**CONTROL, name="contoso", found=(), subscriptions=("s",))

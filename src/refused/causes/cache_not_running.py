@@ -173,7 +173,8 @@ def _azure_says(evidence: Evidence) -> Iterator[Statement]:
     answers, broken = evidence.all(DnsAnswer), evidence.broken
     if broken is None or broken.how not in DEAD | NAMELESS:
         return
-    began = onset([*evidence.look(TcpDial), *evidence.look(NameLookup)], metrics)
+    asked = (*evidence.look(NameLookup), *answers)
+    began = onset([*evidence.look(TcpDial), *asked], metrics)
     for subscription in subscriptions:
         if (subscription.state or "").lower() in ("disabled", "deleted"):
             said = f"the subscription {subscription.name or subscription.id} is {subscription.state}, which stops what is in it"
@@ -199,11 +200,10 @@ def _azure_says(evidence: Evidence) -> Iterator[Statement]:
             yield RuledOut(because=said, seen=(cache,))
             return
     if not caches and deleted is not None:
-        said = f"{changed_so(deleted, began)}, and its name leads nowhere"
-        if broken.how in NAMELESS:
-            yield Proof(because=said, seen=(deleted,))
+        gone = _gone(deleted, began, is_nameless=broken.how in NAMELESS, searches=searches)
+        yield gone
+        if isinstance(gone, Proof):
             return
-        yield Clue(weight=2.2, because=changed_so(deleted, began), seen=(deleted,))
     for search in searches[-1:]:
         if not caches and search.elsewhere:
             _, host = search.elsewhere[0]
@@ -225,6 +225,23 @@ def _azure_says(evidence: Evidence) -> Iterator[Statement]:
         state = "provisioningState" if service == "acr" else "resourceState"
         how = f"{az(service)} show --query {state}"
         yield unread(gap, gap, "the state of the cache", how, asked=bool(searches))
+
+
+def _gone(
+    deleted: ResourceChange,
+    began: float | None,
+    *,
+    is_nameless: bool,
+    searches: tuple[ResourceSearch, ...],
+) -> Proof | Clue:
+    """Weigh a deletion in the log: proof where the name went with it."""
+    said = changed_so(deleted, began)
+    # Managed caches of one name live in several regions, and a log does not say which is gone.
+    kind = f"/{deleted.operation.split('/')[1]}/".lower()
+    lives = any(kind in arm_id.lower() for each in searches[-1:] for arm_id, _ in each.elsewhere)
+    if is_nameless and not lives:
+        return Proof(because=f"{said}, and its name leads nowhere", seen=(deleted,))
+    return Clue(weight=2.2, because=said, seen=(deleted,))
 
 
 # What is printed when it strikes.

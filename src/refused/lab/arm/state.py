@@ -392,6 +392,7 @@ def _record(
     parts = id.strip("/").split("/")
     lowered = [part.lower() for part in parts]
     group = parts[lowered.index("resourcegroups") + 1] if "resourcegroups" in lowered else ""
+    place = parts[1] if lowered[:1] == ["subscriptions"] else state.subscription
     kind = type_of(id)
     number = str(uuid.uuid4())
     stamp = moment(at)
@@ -432,12 +433,12 @@ def _record(
             "eventCategory": "Administrative",
             "entity": id,
             "message": action,
-            "hierarchy": f"{state.tenant}/{state.subscription}",
+            "hierarchy": f"{state.tenant}/{place}",
         },
         "status": _localized(status),
         "subStatus": _localized(sub_status, codes.get(sub_status, sub_status)),
         "eventTimestamp": stamp,
         "submissionTimestamp": moment(at + 60),
-        "subscriptionId": state.subscription,
+        "subscriptionId": place,
         "tenantId": state.tenant,
     }

@@ -42,11 +42,13 @@ class Found(Record):
     Attributes:
         chosen: The id of the one resource that is meant; ``None`` where there is none or several.
         facts: The search, or why it could not be made.
+        places: The subscriptions that were named or listed; none where one query went to all.
     """
 
     chosen: str | None
     host: str
     facts: tuple[Any, ...]
+    places: tuple[str, ...] = ()
 
 
 def name_of(host: str) -> str | None:
@@ -81,7 +83,8 @@ def search(plane: Plane, name: str, host: str, subscription: str | None = None) 
     )
     if len(mine) == 1:
         return Found(chosen=mine[0].id, host=mine[0].host, facts=(made,))
-    return Found(chosen=None, host="", facts=(made, _none_or_several(mine, others)))
+    gap = _none_or_several(mine, others)
+    return Found(chosen=None, host="", facts=(made, gap), places=places)
 
 
 def _none_or_several(mine: Sequence[Row], others: Sequence[Row]) -> Unseen:

@@ -7,7 +7,7 @@ before anything is asked.
 
 from __future__ import annotations
 
-from refused.evidence.control_plane import CONTROL_PLANE
+from refused.evidence.control_plane import CONTROL_PLANE, ResourceSearch
 from refused.evidence.observations import RedisReply, Unseen
 from refused.evidence.path import is_literal
 from refused.probes.azure import find, signs
@@ -29,6 +29,7 @@ if TYPE_CHECKING:
     from refused.evidence.parse_target import Resource
     from refused.evidence.redaction import Secret
     from refused.evidence.target import Credentials, Target
+    from refused.probes.azure.deleted import Sought
     from refused.probes.azure.find import Found
     from refused.probes.stopwatch import Deadline
 
@@ -141,6 +142,7 @@ class Look:
         self.reader: Reader | None = None
         self._target: Target | None = None
         self._has_searched = False
+        self._lost: Sought | None = None
 
     def _token(self) -> Secret:
         from refused.probes.azure.credentials import token
@@ -157,6 +159,7 @@ class Look:
             return None
         self.book.write(*found.facts)
         if found.chosen is None:
+            self._lost = _lost(found, name, "")
             return None
         self._choose(found.chosen)
         return self.aim()
@@ -211,6 +214,8 @@ class Look:
             self._read(id_of(self.asked.resource), target.host)
         elif not self._has_searched:
             self.crew.add("ResourceSearch", self._search, target.host, sni)
+        elif self._lost is not None:
+            self.crew.add("ResourceChange", self._seek_deletion, self._lost)
         if self.asked.changes:
             self.crew.add("your own changes", self._read_changes, self.asked.changes)
         if not self.asked.client_ip:
@@ -295,8 +300,12 @@ class Look:
         self.book.write(*found.facts)
         if found.chosen is None:
             gap = next((f for f in found.facts if isinstance(f, Unseen)), None)
+            lost = _lost(found, name, name_from if service_of(name_from).is_azure else "")
             if gap is not None:
-                self._miss(gap.why, gap.how_to_see)
+                seeks = "" if lost is None else "ResourceChange"
+                self._miss(gap.why, gap.how_to_see, but=seeks)
+            if lost is not None:
+                self._seek_deletion(lost)
             return
         self._choose(found.chosen)
         self._read(found.chosen, name_from)
@@ -326,10 +335,18 @@ class Look:
             f"{how}name its control plane in REFUSED_ARM_ENDPOINT",
         )
 
-    def _miss(self, why: str, how: str) -> None:
+    def _miss(self, why: str, how: str, *, but: str = "") -> None:
         for what in _WANTED:
-            if not self.book.holds(what):
+            if what != but and not self.book.holds(what):
                 self.book.write(_unseen(what, why, how))
+
+    def _seek_deletion(self, lost: Sought) -> None:
+        """Look in the activity logs for who deleted a cache that no list holds."""
+        import time
+
+        from refused.probes.azure.deleted import seek
+
+        seek(self.plane, self.crew, self.book, lost, time.time())
 
     def _alias_of(self, host: str) -> str | None:
         """Return the name of Azure's that *host* is an alias of, as the client's resolver tells."""
@@ -456,6 +473,16 @@ class Look:
         self.book.write(
             *changes.look(source, since=now - CHANGES_S, until=now, wait_s=self.deadline.left())
         )
+
+
+def _lost(found: Found, name: str, host: str) -> Sought | None:
+    """Return what to look for in the logs where a search was made and nothing fits; else ``None``."""
+    made = next((fact for fact in found.facts if isinstance(fact, ResourceSearch)), None)
+    if made is None or made.found:
+        return None
+    from refused.probes.azure.deleted import Sought
+
+    return Sought(name, host, found.places)
 
 
 def id_of(resource: Resource) -> str:

@@ -14,7 +14,7 @@ from refused.service.arm import may_touch_a_cache
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Mapping, Sequence
+    from collections.abc import Callable, Iterable, Mapping, Sequence
     from typing import Any
 
     Stamp = Mapping[str, Any]
@@ -116,10 +116,41 @@ def changes_of(body: Any, cache_id: str, stamp: Stamp) -> list[ResourceChange]:
 
     Azure writes a record when a change begins and others as it goes on; the last of them counts.
     """
+    changes = _each_once(body, stamp, lambda change: _matters(change, cache_id))
+    # A group in which machines come and go changes its networks by the minute; the cache's own
+    # changes are never left out for them.
+    own = [each for each in changes if _is_own(each, cache_id)][-MOST_CHANGES:]
+    others = [each for each in changes if not _is_own(each, cache_id)]
+    left = MOST_CHANGES - len(own)
+    return sorted([*own, *(others[-left:] if left else [])], key=lambda change: change.when)
+
+
+def deletions_of(body: Any, name: str, kinds: Iterable[str], stamp: Stamp) -> list[ResourceChange]:
+    """Read from an activity log who deleted the caches called *name*, the last deletion last.
+
+    Args:
+        kinds: The resource types that count, as ``Microsoft.Cache/redis``.
+    """
+    operations = {f"{kind}/delete".lower() for kind in kinds}
+    found = _each_once(
+        body,
+        stamp,
+        lambda change: (
+            change.operation.lower() in operations
+            and change.resource_id.rstrip("/").rpartition("/")[2].lower() == name.lower()
+        ),
+    )
+    return found[-MOST_CHANGES:]
+
+
+def _each_once(
+    body: Any, stamp: Stamp, counts: Callable[[ResourceChange], bool]
+) -> list[ResourceChange]:
+    """Return the changes that count by their time, of each the record that says most of its end."""
     best: dict[tuple[str, str, str], ResourceChange] = {}
     for event in items(body, "value"):
         change = _change(event, stamp)
-        if change is None or not _matters(change, cache_id):
+        if change is None or not counts(change):
             continue
         key = (
             change.correlation_id or str(change.when),
@@ -129,13 +160,7 @@ def changes_of(body: Any, cache_id: str, stamp: Stamp) -> list[ResourceChange]:
         other = best.get(key)
         if other is None or _rank(change) < _rank(other):
             best[key] = change
-    changes = sorted(best.values(), key=lambda change: change.when)
-    # A group in which machines come and go changes its networks by the minute; the cache's own
-    # changes are never left out for them.
-    own = [each for each in changes if _is_own(each, cache_id)][-MOST_CHANGES:]
-    others = [each for each in changes if not _is_own(each, cache_id)]
-    left = MOST_CHANGES - len(own)
-    return sorted([*own, *(others[-left:] if left else [])], key=lambda change: change.when)
+    return sorted(best.values(), key=lambda change: change.when)
 
 
 def _is_own(change: ResourceChange, cache_id: str) -> bool:

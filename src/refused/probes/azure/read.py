@@ -230,6 +230,8 @@ class Reader:
         host = text(answer.body, "properties", "hostName") if answer.ok else None
         self.crew.add("ServiceEvent", self._read_events, location)
         self.crew.add("PrivateDnsZoneList", self._read_zones_by_name, self.host or host or "")
+        if answer.is_missing:
+            self.crew.add("ResourceChange", self._read_deletion)
         if not answer.ok:
             return
         inside = dig(answer.body, "properties")
@@ -625,6 +627,13 @@ class Reader:
                 count=len(found),
             ),
         )
+
+    def _read_deletion(self) -> None:
+        """Look for who deleted the cache before the time of which all changes are read."""
+        from refused.probes.azure.deleted import KEPT_S, seek_resource
+
+        since, until = self.begun - KEPT_S, self.begun - CHANGES_S
+        seek_resource(self.plane, self.book, self.id, since, until)
 
     def _read_deployments(self) -> None:
         since = self.begun - CHANGES_S
