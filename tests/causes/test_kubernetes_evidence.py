@@ -37,9 +37,12 @@ from refused.evidence.kubernetes import (
     Sidecar,
 )
 from refused.evidence.observations import (
+    ClusterNode,
+    ClusterTopology,
     DnsAnswer,
     DnsRecord,
     NameLookup,
+    NodeVisit,
     TcpDial,
     TlsHandshake,
 )
@@ -147,6 +150,29 @@ def test_policies_that_let_the_port_out_speak_against_it() -> None:
         for each in said
         if isinstance(each, Clue) and "no network policy" in each.because
     ] == [-0.8]
+
+
+def test_a_policy_that_knows_the_front_door_alone_keeps_the_nodes_away() -> None:
+    """A cluster client is told of ports that nobody let out."""
+    door = PolicyRule(any_peer=True, ports=(PolicyPort(protocol="TCP", first=6380, last=6380),))
+    nodes = ClusterTopology(
+        **STAMP,
+        enabled=True,
+        nodes=(ClusterNode(host="20.0.0.1", port=15002, role="primary"),),
+    )
+    visit = NodeVisit(
+        **STAMP, host="20.0.0.1", port=15002, address="20.0.0.1", role="primary", stage="tcp", outcome="silent"
+    )  # fmt: skip
+    well = (LOOKUP, ACCEPTED, CLOSED.replace(outcome="ok", server_spoke=True, version="1.3"))
+    aware = CACHE.replace(cluster_aware=True)
+    policy = NOTHING_OUT.replace(rules=(door,))
+
+    (said,) = proofs(heard(egress_blocked, *well, nodes, visit, ALONE, policy, target=aware))
+    wider = policy.replace(rules=(door.replace(ports=(PolicyPort(protocol="TCP"),)),))
+
+    assert "no rule has TCP port 15002" in said
+    assert "the node at 15002 met the dial with: silent" in said
+    assert proofs(heard(egress_blocked, *well, nodes, visit, ALONE, wider, target=aware)) == []
 
 
 def test_pods_on_the_host_s_network_heed_no_policy() -> None:

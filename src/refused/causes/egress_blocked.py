@@ -44,6 +44,7 @@ from refused.evidence.nsg import (
 from refused.evidence.observations import (
     DnsAnswer,
     Elsewhere,
+    NodeVisit,
     ProxyVariables,
     RedirectRules,
     RouteLookup,
@@ -63,7 +64,7 @@ CAUSE = Cause(
     id="egress-blocked",
     title="something on the client's side of the network holds the connection back",
     hop="tcp",
-    shows_at=("tcp", "tls", "resp"),
+    shows_at=("tcp", "tls", "resp", "topology"),
     bucket="configuration",
     needs=(
         *POLICY_KINDS,
@@ -91,6 +92,8 @@ CAUSE = Cause(
     ),
 )
 
+# At the nodes of a cluster, network policies alone are held against what was seen.
+WALKED = ("tcp", "tls", "resp")
 PROHIBITED = frozenset({"3/9", "3/10", "3/13", "1/1", "1/5", "1/6"})
 
 
@@ -112,7 +115,7 @@ def judge(evidence: Evidence) -> Iterator[Statement]:
     broken, tried = evidence.broken, dialled(dials)
     if any(isinstance(each, Proof) for each in policies):
         return
-    if broken is None or not tried or broken.hop not in CAUSE.shows_at:
+    if broken is None or not tried or broken.hop not in WALKED:
         return
     first = tried[0]
     blocks = tuple(text for rule in rules for text in rule.blocks)
@@ -194,11 +197,21 @@ def _policies_say(evidence: Evidence) -> Iterator[Statement]:
     policies, workloads = evidence.all(KubernetesPolicy), clients(evidence.all(KubernetesWorkload))
     for fault in faults:
         inside = is_walked_inside(evidence, fault.workload)
+        nodes = tuple(
+            each
+            for each in evidence.all(NodeVisit)
+            if each.failed and each.stage == "tcp" and each.port == fault.packet.port
+        )
+        if fault.sure and inside and broken is not None and broken.hop == "topology" and nodes:
+            said = f"{fault.said}, and the node at {nodes[0].port} met the dial with: {nodes[0].outcome}"
+            yield Proof(because=said, seen=(*fault.seen, *nodes))
+            return
         # Plugins drop what a policy denies; some reject it. Neither shows a connection that was accepted.
         is_seen = (
             broken is not None
             and broken.hop == "tcp"
             and broken.how in ("silent", "refused", "unreachable")
+            and not fault.to_node
         )
         if fault.sure and is_seen and inside:
             dials = tuple(dial for dial in dialled(evidence.all(TcpDial)) if dial.failed)

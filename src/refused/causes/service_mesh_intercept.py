@@ -166,7 +166,7 @@ def _struck(fault: MeshFault, broken: Broken, evidence: Evidence) -> bool:
     target = evidence.target
     if target is None:
         return False
-    if fault.kind == "port-clash" and target.port not in fault.ports:
+    if target.port not in fault.ports:
         return broken.hop == "topology" and bool(_failed_nodes(fault, evidence))
     # A sidecar accepts whatever comes; what it cannot carry on it ends, or leaves without an answer.
     return broken.hop in ("tls", "resp") and broken.how in ENDINGS

@@ -89,10 +89,12 @@ MESH_KINDS = (
     NodeVisit,
 )
 POLICY_KINDS = (
+    ClusterTopology,
     KubernetesNamespace,
     KubernetesPolicy,
     KubernetesService,
     KubernetesWorkload,
+    NodeVisit,
 )
 # How far the TLS ports of a Premium cluster's nodes reach where nobody told how many there are.
 # Two nodes for each of ten shards; more can be had.
@@ -131,6 +133,7 @@ class PolicyFault(Record):
 
     Attributes:
         sure: False where a rule that could not be read to its end may let it through.
+        to_node: Whether it is to a node that a cluster announced, and not to the target itself.
     """
 
     said: str
@@ -138,6 +141,7 @@ class PolicyFault(Record):
     workload: KubernetesWorkload
     packet: Packet
     decision: PolicyDecision
+    to_node: bool = False
     seen: tuple[Observation, ...] = ()
 
 
@@ -279,11 +283,27 @@ class _Reading:
                 *hidden[:1],
                 sure=bool(hidden) or "ServiceEntry" in self.whole,
             )
-        elif entry_port(entries, port) is None:
+            return
+        wanted, _, known = wanted_ports(self.evidence, self.target)
+        lacking = [
+            each
+            for each in (wanted if known else (port,))
+            if entry_port(entries, each) is None
+            and captures(self.sidecar, each, self.address) is not False
+        ]
+        if lacking:
             entry = entries[0]
             there = ", ".join(str(each.number) for each in entry.ports[:5]) or "none"
-            said = f"{only}, and the service entry {entry.namespace}/{entry.name} has the ports {there}, not {port}"
-            yield self._fault("entry-port", said, *by, entry, subject=(entry.namespace, entry.name))
+            missing = ", ".join(str(each) for each in lacking[:5])
+            said = f"{only}, and the service entry {entry.namespace}/{entry.name} has the ports {there}, not {missing}"
+            yield self._fault(
+                "entry-port",
+                said,
+                *by,
+                entry,
+                ports=tuple(lacking),
+                subject=(entry.namespace, entry.name),
+            )
 
     def _is_inside(self) -> bool:
         """Whether the target is a service of the cluster, which every mesh knows."""
@@ -507,14 +527,18 @@ def policy_faults(evidence: Evidence) -> Tuple[PolicyFault, ...]:
     workloads, target = evidence.all(KubernetesWorkload), evidence.target
     policies, spaces = evidence.all(KubernetesPolicy), evidence.all(KubernetesNamespace)
     services = evidence.all(KubernetesService)
+    evidence.all(ClusterTopology)
+    evidence.all(NodeVisit)
     if target is None or not policies:
         return ()
     found = []
     for workload in clients(workloads):
-        for packet in packets_to(evidence, workload, target, services):
+        own = packets_to(evidence, workload, target, services)
+        nodes = () if own[0].place == "pod" else _packets_to_nodes(evidence, target, own[0])
+        for packet in (*own, *nodes):
             fault = _dropped(workload, packet, policies, spaces)
             if fault is not None:
-                found.append(fault)
+                found.append(fault.replace(to_node=packet not in own))
                 break
     return tuple(found)
 
@@ -572,6 +596,19 @@ def packets_to(
     # A private address of a server that nobody described may be a pod's.
     place = "outside" if outside else "unknown"
     return tuple(sent.replace(address=address, place=place) for address in addresses)
+
+
+def _packets_to_nodes(evidence: Evidence, target: Target, sent: Packet) -> Iterator[Packet]:
+    """Give the packets to the nodes that a cluster announced, for clients that follow it."""
+    if target.cluster_aware is False:
+        return
+    visits = {(each.host, each.port): each.address for each in evidence.all(NodeVisit)}
+    for topology in evidence.all(ClusterTopology):
+        for node in topology.nodes:
+            address = visits.get((node.host, node.port)) or (
+                node.host if is_literal(node.host) else ""
+            )
+            yield sent.replace(port=node.port, address=address or sent.address)
 
 
 def _is_foreign(host: str) -> bool:

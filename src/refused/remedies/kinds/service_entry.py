@@ -105,15 +105,13 @@ def _new(cause: str, fault: MeshFault, target: Target, evidence: Evidence) -> Ch
 
 def _port(cause: str, fault: MeshFault, entry: IstioServiceEntry, target: Target) -> Change:
     protocol = _protocol_for(target)
-    added = {
-        "number": target.port,
-        "name": f"{protocol.lower()}-{target.port}",
-        "protocol": protocol,
-    }
-    patch = [{"op": "add", "path": "/spec/ports/-", "value": added}]
-    return _patched(
-        cause, fault, entry, patch, f"add port {target.port} ({protocol})", None, str(target.port)
-    )
+    added = [
+        {"number": port, "name": f"{protocol.lower()}-{port}", "protocol": protocol}
+        for port in fault.ports
+    ]
+    patch = [{"op": "add", "path": "/spec/ports/-", "value": each} for each in added]
+    shown = ", ".join(str(each) for each in fault.ports)
+    return _patched(cause, fault, entry, patch, f"add port {shown} ({protocol})", None, shown)
 
 
 def _protocol(
