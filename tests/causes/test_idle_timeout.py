@@ -5,9 +5,9 @@ from __future__ import annotations
 import pytest
 
 from refused.causes.idle_timeout import judge
-from refused.causes.statements import Clue, Proof
+from refused.causes.statements import Clue, Proof, RuledOut
 from refused.evidence.bundle import Evidence
-from refused.evidence.observations import ClientSettings, IdleHold
+from refused.evidence.observations import Attempt, ClientSettings, IdleHold, OverTime
 from tests.causes.server_scenery import FRONT, INFO, OWN, PONG, STAMP, kinds
 
 HELD = IdleHold(**STAMP, address="20.42.65.90", port=6379, idle_s=240.3, outcome="ok")
@@ -52,3 +52,53 @@ def test_a_connection_that_outlived_the_pause_is_left_alone() -> None:
     assert list(judge(Evidence(lax, FRONT, PONG, HELD, target=OWN))) == []
     assert list(judge(Evidence(lax, FRONT, PONG, HELD.replace(outcome="error"), target=OWN))) == []
     assert list(judge(Evidence(lax, FRONT, PONG, target=OWN))) == []
+
+
+WATCH = OverTime(**STAMP, host="redis.example.net", port=6379, planned_s=240.0, every_s=8.0)
+
+
+def attempt(at: float, stage: str = "done", outcome: str = "ok") -> Attempt:
+    """Return an attempt with a connection of its own."""
+    return Attempt(at=at, took_ms=5.0, kind="dial", stage=stage, outcome=outcome)
+
+
+def test_a_question_that_is_not_acknowledged_while_others_are_answered_is_proof() -> None:
+    """The way has forgotten the connection, and says so to nobody: it is half open."""
+    at = HELD.at
+    half_open = HELD.replace(outcome="silent", unacked_bytes=14, took_ms=244_300.0)
+    watch = WATCH.replace(attempts=(attempt(at - 100), attempt(at - 2)))
+    (said,) = judge(Evidence(FRONT, PONG, half_open, watch, target=OWN))
+
+    assert isinstance(said, Proof)
+    assert (
+        "14 bytes were not even acknowledged, while 1 other attempts were answered" in said.because
+    )
+
+
+def test_without_another_that_was_answered_the_way_may_be_down_for_all() -> None:
+    """Then it is a strong clue."""
+    half_open = HELD.replace(outcome="silent", unacked_bytes=14, took_ms=244_300.0)
+    watch = WATCH.replace(attempts=(attempt(HELD.at - 100),))
+
+    assert kinds(judge(Evidence(FRONT, PONG, half_open, watch, target=OWN))) == ["Clue"]
+
+
+def test_a_question_that_arrived_speaks_against_it() -> None:
+    """The server's kernel acknowledged it, and the server did not answer."""
+    (said,) = judge(
+        Evidence(FRONT, PONG, HELD.replace(outcome="silent", unacked_bytes=0), target=OWN)
+    )
+
+    assert isinstance(said, Clue)
+    assert said.weight < 0
+
+
+def test_an_end_that_connections_in_use_share_is_not_for_its_quiet() -> None:
+    """The server went away for all of them."""
+    at = HELD.at
+    blip = WATCH.replace(
+        attempts=(attempt(at - 5), attempt(at - 1, "tcp", "refused"), attempt(at + 2))
+    )
+    (said,) = judge(Evidence(FRONT, PONG, HELD.replace(outcome="closed"), blip, target=OWN))
+
+    assert isinstance(said, RuledOut)

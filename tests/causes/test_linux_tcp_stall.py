@@ -6,7 +6,13 @@ from refused.causes.linux_tcp_stall import judge
 from refused.causes.readings import STALLED_RETRANSMITS
 from refused.causes.statements import Proof
 from refused.evidence.bundle import Evidence
-from refused.evidence.observations import KernelSettings, OpenSocket, SocketsToTarget
+from refused.evidence.observations import (
+    Attempt,
+    KernelSettings,
+    OpenSocket,
+    OverTime,
+    SocketsToTarget,
+)
 from tests.causes.server_scenery import FRONT, OWN, PONG, STAMP, kinds
 
 KERNEL = KernelSettings(**STAMP, tcp_retries2=15)
@@ -59,3 +65,29 @@ def test_a_dial_that_waits_is_no_stall() -> None:
     dialling = TABLE.replace(stuck=(HUNG.replace(state="SYN_SENT"),))
 
     assert list(judge(Evidence(FRONT, PONG, KERNEL, dialling, target=OWN))) == []
+
+
+CUT = Attempt(
+    at=100.0, took_ms=2250.0, kind="ping", stage="command", outcome="silent", retransmits=4
+)
+ANEW = Attempt(at=103.0, took_ms=5.0, kind="dial", stage="done", outcome="ok")
+WATCH = OverTime(
+    **STAMP, host="redis.example.net", port=6379, planned_s=60.0, every_s=2.0, attempts=(CUT, ANEW)
+)
+
+
+def test_a_connection_in_use_that_falls_silent_beside_new_ones_is_proof() -> None:
+    """The watch saw it begin."""
+    (said,) = judge(Evidence(FRONT, PONG, KERNEL, WATCH, target=OWN))
+
+    assert isinstance(said, Proof)
+    assert "sent again 4 times in vain" in said.because
+
+
+def test_a_server_that_paused_or_a_path_that_is_down_for_all_is_no_stall() -> None:
+    """What arrived is not sent again; and where nobody gets through, nothing is stuck."""
+    paused = WATCH.replace(attempts=(CUT.replace(retransmits=0), ANEW))
+    down = WATCH.replace(attempts=(CUT, ANEW.replace(stage="tcp", outcome="silent")))
+
+    assert list(judge(Evidence(FRONT, PONG, KERNEL, paused, target=OWN))) == []
+    assert list(judge(Evidence(FRONT, PONG, KERNEL, down, target=OWN))) == []

@@ -12,6 +12,7 @@ from refused.evidence.control_plane import (
     ResourceHealth,
     ScheduledMaintenance,
 )
+from refused.evidence.observations import Attempt, MaintenanceEvent, OverTime
 from tests.causes.azure_scenery import (
     ACR,
     CONTROL,
@@ -36,6 +37,7 @@ from tests.causes.server_scenery import (
 )
 from tests.causes.tls_scenery import (
     NOW,
+    STAMP,
 )
 
 REFUSED = ACCEPTED.replace(outcome="refused", errno=111)
@@ -178,3 +180,54 @@ def test_a_patch_window_is_read_in_utc_and_past_midnight(
     said = words(judge(Evidence(ACCEPTED, PONG, CUT, windows, target=CACHE)))
 
     assert ("the moment lies in the cache's patch window" in said) is lies_in
+
+
+EVENT = MaintenanceEvent(**STAMP, channel="AzureRedisEvents", event="NodeMaintenanceStarting")
+
+
+def watch(marks: str, outcome: str = "refused") -> OverTime:
+    """Return a watch from NOW on, with an attempt a second, that failed where an x stands."""
+    attempts = tuple(
+        Attempt(
+            at=NOW + at,
+            took_ms=5.0,
+            kind="dial",
+            stage="tcp" if mark == "x" else "done",
+            outcome=outcome if mark == "x" else "ok",
+        )
+        for at, mark in enumerate(marks)
+    )
+    return OverTime(
+        **STAMP, host=CACHE.host, port=6380, planned_s=60.0, every_s=1.0, attempts=attempts
+    )
+
+
+BLIP = watch("...xx....")
+
+
+def test_an_announcement_beside_a_stretch_of_failures_is_proof() -> None:
+    """The service said so, seconds before."""
+    (said,) = proofs(judge(Evidence(ACCEPTED, EVENT, BLIP, target=CACHE)))
+
+    assert said == "the service announced NodeMaintenanceStarting 3 s before it failed"
+
+
+def test_an_announcement_proves_nothing_of_what_is_not_its_doing() -> None:
+    """Of a replica, of an hour ago, of a node that is back; or where nothing failed, or the key is wrong."""
+    for other in (
+        EVENT.replace(is_replica=True),
+        EVENT.replace(at=NOW - 3600),
+        EVENT.replace(event="NodeMaintenanceEnded"),
+    ):
+        assert proofs(judge(Evidence(ACCEPTED, other, BLIP, target=CACHE))) == []
+    assert list(judge(Evidence(ACCEPTED, SHAKE, PONG, EVENT, target=CACHE))) == []
+    wrong = refused("AUTH", "WRONGPASS invalid username-password pair")
+    assert proofs(judge(Evidence(ACCEPTED, SHAKE, wrong, EVENT, target=CACHE))) == []
+
+
+def test_one_stretch_of_refusals_speaks_for_it_and_scattered_ones_against() -> None:
+    """A failover happens once, and takes seconds."""
+    assert weight(judge(Evidence(ACCEPTED, BLIP, target=CACHE))) > 0
+    scattered = weight(judge(Evidence(ACCEPTED, watch(".x.x.x.x.", "silent"), target=CACHE)))
+    assert scattered < 0
+    assert weight(judge(Evidence(ACCEPTED, watch("..xxx...", "silent"), target=CACHE))) == 0

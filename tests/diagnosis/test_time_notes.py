@@ -8,6 +8,7 @@ from refused.evidence.observations import (
     Certificate,
     ClientFleet,
     DescriptorUse,
+    IdleHold,
     KernelSettings,
     MaintenanceEvent,
     NameMoment,
@@ -159,3 +160,18 @@ def test_the_clients_are_held_against_server_way_out_and_process() -> None:
     assert any("which is enough" in each for each in told(fleet.replace(pods=4)))
     (gap,) = told(fleet.replace(pool_size=None))
     assert "--pool" in gap
+
+
+def test_a_hold_that_was_too_short_says_what_it_leaves_open() -> None:
+    """On Azure, whose limits are known; elsewhere nobody knows them."""
+    hold = IdleHold(**STAMP, address="20.0.0.1", port=6380, idle_s=60.2, outcome="ok")
+    azure = TARGET.replace(service="acr")
+
+    (said,) = time_notes(Evidence(LOOKUP, DIAL, PONG, hold, target=azure))
+    assert "outlived 60 s" in said
+    assert "600 s" in said
+    assert told(hold) == []
+    assert (
+        list(time_notes(Evidence(LOOKUP, DIAL, PONG, hold.replace(idle_s=661.0), target=azure)))
+        == []
+    )

@@ -12,6 +12,7 @@ from refused.evidence.observations import (
     ClientFleet,
     ClientSettings,
     DescriptorUse,
+    IdleHold,
     KernelSettings,
     MaintenanceEvent,
     NamesOverTime,
@@ -22,6 +23,7 @@ from refused.evidence.observations import (
     ServerInfo,
 )
 from refused.evidence.over_time import dials, outages
+from refused.service.limits import idle_limit_s
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -45,6 +47,7 @@ def time_notes(view: Evidence) -> Iterator[str]:
         yield from _of_watch(watch)
     for names in view.look(NamesOverTime):
         yield from _of_names(names)
+    yield from _of_quiet(view)
     yield from _of_certificates(view)
     events = view.look(MaintenanceEvent)
     for event in events[:MOST_EVENTS]:
@@ -99,6 +102,21 @@ def _of_watch(watch: OverTime) -> Iterator[str]:
         )
     if watch.ended != "done":
         yield f"the watch ended after {watch.took_ms / 1000:.0f} of {watch.planned_s:.0f} s: {watch.ended}"
+
+
+def _of_quiet(view: Evidence) -> Iterator[str]:
+    """Say what a connection that was held for too short a time leaves open."""
+    target = view.target
+    if target is None or target.service not in ("acr", "acre", "amr"):
+        return
+    limits = (idle_limit_s("load-balancer") or 0, idle_limit_s("acr") or 0)
+    for hold in view.look(IdleHold):
+        if hold.outcome == "ok" and hold.idle_s < limits[1]:
+            yield (
+                f"a quiet connection outlived {hold.idle_s:.0f} s; ways out of Azure may end one after {limits[0]} s, and "
+                f"the service does after {limits[1]} s, which --for 11m would show"
+            )
+            return
 
 
 def _of_names(names: NamesOverTime) -> Iterator[str]:
