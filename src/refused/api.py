@@ -181,6 +181,7 @@ def probe(
     manifests: Sequence[str] = (),
     workload: str | None = None,
     kube_context: str | None = None,
+    reads_cluster: bool = True,
     root: str = "/",
     environ: Mapping[str, str] | None = None,
 ) -> Bundle:
@@ -213,6 +214,7 @@ def probe(
             standard input.
         workload: ``namespace/kind/name`` of the client's workload.
         kube_context: The context of the user's kubeconfig whose cluster is asked.
+        reads_cluster: Whether manifests and cluster are read at all; a look that is repeated need not.
         root: The folder that plays ``/`` for files of the host.
         environ: The environment variables that count; none by default.
 
@@ -283,9 +285,11 @@ def probe(
     places = [open_vantage(text) for text in (vantages or ("here",))]
     facts: list[Fact] = [] if parsed.settings is None else [parsed.settings]
     with begun:
-        beside = _cluster_look(
-            parsed.target.host, manifests, workload, kube_context, vantages, deadline
-        )
+        beside = None
+        if reads_cluster:
+            beside = _cluster_look(
+                parsed.target.host, manifests, workload, kube_context, vantages, deadline
+            )
         facts += [*look(parsed, places, wishes), *begun.facts]
         facts += begun.end(facts)
         if beside is not None:
@@ -491,6 +495,7 @@ def looker(target: str, options: Mapping[str, Any]) -> Callable[[str], Callable[
     from refused.remedies.apply import Seen as Shown
 
     wanted = {**options, "azure": False, "resource": None, "changes": None, "echo": None}
+    wanted["reads_cluster"] = False
 
     def look_for(hop: str) -> Callable[[], Seen]:
         def look() -> Seen:
@@ -632,7 +637,7 @@ def attempt(target: str, *, write: bool = False, **options: Any) -> tuple[Attemp
     from refused.evidence.redaction import redact
     from refused.remedies.watch import Attempt as Made
 
-    report = diagnose(target, write=write, **options)
+    report = diagnose(target, write=write, **{**options, "reads_cluster": False})
     made = list(_resource_attempt(report.bundle))
     for place in report.diagnosis.places:
         view = report.bundle.view(place.vantage)
