@@ -18,6 +18,7 @@ from refused.evidence.kubernetes import (
     ClusterDns,
     IstioServiceEntry,
     KubernetesLook,
+    KubernetesNamespace,
     KubernetesPolicy,
     KubernetesWorkload,
     MeshSettings,
@@ -328,6 +329,28 @@ def test_a_read_that_is_denied_names_the_right_that_it_needs(
 
     assert gap.how_to_see == f"it needs the right to {right}"
     assert "forbidden" in gap.why
+
+
+def test_where_all_may_not_be_read_what_is_near_is(cluster: Api) -> None:
+    """Many may read their own namespace and no other; what lacks there is not known to lack."""
+    istio = "/apis/networking.istio.io/v1"
+    entry = {"metadata": {"name": "own", "namespace": "shop"}, "spec": {"hosts": [HOST]}}
+    cluster.forbidden |= {"/api/v1/namespaces", f"{istio}/serviceentries"}
+    cluster.paths["/api/v1/namespaces/shop"] = {
+        "apiVersion": "v1",
+        "kind": "Namespace",
+        "metadata": {"name": "shop", "labels": {"team": "a"}},
+    }
+    cluster.paths[f"{istio}{SHOP}/serviceentries"] = items(
+        "ServiceEntry", "networking.istio.io/v1", entry
+    )
+
+    facts = seen()
+
+    assert [each.labels for each in of(KubernetesNamespace, facts)] == [(("team", "a"),)]
+    assert [each.name for each in of(IstioServiceEntry, facts)] == ["own"]
+    assert "ServiceEntry" not in of(KubernetesLook, facts)[0].kinds
+    assert len(of(Unseen, facts)) == 2
 
 
 def test_what_the_cluster_does_not_know_is_not_asked_for(cluster: Api) -> None:

@@ -217,10 +217,20 @@ class _Look:
             answer = answers[place]
             if answer.gap is not None:
                 self.gaps.append(answer.gap)
+                found += self._nearer(plural, namespace)
             else:
                 self.kinds.append(_RESOURCES[plural][1])
                 found += answer.items
         return found
+
+    def _nearer(self, plural: str, namespace: str) -> list[Object]:
+        """Return what may be read of a kind near the client, where reading all of it is denied."""
+        if plural == "namespaces":
+            return self.read(plural, "", namespace).items
+        if plural not in _EVERYWHERE:
+            return []
+        roots = _ISTIO_ROOTS if plural != "egressnetworks" else ("linkerd-egress",)
+        return [each for home in (namespace, *roots) for each in self.read(plural, home).items]
 
     # --- one read ------------------------------------------------------------------------------
 
