@@ -53,10 +53,13 @@ $(PYTHONS:%=.venv-%/.ready-dev): .venv-%/.ready-dev: requirements/dev.txt pyproj
 	$(call install,.venv-$*,requirements/dev.txt,$*)
 	@touch $@
 
-demo: $(LAB_READY) ## diagnose a broken and a healthy cache of the lab
+demo: $(LAB_READY) ## diagnose a broken cache of the lab, rehearse its fix, and look at a healthy one
 	@$(PY) -m compileall -q src
 	@echo '$$ refused diagnose lab:firewall-ip-blocked'
 	@$(VENV)/bin/refused diagnose lab:firewall-ip-blocked; test $$? -eq 1
+	@echo
+	@echo '$$ refused fix lab:firewall-ip-blocked --rehearse'
+	@$(VENV)/bin/refused fix lab:firewall-ip-blocked --rehearse
 	@echo
 	@echo '$$ refused diagnose lab:healthy'
 	@$(VENV)/bin/refused diagnose lab:healthy
