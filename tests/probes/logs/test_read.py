@@ -17,6 +17,7 @@ from refused.probes.logs import sources
 from refused.probes.logs.read import UNKNOWN, read_logs
 from refused.probes.logs.scan import is_installed
 from refused.probes.logs.sources import BadLog, Source
+from refused.probes.logs.tally import MOST_GROUPS
 from tests.probes.logs.catalogue import FEW, examples, whole
 from tests.probes.logs.reading import NOW, groups, read
 
@@ -317,7 +318,7 @@ def test_groups_stay_few_and_the_frequent_keep_their_endpoint() -> None:
         )
         lines.append(f"Error: connect ECONNREFUSED {host}:6379")
     result = read("\n".join(lines))
-    assert len(result.tally) <= 400
+    assert len(result.tally) <= MOST_GROUPS
     assert sum(group.count for group in result.tally) == 6000
     assert groups(result)[0].count >= 2000 or groups(result)[1].count >= 2000
     assert any(group.endpoint == "10.9.9.9:6379" and group.count >= 1900 for group in result.tally)

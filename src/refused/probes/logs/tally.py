@@ -17,10 +17,12 @@ if TYPE_CHECKING:
 
     Key = tuple[tuple[int, ...], str, bool, int]
 
-MOST_GROUPS = 400
+# A group is at most fifty kilobytes: its examples, and its counts by time.
+MOST_GROUPS = 1000
 _MOST_GAPS = 100
-# The events of a group that are kept word for word: the first, the tenth, the hundredth …
-KEPT = frozenset((1, 10, 100, 1000, 10_000))
+_MOST_SPANS = 256
+# The events of a group that are kept word for word: the first, the tenth, the hundredth.
+KEPT = frozenset((1, 10, 100))
 _MANY = "(many)"
 
 
@@ -63,7 +65,7 @@ class Group:
         self.first_at: float | None = None
         self.last_at: float | None = None
         self.last = ("", 0)
-        self.series = Series()
+        self.series = Series(_MOST_SPANS)
         self.gaps_s: list[float] = []
         self.examples: list[Quote] = []
         self.files: dict[str, int] = {}
