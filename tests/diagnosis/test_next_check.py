@@ -132,3 +132,30 @@ def test_a_look_of_azures_is_not_advised_for_another_server() -> None:
 
     assert next_check(found, "redis") is None
     assert next_check(found, "acr").check.id == "keys"  # type: ignore[union-attr]
+
+
+def test_what_a_look_usually_shows_tells_against_a_cause_that_says_so_of_another() -> None:
+    """Only one of the two has signs on this host, so that a look at the host parts them."""
+    found = rank(
+        [
+            a_weighed("a", 4.0, expects=(("deeper", "local"), ("again", "same"))),
+            a_weighed("b", 4.0, expects=(("again", "same"),)),
+        ]
+    )
+
+    chosen = next_check(found, "redis")
+
+    assert chosen is not None
+    assert (chosen.check.id, chosen.tells) == ("deeper", ("a",))
+
+
+def test_a_look_may_bring_up_a_cause_of_which_nothing_was_seen_yet() -> None:
+    """It has its part of "something else", and makes a look worth more that would show it."""
+    found = rank([a_weighed("a", 1.0, expects=(("elsewhere", "works"), ("deeper", "quiet")))])
+    unheard = a_weighed("b", 0.0, expects=(("deeper", "local"),)).cause
+
+    without, _ = _expected_drop("deeper", found)
+    with_it, tells = _expected_drop("deeper", found, (unheard,))
+
+    assert with_it > without
+    assert tells == ("a",)

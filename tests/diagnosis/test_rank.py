@@ -10,7 +10,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from refused.causes.statements import Proof, RuledOut
-from refused.diagnosis.rank import LEAST, MOST_FINDINGS, PROVED, rank
+from refused.diagnosis.rank import AT_MOST, LEAST, MOST_FINDINGS, PROVED, SOMETHING_ELSE, rank
 from tests.diagnosis.scenery import a_weighed, heard
 
 if TYPE_CHECKING:
@@ -112,11 +112,19 @@ def test_a_proof_outweighs_a_contradiction() -> None:
     assert found.certainty == "confirmed"
 
 
-def test_one_weak_clue_stands_about_even_with_something_else() -> None:
+def test_as_much_as_speaks_for_something_else_is_half_of_what_a_guess_may_have() -> None:
     """A cause without rivals is not thereby proved."""
-    (found,) = rank([a_weighed("a", 0.5)])
+    (found,) = rank([a_weighed("a", SOMETHING_ELSE)])
 
-    assert found.probability == pytest.approx(0.5)
+    assert found.probability == pytest.approx(AT_MOST / 2)
+
+
+@given(said=heard(may_be_proved=False), more=st.floats(min_value=0, max_value=50))
+def test_a_guess_is_never_stated_as_high_as_a_proof(said: tuple[Weighed, ...], more: float) -> None:
+    """However much speaks for it."""
+    loud = [each.replace(score=each.score + more) for each in said]
+
+    assert sum(each.probability for each in rank(loud)) <= AT_MOST + 1e-9 < PROVED
 
 
 def test_the_best_of_bad_answers_is_still_given() -> None:

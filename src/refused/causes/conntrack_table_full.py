@@ -19,7 +19,7 @@ from __future__ import annotations
 
 from refused.causes.readings import dialled
 from refused.causes.statements import Cause, Clue, Proof, RuledOut, Signature
-from refused.evidence.observations import ConntrackUse, TcpDial
+from refused.evidence.observations import ConntrackUse, TcpDial, Unseen
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -63,6 +63,18 @@ def judge(evidence: Evidence) -> Iterator[Statement]:
             yield Clue(weight=2.0, because=said, seen=(use,))
         elif share < ROOMY:
             yield RuledOut(because=said, seen=(use,))
+    if not uses and broken.how == "flaky":
+        # From outside a full table looks like a translation without ports: only the count tells.
+        said = (
+            "some dials to the same port are accepted and some are not, as a full table lets them"
+        )
+        yield Clue(weight=1.4, because=said, seen=dialled(dials))
+        yield Unseen(
+            vantage=evidence.vantage,
+            what="the connection-tracking table",
+            why="its entries were not counted",
+            how_to_see="nf_conntrack_count and nf_conntrack_max in /proc/sys/net/netfilter, on the node",
+        )
     counted = [use.drops for use in uses if use.drops is not None]
     if len(counted) > 1 and counted[-1] > counted[0]:
         # Entries come and go between two looks; the count of what found no room does not.

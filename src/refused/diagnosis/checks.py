@@ -20,6 +20,7 @@ class Check(Record):
         services: For which services it exists; empty for all.
         after: The look that must have been made before; ``""`` for none.
         until: The look after which this way of making it says nothing new.
+        usual: What it mostly shows of a cause that says nothing of it; ``""`` where anything may be.
     """
 
     id: str
@@ -29,6 +30,7 @@ class Check(Record):
     services: tuple[str, ...] = ()
     after: str = ""
     until: str = ""
+    usual: str = ""
 
 
 CHECKS = (
@@ -37,6 +39,7 @@ CHECKS = (
         what="the state of this host: its sockets, ports, descriptors and packet filters",
         command="refused diagnose {target} --deep",
         seconds=15,
+        usual="quiet",
     ),
     Check(
         id="more-time",
@@ -61,6 +64,7 @@ CHECKS = (
         what="what another resolver says of the name",
         command="nslookup {host} 1.1.1.1",
         seconds=15,
+        usual="same",
     ),
     Check(
         id="other-destination",
@@ -81,6 +85,7 @@ CHECKS = (
         command="az redis list --query \"[?hostName=='{host}']\"",
         seconds=30,
         services=("acr",),
+        usual="fine",
     ),
     Check(
         id="resource",
@@ -88,6 +93,7 @@ CHECKS = (
         command="az redisenterprise list --query \"[?hostName=='{host}']\"",
         seconds=30,
         services=("amr", "acre"),
+        usual="fine",
     ),
     Check(
         id="firewall-rules",
@@ -96,6 +102,7 @@ CHECKS = (
         seconds=45,
         services=("acr",),
         until="rules-read",
+        usual="fine",
     ),
     Check(
         id="firewall-rules",
@@ -104,6 +111,7 @@ CHECKS = (
         seconds=30,
         services=("acr",),
         after="rules-read",
+        usual="fine",
     ),
     Check(
         id="network-rules",
@@ -111,6 +119,7 @@ CHECKS = (
         command="az network nic list-effective-nsg --name NIC --resource-group GROUP",
         seconds=90,
         services=("acr", "acre", "amr"),
+        usual="allows",
     ),
     Check(
         id="clients-metric",
@@ -118,6 +127,7 @@ CHECKS = (
         command="az monitor metrics list --resource RESOURCE-ID --metrics connectedclients --aggregation Maximum",
         seconds=45,
         services=("acr", "acre", "amr"),
+        usual="below",
     ),
     Check(
         id="keys",
@@ -125,6 +135,7 @@ CHECKS = (
         command="az redis list-keys --name {name} --resource-group GROUP",
         seconds=45,
         services=("acr",),
+        usual="same",
     ),
     Check(
         id="keys",
@@ -132,11 +143,13 @@ CHECKS = (
         command="az redisenterprise database list-keys --cluster-name {name} --resource-group GROUP",
         seconds=45,
         services=("amr", "acre"),
+        usual="same",
     ),
     Check(
         id="certificate",
         what="who signed the certificate that this client is shown",
         command="openssl s_client -connect {host}:{port} -servername {host} -showcerts </dev/null",
         seconds=20,
+        usual="as-expected",
     ),
 )

@@ -15,6 +15,7 @@ from refused.evidence.record import Record
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
+    from refused.causes.statements import Cause
     from refused.diagnosis.next_check import NextCheck
     from refused.diagnosis.rank import Finding
     from refused.diagnosis.weigh import Weighed
@@ -97,7 +98,9 @@ def diagnose(bundle: Bundle) -> Diagnosis:
         findings=findings,
         ruled_out=tuple(each for each in heard if each.is_ruled_out and each.cause.id not in found),
         unseen=_unseen(tuple(place_view for place_view, _ in places), heard, found),
-        next_check=next_check(findings, bundle.target.service, _done(view)),
+        next_check=next_check(
+            findings, bundle.target.service, _done(view), silent_ones(view, heard, found)
+        ),
         notes=notes(
             view,
             tuple(place for _, place in places),
@@ -107,6 +110,20 @@ def diagnose(bundle: Bundle) -> Diagnosis:
         heard=heard,
         elsewhere=elsewhere,
         differences=differences(elsewhere, verdicts),
+    )
+
+
+def silent_ones(view: Evidence, heard: tuple[Weighed, ...], found: set[str]) -> tuple[Cause, ...]:
+    """Return the causes that show at the broken hop, and that nothing speaks for or against yet."""
+    broken = view.broken
+    return tuple(
+        each.cause
+        for each in heard
+        if broken is not None
+        and broken.hop in each.cause.shows_at
+        and each.cause.id not in found
+        and not each.is_ruled_out
+        and not each.clues
     )
 
 

@@ -18,11 +18,14 @@ if TYPE_CHECKING:
 
 # A proof rests on our reading of observations, and readings can be wrong: one in fifty.
 PROVED = 0.98
-# Log-odds of "something else": a cause nobody has written down yet. A cause with one weak clue
-# stands about even with it.
-SOMETHING_ELSE = 0.5
-# Clues within one cause are not independent, whatever their authors hoped; the sum is drawn in.
-TEMPERATURE = 1.25
+# Log-odds of "something else", a cause nobody has written down yet, and by how much the sums of clues
+# are drawn in, since clues within one cause are not independent. Both are fitted to the lab's faults
+# by cross-validation over causes, on the cautious side: docs/calibration.md, docs/build_calibration.py.
+SOMETHING_ELSE = 0.8
+TEMPERATURE = 1.0
+# Without a proof no cause is stated higher, however much speaks for it: readings can be wrong together,
+# and one in twenty is kept for what nobody has written down.
+AT_MOST = 0.95
 LEAST = 0.02
 MOST_FINDINGS = 8
 
@@ -40,12 +43,13 @@ def rank(
     *,
     something_else: float = SOMETHING_ELSE,
     temperature: float = TEMPERATURE,
+    at_most: float = AT_MOST,
 ) -> tuple[Finding, ...]:
     """Return the findings, best first; the rest of the probability is "something else"."""
     counted = [each for each in weighed if each.counts and not each.is_ruled_out]
     proved = [each for each in counted if each.proofs]
     guessed = [each for each in counted if not each.proofs]
-    share = 1 - PROVED if proved else 1.0
+    share = 1 - PROVED if proved else at_most
     odds = [exp(each.score / temperature) for each in guessed]
     total = sum(odds) + exp(something_else / temperature)
     findings = [Finding(weighed=each, certainty="confirmed", probability=PROVED) for each in proved]

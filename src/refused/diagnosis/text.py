@@ -150,7 +150,7 @@ def _is_far(error: LoggedError, places: Sequence[tuple[str, int]]) -> bool:
 
 
 def _ranked(errors: Sequence[LoggedError]) -> tuple[Finding, ...]:
-    return rank(hear(errors), something_else=SOMETHING_ELSE, temperature=TEMPERATURE)
+    return rank(hear(errors), something_else=SOMETHING_ELSE, temperature=TEMPERATURE, at_most=1.0)
 
 
 def diagnose_text(bundle: Bundle) -> Diagnosis:
