@@ -11,6 +11,7 @@ from __future__ import annotations
 
 from refused.evidence.record import Record
 from refused.service.limits import (
+    DROPS_SINCE,
     client_liveness,
     client_timeouts_s,
     gives_up_s,
@@ -68,7 +69,8 @@ def until_noticed(
         flight.append((gives_up_s(retries), f"the kernel, with tcp_retries2 = {retries}"))
     if limit_s is not None and own is not None and own.drops_after is not None:
         times = "" if own.drops_after == 1 else f" {own.drops_after} times over"
-        flight.append((limit_s * own.drops_after, f"{library}, by its time-out{times}"))
+        since = f", from version {DROPS_SINCE[library]} on" if library in DROPS_SINCE else ""
+        flight.append((limit_s * own.drops_after, f"{library}, by its time-out{times}{since}"))
     in_flight = min(flight, default=None)
     idle = _idle(kernel, settings, own, user_timeout_s, in_flight[0] if in_flight else None)
     return Noticed(

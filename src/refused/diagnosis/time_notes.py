@@ -21,8 +21,10 @@ from refused.evidence.observations import (
     Platform,
     PortUse,
     ServerInfo,
+    TcpDial,
 )
 from refused.evidence.over_time import dials, outages
+from refused.service.addresses import address_class
 from refused.service.limits import idle_limit_s
 
 TYPE_CHECKING = False
@@ -59,12 +61,18 @@ def time_notes(view: Evidence) -> Iterator[str]:
         yield from _of_fleet(view, fleet)
     broken = view.broken
     waits = broken is not None and (broken.how == "stalled" or broken.how.startswith("idle-"))
-    if watches or waits:
+    if (watches or waits) and not _is_loopback(view):
         kernel = next(iter(view.look(KernelSettings)), None)
         settings = next(iter(view.look(ClientSettings)), None)
         if kernel is not None and kernel.tcp_retries2 is not None:
             library = settings.library if settings is not None else ""
             yield noticed_said(until_noticed(kernel, settings), library)
+
+
+def _is_loopback(view: Evidence) -> bool:
+    """Whether the server is on this very host, whose kernel tells of every end."""
+    addresses = [dial.address for dial in view.look(TcpDial) if dial.purpose == "client"]
+    return bool(addresses) and all(address_class(each) == "loopback" for each in addresses)
 
 
 def _of_watch(watch: OverTime) -> Iterator[str]:

@@ -427,6 +427,10 @@ def connect_timeout_s(tcp_syn_retries: int, linear_timeouts: int = 0) -> int:
     return linear_timeouts + sum(min(1 << turn, 120) for turn in range(tcp_syn_retries + 1))
 
 
+# From which version on a library drops a dead connection by itself; before, the kernel's time counts.
+DROPS_SINCE = {"StackExchange.Redis": "2.7.10"}
+
+
 class Liveness:
     """A library's row of :data:`CLIENT_LIVENESS`, by name."""
 
