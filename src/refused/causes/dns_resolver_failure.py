@@ -19,14 +19,12 @@ from __future__ import annotations
 
 from refused.causes.statements import Cause, Clue, Proof, RuledOut, Signature
 from refused.evidence.kubernetes import (
+    POLICY_KINDS,
     ClusterDns,
-    KubernetesNamespace,
-    KubernetesPolicy,
     KubernetesWorkload,
+    clients,
+    has_client,
 )
-from refused.evidence.kubernetes_faults import clients, dns_faults
-from refused.evidence.kubernetes_mesh import is_walked_inside
-from refused.evidence.kubernetes_names import name_faults, questions
 from refused.evidence.observations import DnsAnswer, NameLookup, Platform, ResolverSettings, Unseen
 
 TYPE_CHECKING = False
@@ -44,11 +42,9 @@ CAUSE = Cause(
     shows_at=("name", "address"),
     bucket="dependency",
     needs=(
+        *POLICY_KINDS,
         ClusterDns,
         DnsAnswer,
-        KubernetesNamespace,
-        KubernetesPolicy,
-        KubernetesWorkload,
         NameLookup,
         Platform,
         ResolverSettings,
@@ -123,13 +119,18 @@ def judge(evidence: Evidence) -> Iterator[Statement]:
 
 def _cluster_says(evidence: Evidence) -> Iterator[Statement]:
     """Put the client's question to the network policies, and look whether the cluster's DNS is up."""
-    faults, names, broken = dns_faults(evidence), evidence.all(ClusterDns), evidence.broken
+    names, broken = evidence.all(ClusterDns), evidence.broken
+    if not has_client(evidence, POLICY_KINDS) and not names:
+        return
+    from refused.evidence.kubernetes_faults import dns_faults
+    from refused.evidence.kubernetes_mesh import is_walked_inside
+
     is_seen = (
         broken is not None
         and broken.hop in ("name", "address")
         and broken.how not in ("not-found", "no-address")
     )
-    for fault in faults:
+    for fault in dns_faults(evidence):
         if fault.sure and is_seen and is_walked_inside(evidence, fault.workload):
             looked = (*evidence.all(NameLookup), *evidence.all(DnsAnswer))
             said = f"{fault.said}, and no answer came"
@@ -145,6 +146,9 @@ def _cluster_says(evidence: Evidence) -> Iterator[Statement]:
 
 def _names_say(evidence: Evidence) -> Iterator[Statement]:
     """See whether the pods ask the right server, and whether the cluster's DNS keeps the name back."""
+    from refused.evidence.kubernetes_mesh import is_walked_inside
+    from refused.evidence.kubernetes_names import name_faults, questions
+
     workloads, names = clients(evidence.all(KubernetesWorkload)), evidence.all(ClusterDns)
     broken, target = evidence.broken, evidence.target
     if target is None:

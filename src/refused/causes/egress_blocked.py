@@ -35,13 +35,18 @@ from refused.evidence.control_plane import (
     AzureSubnet,
     RouteTable,
 )
-from refused.evidence.kubernetes import KubernetesPolicy, KubernetesWorkload
-from refused.evidence.kubernetes_faults import POLICY_KINDS, clients, policy_faults
-from refused.evidence.kubernetes_mesh import is_walked_inside
+from refused.evidence.kubernetes import (
+    POLICY_KINDS,
+    KubernetesPolicy,
+    KubernetesWorkload,
+    clients,
+    has_client,
+)
 from refused.evidence.nsg import (
     way_to,
 )
 from refused.evidence.observations import (
+    ClusterTopology,
     DnsAnswer,
     Elsewhere,
     NodeVisit,
@@ -69,8 +74,10 @@ CAUSE = Cause(
     needs=(
         *POLICY_KINDS,
         AzureSubnet,
+        ClusterTopology,
         DnsAnswer,
         Elsewhere,
+        NodeVisit,
         ProxyVariables,
         RedirectRules,
         RouteLookup,
@@ -193,6 +200,11 @@ def judge(evidence: Evidence) -> Iterator[Statement]:
 
 def _policies_say(evidence: Evidence) -> Iterator[Statement]:
     """Put the client's packet to every network policy that selects its pods."""
+    if not has_client(evidence, (*POLICY_KINDS, ClusterTopology, NodeVisit)):
+        return
+    from refused.evidence.kubernetes_faults import policy_faults
+    from refused.evidence.kubernetes_mesh import is_walked_inside
+
     faults, broken = policy_faults(evidence), evidence.broken
     policies, workloads = evidence.all(KubernetesPolicy), clients(evidence.all(KubernetesWorkload))
     for fault in faults:

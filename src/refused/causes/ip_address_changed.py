@@ -36,9 +36,7 @@ from refused.evidence.control_plane import (
     PrivateEndpoint,
     ResourceChange,
 )
-from refused.evidence.kubernetes import ClusterDns, KubernetesWorkload
-from refused.evidence.kubernetes_faults import clients
-from refused.evidence.kubernetes_names import name_faults
+from refused.evidence.kubernetes import ClusterDns, KubernetesWorkload, clients
 from refused.evidence.observations import DnsAnswer, Elsewhere, HostsEntry, NameLookup, TcpDial
 
 TYPE_CHECKING = False
@@ -141,8 +139,10 @@ def _cluster_says(evidence: Evidence) -> Iterator[Statement]:
     """Hold what the pods' hosts file, or the cluster's DNS, pins the name to against DNS's answer."""
     workloads, names = clients(evidence.all(KubernetesWorkload)), evidence.all(ClusterDns)
     answers, target = evidence.all(DnsAnswer), evidence.target
-    if target is None:
+    if target is None or not (workloads or names):
         return
+    from refused.evidence.kubernetes_names import name_faults
+
     fresh = wire_addresses(answers)
     for fault in name_faults(target.host, workloads, names):
         if fault.kind != "pinned" or fault.address in fresh:

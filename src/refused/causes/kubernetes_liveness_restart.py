@@ -21,8 +21,7 @@ Sources
 from __future__ import annotations
 
 from refused.causes.statements import Cause, Clue, Proof, RuledOut, Signature
-from refused.evidence.kubernetes import KubernetesWorkload
-from refused.evidence.kubernetes_faults import clients
+from refused.evidence.kubernetes import KubernetesWorkload, clients
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:

@@ -37,8 +37,7 @@ from refused.evidence.control_plane import (
     AzureCache,
     Metric,
 )
-from refused.evidence.kubernetes import KubernetesWorkload
-from refused.evidence.kubernetes_faults import clients
+from refused.evidence.kubernetes import KubernetesWorkload, clients
 from refused.evidence.observations import (
     DnsAnswer,
     Elsewhere,

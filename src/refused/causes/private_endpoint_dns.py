@@ -51,9 +51,7 @@ from refused.evidence.control_plane import (
     PrivateEndpointList,
     ResourceChange,
 )
-from refused.evidence.kubernetes import ClusterDns, KubernetesWorkload
-from refused.evidence.kubernetes_faults import clients
-from refused.evidence.kubernetes_names import name_faults
+from refused.evidence.kubernetes import ClusterDns, KubernetesWorkload, clients
 from refused.evidence.observations import DnsAnswer, Elsewhere, NameLookup, TcpDial
 from refused.evidence.path import resolved
 
@@ -164,11 +162,12 @@ def _cluster_says(evidence: Evidence) -> Iterator[Statement]:
     """See whether the cluster's DNS asks somebody who does not know the private zones."""
     workloads, names = clients(evidence.all(KubernetesWorkload)), evidence.all(ClusterDns)
     answers, target = evidence.all(DnsAnswer), evidence.target
-    if target is None or privatelink_alias(answers) is None:
+    if target is None or not names or privatelink_alias(answers) is None:
         return
-    given = resolved(evidence)
-    if any(is_private(address) for address in given):
+    if any(is_private(address) for address in resolved(evidence)):
         return
+    from refused.evidence.kubernetes_names import name_faults
+
     for fault in name_faults(target.host, workloads, names):
         if fault.kind in ("astray", "wrong-zone"):
             yield Clue(weight=1.5, because=fault.said, seen=fault.seen, fact="cluster dns")
@@ -366,6 +365,12 @@ SYMPTOMS = {
 
 def read(told: Told) -> Iterator[Statement]:
     """Weigh what the errors of a text tell beside their words."""
+    if told.marked("privatelink-public"):
+        yield Clue(
+            weight=3.4,
+            because="the name in the privatelink zone has a public address where the client asks",
+            seen=told.errors,
+        )
     if told.saw("connect-timeout") and told.speaks("stackexchange") and not told.address:
         yield Clue(
             weight=0.4,

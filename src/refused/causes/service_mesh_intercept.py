@@ -24,10 +24,16 @@ from __future__ import annotations
 
 from refused.causes.readings import accepted, dialled, without_a_word
 from refused.causes.statements import Cause, Clue, Proof, RuledOut, Signature
-from refused.evidence.kubernetes import KubernetesWorkload
-from refused.evidence.kubernetes_faults import MESH_KINDS, clients, left_alone, mesh_faults
-from refused.evidence.kubernetes_mesh import is_walked_inside
-from refused.evidence.observations import NodeVisit, Platform, RedirectRules, TcpDial, Unseen
+from refused.evidence.control_plane import AzureCache
+from refused.evidence.kubernetes import MESH_KINDS, KubernetesWorkload, clients, has_client
+from refused.evidence.observations import (
+    ClusterTopology,
+    NodeVisit,
+    Platform,
+    RedirectRules,
+    TcpDial,
+    Unseen,
+)
 from refused.service.ports import sidecar_port
 
 TYPE_CHECKING = False
@@ -47,7 +53,15 @@ CAUSE = Cause(
     shows_at=("tcp", "tls", "resp", "topology"),
     bucket="configuration",
     prior=-0.3,
-    needs=(*MESH_KINDS, Platform, RedirectRules, TcpDial),
+    needs=(
+        *MESH_KINDS,
+        AzureCache,
+        ClusterTopology,
+        NodeVisit,
+        Platform,
+        RedirectRules,
+        TcpDial,
+    ),
     remedies=(
         "exclude exactly the cache's ports from the mesh (Istio: excludeOutboundPorts, Linkerd: skip-outbound-ports)",
         "add a ServiceEntry for the cache's host, where the mesh lets only registered hosts out",
@@ -120,6 +134,11 @@ def judge(evidence: Evidence) -> Iterator[Statement]:
 
 def _cluster_says(evidence: Evidence) -> Iterator[Statement]:
     """Weigh what the mesh is told, by the cluster itself or by manifests."""
+    if not has_client(evidence, (*MESH_KINDS, AzureCache, ClusterTopology, NodeVisit)):
+        return
+    from refused.evidence.kubernetes_faults import left_alone, mesh_faults
+    from refused.evidence.kubernetes_mesh import is_walked_inside
+
     faults, broken = mesh_faults(evidence), evidence.broken
     workloads = clients(evidence.all(KubernetesWorkload))
     for fault in faults:

@@ -19,7 +19,9 @@ from refused.evidence.record import Record, nested
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from typing import Literal
+    from typing import Iterable, Literal, Tuple, Type
+
+    from refused.evidence.bundle import Evidence
 
     Mesh = Literal["istio", "istio-ambient", "linkerd", "consul", "cilium", "dapr"]
     WorkloadRole = Literal["client", "server"]
@@ -399,3 +401,39 @@ class ClusterDns(Observation):
     rules: tuple[DnsZoneRule, ...] = ()
     ready: int | None = None
     wanted: int | None = None
+
+
+# --- asking -----------------------------------------------------------------------------------------
+
+# Of which kinds a judge asks who looks at the mesh, and who looks at policies. What they come to is worked
+# out in modules that are loaded only where there is a workload: most who diagnose have no cluster.
+MESH_KINDS = (
+    IstioDestinationRule,
+    IstioPeerAuthentication,
+    IstioServiceEntry,
+    IstioSidecarScope,
+    KubernetesLook,
+    KubernetesService,
+    KubernetesWorkload,
+    LinkerdEgress,
+    MeshSettings,
+)
+POLICY_KINDS = (KubernetesNamespace, KubernetesPolicy, KubernetesService, KubernetesWorkload)
+
+
+def has_client(evidence: Evidence, kinds: Iterable[Type[Observation]]) -> bool:
+    """Ask for all of *kinds*, and say whether a workload was read that may be the client."""
+    for kind in kinds:
+        evidence.all(kind)
+    return any(each.role == "client" for each in evidence.look(KubernetesWorkload))
+
+
+def clients(workloads: Iterable[KubernetesWorkload]) -> Tuple[KubernetesWorkload, ...]:
+    """Return the workloads that may be the client; of one that was seen to run, not its template as well."""
+    there = tuple(workloads)
+    running = {(each.namespace, each.name) for each in there if each.is_running}
+    return tuple(
+        each
+        for each in there
+        if each.role == "client" and (each.is_running or (each.namespace, each.name) not in running)
+    )

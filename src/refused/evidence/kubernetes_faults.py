@@ -28,6 +28,7 @@ from refused.evidence.kubernetes import (
     KubernetesWorkload,
     LinkerdEgress,
     MeshSettings,
+    clients,
 )
 from refused.evidence.kubernetes_mesh import (
     CARRIES_TLS,
@@ -73,29 +74,6 @@ if TYPE_CHECKING:
         "garbled",
     ]
 
-# Of which kinds a judge of the mesh and one of the policies asks.
-MESH_KINDS = (
-    AzureCache,
-    ClusterTopology,
-    IstioDestinationRule,
-    IstioPeerAuthentication,
-    IstioServiceEntry,
-    IstioSidecarScope,
-    KubernetesLook,
-    KubernetesService,
-    KubernetesWorkload,
-    LinkerdEgress,
-    MeshSettings,
-    NodeVisit,
-)
-POLICY_KINDS = (
-    ClusterTopology,
-    KubernetesNamespace,
-    KubernetesPolicy,
-    KubernetesService,
-    KubernetesWorkload,
-    NodeVisit,
-)
 # How far the TLS ports of a Premium cluster's nodes reach where nobody told how many there are.
 # Two nodes for each of ten shards; more can be had.
 # Source: https://learn.microsoft.com/azure/azure-cache-for-redis/cache-how-to-premium-clustering
@@ -145,28 +123,16 @@ class PolicyFault(Record):
     seen: tuple[Observation, ...] = ()
 
 
-def clients(workloads: Sequence[KubernetesWorkload]) -> Tuple[KubernetesWorkload, ...]:
-    """Return the workloads that may be the client; of one that was seen to run, not its template as well."""
-    running = {(each.namespace, each.name) for each in workloads if each.is_running}
-    return tuple(
-        each
-        for each in workloads
-        if each.role == "client" and (each.is_running or (each.namespace, each.name) not in running)
-    )
-
-
 # --- the mesh --------------------------------------------------------------------------------------
 
 
 def mesh_faults(evidence: Evidence) -> Tuple[MeshFault, ...]:
     """Return what the mesh does to the client's connections, the surest first."""
-    # Whoever is asked first or last: all are asked for, whatever there is.
-    kinds = {kind: evidence.all(kind) for kind in MESH_KINDS}
-    target = evidence.target
-    if target is None or not kinds[KubernetesWorkload]:
+    workloads, target = evidence.look(KubernetesWorkload), evidence.target
+    if target is None:
         return ()
     found: list[MeshFault] = []
-    for workload in clients(kinds[KubernetesWorkload]):  # type: ignore[arg-type]
+    for workload in clients(workloads):
         for sidecar in workload.sidecars:
             if sidecar.present is False or not sidecar.captures:
                 continue
@@ -524,11 +490,9 @@ def left_alone(evidence: Evidence, workload: KubernetesWorkload) -> str:
 
 def policy_faults(evidence: Evidence) -> Tuple[PolicyFault, ...]:
     """Return the packets to the target that the policies drop, or may drop, from each client."""
-    workloads, target = evidence.all(KubernetesWorkload), evidence.target
-    policies, spaces = evidence.all(KubernetesPolicy), evidence.all(KubernetesNamespace)
-    services = evidence.all(KubernetesService)
-    evidence.all(ClusterTopology)
-    evidence.all(NodeVisit)
+    workloads, target = evidence.look(KubernetesWorkload), evidence.target
+    policies, spaces = evidence.look(KubernetesPolicy), evidence.look(KubernetesNamespace)
+    services = evidence.look(KubernetesService)
     if target is None or not policies:
         return ()
     found = []
@@ -545,8 +509,8 @@ def policy_faults(evidence: Evidence) -> Tuple[PolicyFault, ...]:
 
 def dns_faults(evidence: Evidence) -> Tuple[PolicyFault, ...]:
     """Return the questions to the cluster's DNS that the policies drop, from each client."""
-    workloads, target = evidence.all(KubernetesWorkload), evidence.target
-    policies, spaces = evidence.all(KubernetesPolicy), evidence.all(KubernetesNamespace)
+    workloads, target = evidence.look(KubernetesWorkload), evidence.target
+    policies, spaces = evidence.look(KubernetesPolicy), evidence.look(KubernetesNamespace)
     if target is None or not policies or is_literal(target.host):
         return ()
     found = []
@@ -602,8 +566,8 @@ def _packets_to_nodes(evidence: Evidence, target: Target, sent: Packet) -> Itera
     """Give the packets to the nodes that a cluster announced, for clients that follow it."""
     if target.cluster_aware is False:
         return
-    visits = {(each.host, each.port): each.address for each in evidence.all(NodeVisit)}
-    for topology in evidence.all(ClusterTopology):
+    visits = {(each.host, each.port): each.address for each in evidence.look(NodeVisit)}
+    for topology in evidence.look(ClusterTopology):
         for node in topology.nodes:
             address = visits.get((node.host, node.port)) or (
                 node.host if is_literal(node.host) else ""

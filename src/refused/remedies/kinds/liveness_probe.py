@@ -8,8 +8,7 @@ Source: https://kubernetes.io/docs/concepts/configuration/liveness-readiness-sta
 
 from __future__ import annotations
 
-from refused.evidence.kubernetes import KubernetesWorkload
-from refused.evidence.kubernetes_faults import clients
+from refused.evidence.kubernetes import KubernetesWorkload, clients
 from refused.remedies.change import Change, Missing, Setting
 from refused.remedies.kubernetes import kubectl_patch, nested_under, place_of
 

@@ -13,10 +13,15 @@ Sources:
 
 from __future__ import annotations
 
-from refused.evidence.kubernetes import IstioSidecarScope, KubernetesWorkload, MeshSettings, Sidecar
+from refused.evidence.kubernetes import (
+    IstioSidecarScope,
+    KubernetesWorkload,
+    MeshSettings,
+    Sidecar,
+    clients,
+)
 from refused.evidence.kubernetes_faults import (
     EXCLUSIONS,
-    clients,
     exclusion,
     mesh_faults,
     wanted_ports,

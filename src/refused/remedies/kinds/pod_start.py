@@ -7,8 +7,7 @@ from __future__ import annotations
 
 from json import dumps
 
-from refused.evidence.kubernetes import KubernetesWorkload
-from refused.evidence.kubernetes_faults import clients
+from refused.evidence.kubernetes import KubernetesWorkload, clients
 from refused.evidence.kubernetes_mesh import captures
 from refused.remedies.change import Change, Missing, Setting
 from refused.remedies.kubernetes import kubectl_patch, nested_under, place_of
