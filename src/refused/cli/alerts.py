@@ -16,20 +16,22 @@ import os
 import sys
 from typing import TYPE_CHECKING
 
-from refused.cli.options import BadOption, looking, print_json, probing, seconds, with_environment
+from refused.cli.options import BadOption, looking, print_json, probing, with_environment
 
 if TYPE_CHECKING:
     from argparse import ArgumentParser, Namespace
-    from collections.abc import Sequence
+    from collections.abc import Iterator, Sequence
     from typing import Any
 
     from refused.evidence.bundle import Bundle
-    from refused.evidence.control_plane import AzureCache
+    from refused.evidence.control_plane import AzureCache, Metric
     from refused.incidents.record import Incident
     from refused.remedies.arm import Writer
     from refused.remedies.change import Change
     from refused.remedies.journal import Entry, Journal
     from refused.slo.bodies import Document
+    from refused.slo.budget import Counted
+    from refused.slo.replay import Span, Verdict
     from refused.slo.rules import Rules
     from refused.slo.standing import Standing
 
@@ -80,6 +82,11 @@ def arguments(parser: ArgumentParser) -> None:
         action="append",
         metavar="FILE",
         help="replay this instead: what az monitor metrics list printed, CSV, or a Prometheus range (repeatable)",
+    )
+    made["test"].add_argument(
+        "--like",
+        metavar="SIZE",
+        help="TARGET is a file of history of a cache of this size, as C1, P2 or B10",
     )
     made["test"].add_argument(
         "--began", metavar="TIME", help="when the incident began, where there is none in the store"
@@ -555,7 +562,185 @@ def _to_undo(journal: Journal, wanted: str | None) -> list[Entry]:
 
 
 def _test(options: Namespace) -> int:
-    raise BadOption("to come")
+    from refused.slo.budget import Objective
+    from refused.slo.replay import replay, replay_burns
+    from refused.slo.words import replay_data, replay_text
+
+    days = _days(options.days)
+    incident = _incident(options)
+    files = _files(options)
+    if files and options.like:
+        cache, bundle = _pretended(options.like), None
+        rules = _rules(cache, incident, options)
+    else:
+        wanted = _Wanted(options)
+        cache, rules, bundle = wanted.cache, wanted.rules, wanted.bundle
+    spans = _spans(options, incident, cache)
+    series, counts, gaps, where = _history(
+        options, files, bundle, incident, cache, rules, days, spans
+    )
+    verdicts = [*replay(rules.metric, series, spans)]
+    if counts:
+        verdicts += replay_burns(counts, Objective(), spans)
+    if options.json:
+        from json import dumps
+
+        print_json(dumps(replay_data(verdicts, spans, gaps, where), indent=2))
+    else:
+        print(replay_text(rules, verdicts, series, spans, gaps=gaps, where=where, width=_width()))
+    if not spans:
+        return NOT_FINE if any(each.cried_wolf for each in verdicts) else FINE
+    # In time is before anybody else noticed: at least one rule for each incident, from its beginning on.
+    return FINE if all(_is_rung_for(span.id, verdicts) for span in spans) else NOT_FINE
+
+
+def _is_rung_for(id_: str, verdicts: Sequence[Verdict]) -> bool:
+    return any(each.state == "rang" and id_ not in each.missed for each in verdicts)
+
+
+def _days(text: str) -> float:
+    from refused.slo.azure_history import KEPT_DAYS
+
+    try:
+        days = float(text)
+    except ValueError:
+        days = 0.0
+    if not 0 < days <= KEPT_DAYS:
+        raise BadOption(
+            f"--days: give a number above 0 and at most {KEPT_DAYS}, as Azure keeps no more"
+        )
+    return days
+
+
+def _files(options: Namespace) -> tuple[str, ...]:
+    """Return the files of history; TARGET may be one where --like says what the cache is."""
+    files = tuple(options.histories or ())
+    if options.like:
+        return (options.target, *files)
+    if not options.target.startswith("@") and os.path.isfile(options.target):
+        raise BadOption(
+            f"{options.target} is a file of history: say --like SIZE (C1, P2, B10) for the cache that it is of"
+        )
+    return files
+
+
+def _pretended(size: str) -> AzureCache:
+    """Return a cache of that size, for history that comes without its cache.
+
+    Raises:
+        BadOption: There is no such size.
+    """
+    from refused.evidence.control_plane import CONTROL_PLANE
+    from refused.evidence.control_plane import AzureCache as Cache
+    from refused.service.tiers import find_sku
+
+    found = find_sku(size)
+    if found is None:
+        raise BadOption(f"--like: there is no size {size[:20]!r}; give one as C1, P2 or B10")
+    is_acr = found.service == "acr"
+    kind = "redis" if is_acr else "redisEnterprise"
+    return Cache(
+        vantage=CONTROL_PLANE,
+        at=0.0,
+        took_ms=0.0,
+        source="--like",
+        id=f"/subscriptions/0/resourceGroups/0/providers/Microsoft.Cache/{kind}/cache",
+        service=found.service,
+        name="cache",
+        host="cache",
+        sku=("Premium" if found.size.startswith("P") else "Standard") if is_acr else found.name,
+        family=found.size[0] if is_acr else None,
+        capacity=int(found.size[1:]) if is_acr else None,
+    )
+
+
+def _spans(options: Namespace, incident: Incident | None, cache: AzureCache) -> tuple[Span, ...]:
+    """Return the incidents: the one that was named, or what the words say, or all of this cache in the store."""
+    from refused.cli.incident import moment
+    from refused.slo.replay import Span as Made
+
+    began, ended = moment(options.began), moment(options.ended)
+    if began is not None:
+        if ended is not None and ended < began:
+            raise BadOption("--ended is before --began")
+        return (Made(id="the incident", began=began, ended=ended),)
+    if ended is not None:
+        raise BadOption("--ended needs --began")
+    if incident is not None:
+        return tuple(_span(incident))
+    try:
+        from refused.cli.incident import opened
+
+        store = opened(options.store)
+    except (BadOption, OSError):
+        return ()
+    try:
+        names = (cache.host.lower(), cache.id.lower())
+        return tuple(
+            span
+            for each in store.all()
+            if any(name and name in each.target.lower() for name in names)
+            for span in _span(each)
+        )
+    finally:
+        store.close()
+
+
+def _span(incident: Incident) -> Iterator[Span]:
+    from refused.slo.replay import Span as Made
+
+    began = incident.began_at or incident.detected_at or incident.opened_at
+    yield Made(id=incident.id, began=began, ended=incident.resolved_at or incident.closed_at)
+
+
+def _history(  # noqa: PLR0917 - where history may come from, in the order in which it is asked
+    options: Namespace,
+    files: Sequence[str],
+    bundle: Bundle | None,
+    incident: Incident | None,
+    cache: AzureCache,
+    rules: Rules,
+    days: float,
+    spans: Sequence[Span],
+) -> tuple[tuple[Metric, ...], tuple[Counted, ...], tuple[str, ...], str]:
+    """Return the history, what was counted of our own probes, what is missing of it, and where it is from."""
+    import time
+
+    from refused.evidence.control_plane import Metric as Series
+    from refused.incidents.timeline import bundles
+    from refused.slo.azure_history import KEPT_DAYS, read
+    from refused.slo.history import parse
+
+    if files:
+        read_files = [parse(_read_file(each), each) for each in files]
+        series = tuple(each for found in read_files for each in found.series)
+        counts = tuple(each for found in read_files for each in found.counts)
+        return series, counts, (), ", ".join(files)
+    kept = tuple(
+        fact
+        for each in (bundles(incident) if incident is not None else ())
+        for fact in each.facts
+        if isinstance(fact, Series)
+    )
+    if kept:
+        return kept, (), (), f"the evidence of incident {incident.id if incident else ''}"
+    if bundle is not None and not _can_ask(options):
+        own = tuple(fact for fact in bundle.facts if isinstance(fact, Series))
+        return own, (), (), "the evidence itself"
+    end = time.time()
+    begin = end - days * 86400
+    if spans:
+        # An incident that is older than that, with what Azure still has of it.
+        begin = max(
+            min(begin, min(each.began for each in spans) - 86400), end - KEPT_DAYS * 86400 + 60
+        )
+    found, gaps = read(os.environ, cache.id, rules.metric, begin, end)
+    return found, (), gaps, f"Azure Monitor, {(end - begin) / 86400:.0f} days"
+
+
+def _read_file(path: str) -> str:
+    with open(path, encoding="utf-8", errors="replace") as file:
+        return file.read()
 
 
 # --- small things ---------------------------------------------------------------------------------

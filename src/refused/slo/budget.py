@@ -6,6 +6,9 @@ multi-burn-rate alert). Counters may be those of any probe: so many attempts, so
 
 from __future__ import annotations
 
+from bisect import bisect_right
+from itertools import accumulate
+
 from refused.evidence.record import Record, nested
 
 TYPE_CHECKING = False
@@ -60,39 +63,46 @@ class Budget(Record):
     attempts: float
 
 
-def budget(counts: Sequence[Counted], objective: Objective, now: float) -> Budget:
-    """Return what is spent of the budget of the period that ends at *now*."""
-    good, bad = _sum(counts, now - objective.days * 86400, now)
-    attempts = good + bad
-    if not attempts:
-        return Budget(spent=0.0, attempts=0.0)
-    return Budget(spent=bad / attempts / objective.allowed, attempts=attempts)
+class Tally:
+    """What was counted, ready to be added up over any span of time.
 
-
-def burn_rate(
-    counts: Sequence[Counted], objective: Objective, now: float, window_s: float
-) -> float | None:
-    """Return how many times too fast the budget burns; ``None`` where nothing was tried."""
-    good, bad = _sum(counts, now - window_s, now)
-    return bad / (good + bad) / objective.allowed if good + bad else None
-
-
-def rings(counts: Sequence[Counted], objective: Objective, now: float, burn: str) -> bool:
-    """Whether the alert of that name in :data:`BURNS` is on: both windows burn too fast.
-
-    Raises:
-        KeyError: There is no such alert.
+    Args:
+        counts: In any order.
     """
-    _, long_s, short_s, factor, _ = next(
-        (each for each in BURNS if each[0] == burn), (burn, 0, 0, 0, 0)
-    )
-    if not long_s:
-        raise KeyError(burn)
-    long = burn_rate(counts, objective, now, long_s)
-    short = burn_rate(counts, objective, now, short_s)
-    return long is not None and short is not None and long > factor and short > factor
 
+    def __init__(self, counts: Sequence[Counted]) -> None:
+        ordered = sorted(counts, key=lambda each: each.at)
+        self.ends = [each.at for each in ordered]
+        self._good = list(accumulate((each.good for each in ordered), initial=0.0))
+        self._bad = list(accumulate((each.bad for each in ordered), initial=0.0))
 
-def _sum(counts: Sequence[Counted], since: float, until: float) -> tuple[float, float]:
-    inside = [each for each in counts if since < each.at <= until]
-    return sum(each.good for each in inside), sum(each.bad for each in inside)
+    def between(self, since: float, until: float) -> tuple[float, float]:
+        """Return what worked and what failed after *since*, up to and with *until*."""
+        low, high = bisect_right(self.ends, since), bisect_right(self.ends, until)
+        return self._good[high] - self._good[low], self._bad[high] - self._bad[low]
+
+    def budget(self, objective: Objective, now: float) -> Budget:
+        """Return what is spent of the budget of the period that ends at *now*."""
+        good, bad = self.between(now - objective.days * 86400, now)
+        attempts = good + bad
+        if not attempts:
+            return Budget(spent=0.0, attempts=0.0)
+        return Budget(spent=bad / attempts / objective.allowed, attempts=attempts)
+
+    def burn_rate(self, objective: Objective, now: float, window_s: float) -> float | None:
+        """Return how many times too fast the budget burns; ``None`` where nothing was tried."""
+        good, bad = self.between(now - window_s, now)
+        return bad / (good + bad) / objective.allowed if good + bad else None
+
+    def rings(self, objective: Objective, now: float, burn: str) -> bool:
+        """Whether the alert of that name in :data:`BURNS` is on: both windows burn too fast.
+
+        Raises:
+            KeyError: There is no such alert.
+        """
+        row = next((each for each in BURNS if each[0] == burn), None)
+        if row is None:
+            raise KeyError(burn)
+        _, long_s, short_s, factor, _ = row
+        rates = [self.burn_rate(objective, now, window_s) for window_s in (long_s, short_s)]
+        return all(rate is not None and rate > factor for rate in rates)
