@@ -89,6 +89,8 @@ def _forgotten_secrets() -> Iterator[None]:
     yield
     redaction._known.clear()
     redaction._known_base64.clear()
+    redaction._lengths.clear()
+    redaction._ordinary.clear()
 
 
 @pytest.fixture(autouse=True)

@@ -40,6 +40,8 @@ def forget() -> None:
     """Empty the memory of secrets, which a process otherwise keeps to its end."""
     redaction._known.clear()
     redaction._known_base64.clear()
+    redaction._lengths.clear()
+    redaction._ordinary.clear()
 
 
 def values_of(annotation: str) -> st.SearchStrategy[Any]:

@@ -17,6 +17,7 @@ import pytest
 from hypothesis import assume, example, given, settings
 from hypothesis import strategies as st
 
+from refused.evidence import redaction
 from refused.evidence.redaction import MASK, Secret, redact, redact_data, remember
 from tests.evidence.kinds import forget
 
@@ -27,13 +28,19 @@ AZURE_KEY = "47DEQpj8HBSa+/TImW+5JCeuQeRkm5NMpJWZG3hSuFU="
 MARKED_KEY = "Qz7XkPvW3mYt9LbNcRsDfGhJ2aE5uHi8oAzCaBxTq1Y4wVz6KpM="
 TOKEN = "eyJ0eXAiOiJKV1Qi.eyJvaWQiOiIwMDAwIn0.c2lnbmF0dXJl-_x"
 
+
+def is_ordinary(text: str) -> bool:
+    """Whether a password is a word of every report, which is masked by a rule of its own."""
+    return text.strip().lower() in redaction._WORDS.split()
+
+
 MARKS = "/+=@#?&%:;, '\"\\<>{}[]()!$*~`|^-_."
 secrets = st.text(
     alphabet=st.sampled_from(string.ascii_letters + string.digits + MARKS)
     | st.characters(codec="utf-8", min_codepoint=0xA1),
     min_size=4,
     max_size=50,
-).filter(lambda text: len(text.strip()) >= 4 and text.strip("* "))
+).filter(lambda text: len(text.strip()) >= 4 and text.strip("* ") and not is_ordinary(text))
 
 
 # --- the type ------------------------------------------------------------------------------------
@@ -199,6 +206,125 @@ def test_white_space_around_a_secret_does_not_hide_it() -> None:
     remember("hunter2\n")
 
     assert redact("tried hunter2.") == "tried ***."
+
+
+# --- many at once --------------------------------------------------------------------------------
+
+
+def one_by_one(text: str) -> str:
+    """Mask known secrets as it was first written: a search for each form. The oracle."""
+    spans: list[tuple[int, int]] = []
+    for form in redaction._known:
+        spans += redaction._spans(text, form)
+    for core in redaction._known_base64:
+        spans += (redaction._widened(text, span) for span in redaction._spans(text, core))
+    parts, shown_to = [], 0
+    for start, end in sorted(spans):
+        if start >= shown_to:
+            parts += [text[shown_to:start], MASK]
+        shown_to = max(shown_to, end)
+    return "".join(parts) + text[shown_to:]
+
+
+# Few letters, so that forms overlap, repeat and begin inside each other.
+tight = st.text(alphabet="ab1=%/", min_size=4, max_size=9)
+
+
+@given(known=st.lists(tight | secrets, max_size=8), data=st.data())
+@settings(max_examples=settings().max_examples * 4)
+def test_many_are_masked_as_one_is(known: list[str], data: st.DataObject) -> None:
+    """One pass over the text for all of them says what a search for each would."""
+    forget()
+    for each in known:
+        remember(each)
+    forms = sorted({*redaction._known, *redaction._known_base64})
+    piece = tight | st.text(max_size=3) | (st.sampled_from(forms) if forms else tight)
+    text = "".join(data.draw(st.lists(piece, max_size=12)))
+
+    assert redaction._mask_known(text, lambda *_: True) == one_by_one(text)
+    # Both ways are held to it, whichever the size of the text would choose.
+    assert sorted(redaction._spans_of_all(text)) == sorted(redaction._spans_of_each(text))
+
+
+def test_a_thousand_secrets_are_masked_in_any_text() -> None:
+    """Whether the text is shorter or longer than all that is known."""
+    known = [f"a-key-of-{number:04}!" for number in range(1000)]
+    for each in known:
+        remember(each)
+
+    said = redact("x" * 50_000 + f" {known[7]} and {known[999]}; a-key-of-9999! ")
+    short = redact(f"{known[7]} and {known[999]}; a-key-of-9999!")
+
+    assert said[50_000:] == " *** and ***; a-key-of-9999! "
+    assert short == "*** and ***; a-key-of-9999!"
+
+
+# --- ordinary words ------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    ("word", "text", "shown"),
+    [
+        ("redis", "ERR I was sent AUTH redis", "ERR I was sent AUTH ***"),
+        ("redis", "*2\\r\\n$4\\r\\nAUTH\\r\\n$5\\r\\nredis\\r\\n", "*2\\r\\n$4\\r\\nAUTH\\r\\n$5\\r\\n***\\r\\n"),
+        ("redis", "$5\r\nredis\r\n", "$5\r\n***\r\n"),
+        ("redis", "redis", "***"),
+        ("redis", "said 'redis', (redis) and redis.", "said '***', (***) and ***."),
+        ("redis", "pair default:redis refused", "pair default:*** refused"),
+        ("redis", "redis://:redis@redis:6379", "redis://:***@redis:6379"),
+        ("redis", "redis-cli -aredis -h redis.prod.svc", "redis-cli -a*** -h redis.prod.svc"),
+        ("redis", "hex 7265646973, base64 cmVkaXM= end", "hex ***, base64 *** end"),
+        ("password", "password=password", "password=***"),
+        ("password", "ERR invalid password", "ERR invalid password"),
+        ("password", "ERR invalid password: password", "ERR invalid password: ***"),
+        ("Password", "the PASSWORD, the Password", "the PASSWORD, the ***"),
+        ("default", "for the default user", "for the default user"),
+        ("cache", "contoso.redis.cache.windows.net:6380", "contoso.redis.cache.windows.net:6380"),
+        ("redis", "contoso.redis.cache.windows.net:6380", "contoso.redis.cache.windows.net:6380"),
+        ("redis", "/providers/Microsoft.Cache/redis/shop", "/providers/Microsoft.Cache/redis/shop"),
+        ("redis", "az-redis_cache rediscover", "az-redis_cache rediscover"),
+    ],
+)  # fmt: skip
+def test_a_password_that_is_an_ordinary_word_is_masked_where_it_stands_alone(
+    word: str, text: str, shown: str
+) -> None:
+    """As an echo of it would, and not as a part of names, paths and the servers' own sentences."""
+    remember(word)
+
+    assert redact(text) == shown
+
+
+def test_our_own_sentences_do_not_give_an_ordinary_word_away() -> None:
+    """Everybody knows them, and could fill the gap; where a value stands it is masked there, too."""
+    for word in ("redis", "password"):
+        remember(word)
+    data = {"service": "redis", "said": "the password is refused; AUTH redis", "password": "redis"}
+
+    assert redact_data(data) == {
+        "service": "redis",
+        "said": "the password is refused; AUTH ***",
+        "password": "***",
+    }
+    assert redaction.redact_ours("redis-cli -a redis, redis://:redis@host, x='redis'") == (
+        "redis-cli -a ***, redis://:***@host, x='***'"
+    )
+
+
+@given(
+    text=st.lists(
+        st.sampled_from(["redis", " ", ".", "=", "AUTH ", "-a", "a", "@", "'", "\\n", ":"])
+    ).map("".join)
+)
+def test_ordinary_words_are_masked_once_and_for_all(text: str) -> None:
+    """Twice is once, in either manner, and the milder of the two masks nothing that the other leaves."""
+    forget()
+    remember("redis")
+
+    once, ours = redact(text), redaction.redact_ours(text)
+
+    assert redact(once) == once
+    assert redaction.redact_ours(ours) == ours
+    assert redact(ours) == once
 
 
 # --- by the looks --------------------------------------------------------------------------------

@@ -13,6 +13,7 @@ if TYPE_CHECKING:
     from typing import Callable, Dict, Iterator, List, Match, Pattern, Tuple, Union
 
     Mask = Union[str, Callable[[Match[str]], str]]
+    Hides = Callable[[str, Tuple[int, int]], bool]
 
 MASK = "***"
 
@@ -59,10 +60,14 @@ class Secret:
 
 # Shorter texts would blank out half the report ("1" is a password, too, and a poor one).
 _SHORTEST = 4
-# Every form of every secret. Base64 is kept apart, because a hit there is one of a longer run. Both
+# Every form of every secret. Base64 is kept apart, because a hit there is one of a longer run. All
 # are dicts for their one-step update and copy: threads of probes remember and redact side by side.
 _known: Dict[str, None] = {}
 _known_base64: Dict[str, None] = {}
+# How long the forms are that begin with these letters, so that many are looked for in one pass.
+_lengths: Dict[str, Dict[int, None]] = {}
+# Passwords that are words of every report.
+_ordinary: Dict[str, None] = {}
 _BASE64_LETTERS = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/-_="
 
 
@@ -71,44 +76,74 @@ def remember(text: str) -> None:
     plain = text.strip()
     if len(plain) < _SHORTEST or not plain.strip("*"):
         return
-    _known.update(dict.fromkeys(form for form in _forms(plain) if len(form) >= _SHORTEST))
-    _known_base64.update(dict.fromkeys(_base64_cores(_bytes(plain))))
+    forms = dict.fromkeys(form for form in _forms(plain) if len(form) >= _SHORTEST)
+    if plain.isalpha() and f" {plain.lower()} " in _WORDS:
+        del forms[plain]
+        _ordinary[plain] = None
+    cores = dict.fromkeys(_base64_cores(_bytes(plain)))
+    for form in (*forms, *cores):
+        _lengths.setdefault(form[:_SHORTEST], {})[len(form)] = None
+    _known.update(forms)
+    _known_base64.update(cores)
 
 
 def redact(text: str) -> str:
     """Mask known secrets, and whatever has the look of one, in free text.
 
+    A password that is an ordinary word ("redis") is masked where it stands on its own, and left in
+    names and paths: a masked host name hides the fault, and tells everybody the password.
+
     >>> redact("rediss://:hunter2@cache:6380 says AUTH failed")
     'rediss://:***@cache:6380 says AUTH failed'
     """
+    return _redact(text, _stands_alone)
+
+
+def redact_ours(text: str) -> str:
+    """Mask the same in a text of our own, in which what others said is masked by now.
+
+    Our sentences are public: one with "the ***" in it says that the password is "password". There an
+    ordinary word is masked only where it stands as a value does.
+    """
+    return _redact(text, _stands_as_value)
+
+
+def _redact(text: str, hides: Hides) -> str:
     while True:
-        masked = _mask_shapes(_mask_known(text))
+        masked = _mask_shapes(_mask_known(text, hides))
         if masked == text:
             return text
         text = masked
 
 
 def redact_data(data: object) -> object:
-    """Redact every text inside JSON-ready objects; a key that is a plain field name is left."""
+    """Redact every text inside JSON-ready objects of ours; a key that is a plain field name is left."""
+    return _redact_data(data, redact_ours)
+
+
+def _redact_data(data: object, redact_text: Callable[[str], str]) -> object:
     if isinstance(data, str):
-        return redact(data)
+        return redact_text(data)
     if isinstance(data, (list, tuple)):
-        return [redact_data(item) for item in data]
+        return [_redact_data(item, redact_text) for item in data]
     if isinstance(data, dict):
         return {
-            key if str(key).isidentifier() else redact(str(key)): redact_data(value)
+            key if str(key).isidentifier() else redact_text(str(key)): _redact_data(
+                value, redact if "pass" in str(key).lower() else redact_text
+            )
             for key, value in data.items()
         }
     return data
 
 
-def _mask_known(text: str) -> str:
+def _mask_known(text: str, hides: Hides) -> str:
     """Mask every stretch of *text* that a form of a known secret covers, overlaps included."""
-    spans: List[Tuple[int, int]] = []
-    for form in tuple(_known):
-        spans += _spans(text, form)
-    for core in tuple(_known_base64):
-        spans += (_widened(text, span) for span in _spans(text, core))
+    # One search for each form takes about 1 µs and 0.3 ns a letter; one pass for all, 0.3 µs a letter.
+    forms, letters = len(_known) + len(_known_base64), len(text)
+    is_many = forms * (3000 + letters) > 1000 * letters
+    spans = _spans_of_all(text) if is_many else _spans_of_each(text)
+    for word in tuple(_ordinary):
+        spans += (span for span in _spans(text, word) if hides(text, span))
     if not spans:
         return text
     parts, shown_to = [], 0
@@ -119,12 +154,44 @@ def _mask_known(text: str) -> str:
     return "".join(parts) + text[shown_to:]
 
 
+def _spans_of_each(text: str) -> List[Tuple[int, int]]:
+    """Search *text* for one form after the other."""
+    spans: List[Tuple[int, int]] = []
+    for form in tuple(_known):
+        spans += _spans(text, form)
+    for core in tuple(_known_base64):
+        spans += (_widened(text, span) for span in _spans(text, core))
+    return spans
+
+
 def _spans(text: str, form: str) -> Iterator[Tuple[int, int]]:
     at = text.find(form)
     while at >= 0:
         yield at, at + len(form)
         # Past the hit: in a run such as "aaaa…" every letter would begin one.
         at = text.find(form, at + len(form))
+
+
+def _spans_of_all(text: str) -> List[Tuple[int, int]]:
+    """Find what :func:`_spans_of_each` does in one pass over *text*, however many forms there are."""
+    spans: List[Tuple[int, int]] = []
+    past: Dict[Tuple[str, bool], int] = {}
+    lengths_of, letters = _lengths.get, len(text)
+    for at in range(letters - _SHORTEST + 1):
+        lengths = lengths_of(text[at : at + _SHORTEST])
+        if lengths is None:
+            continue
+        for length in tuple(lengths):
+            form, span = text[at : at + length], (at, at + length)
+            if span[1] > letters:
+                continue
+            if form in _known and at >= past.get((form, False), 0):
+                past[form, False] = span[1]
+                spans.append(span)
+            if form in _known_base64 and at >= past.get((form, True), 0):
+                past[form, True] = span[1]
+                spans.append(_widened(text, span))
+    return spans
 
 
 def _widened(text: str, span: Tuple[int, int]) -> Tuple[int, int]:
@@ -135,6 +202,62 @@ def _widened(text: str, span: Tuple[int, int]) -> Tuple[int, int]:
     start -= len(head) - len(head.rstrip(_BASE64_LETTERS))
     end += len(tail) - len(tail.lstrip(_BASE64_LETTERS))
     return start, end
+
+
+# --- ordinary words ------------------------------------------------------------------------------
+
+# Passwords of which host names, our own sentences and the servers' are made. Who has one of them has
+# hardly a secret; it is kept out of every place that would say that it is the password.
+_WORDS = (
+    " access admin administrator auth azure backup cache changeme client cluster connect connection"
+    " database default demo development docker example guest host internal kubernetes local localhost"
+    " login master microsoft network node pass passwd password primary private prod production public"
+    " redis rediss replica root secret secure server service shared stage staging standard system test"
+    " testing token user username valkey welcome windows "
+)
+# Servers' sentences that say what is wrong in such a word.
+_SENTENCES = (
+    "invalid password", "no password is set", "any password configured", "the default user",
+    "can't connect", "cluster support", "auth <password>", "client sent auth",
+)  # fmt: skip
+
+
+def _stands_alone(text: str, span: Tuple[int, int]) -> bool:
+    """Whether a word is no part of a longer one, of a name, or of a server's known sentence."""
+    if _stands_as_value(text, span):
+        return True
+    start, end = span
+    before, behind = text[max(0, start - 4) : start], text[end : end + 2]
+    is_escape = before[-2:] in ("\\n", "\\r", "\\t") or before[:2] == "\\x"
+    if not is_escape and (before[-1:].isalnum() or before[-1:] in _JOINTS_BEFORE):
+        return False
+    if behind[:1].isalnum() or behind[:1] in _JOINTS_BEHIND:
+        return False
+    if behind[:1] in (".", ":") and behind[1:].isalnum():
+        return False  # the first part of a host name, or a host with its port
+    if behind[:1] == "=" or behind == ":/":
+        return False  # the name of a setting, or the scheme of a URL
+    return not any(
+        each in text[max(0, end - len(each)) : start + len(each)].lower() for each in _SENTENCES
+    )
+
+
+# With these a word is part of a name or a path; a full stop behind it may also end a sentence.
+_JOINTS_BEFORE = frozenset("./_-")
+_JOINTS_BEHIND = frozenset("/_-")
+
+
+def _stands_as_value(text: str, span: Tuple[int, int]) -> bool:
+    """Whether a word stands where a password would: ``=word``, ``:word@``, ``-aword``, ``AUTH word``."""
+    start, end = span
+    if text[end : end + 1].isalnum():
+        return False
+    before = text[max(0, start - 6) : start]
+    return (
+        before.endswith(("=", '="', "='"))
+        or text[end : end + 1] == "@"
+        or before.rstrip(" \"'").endswith(("-a", "AUTH"))
+    )
 
 
 # --- encodings -----------------------------------------------------------------------------------

@@ -153,10 +153,10 @@ class Report:
 
     def to_text(self, *, width: int = 80, color: bool = False, verbose: bool = False) -> str:
         """Return the report for a terminal."""
-        from refused.evidence.redaction import redact
+        from refused.evidence.redaction import redact_ours
         from refused.report.terminal import render
 
-        return redact(render(self, width=width, color=color, verbose=verbose))
+        return redact_ours(render(self, width=width, color=color, verbose=verbose))
 
     def __repr__(self) -> str:
         first = f", {self.causes[0].id}" if self.causes else ""
