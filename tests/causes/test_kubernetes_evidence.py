@@ -43,6 +43,7 @@ from refused.evidence.observations import (
     DnsRecord,
     NameLookup,
     NodeVisit,
+    RedisReply,
     TcpDial,
     TlsHandshake,
 )
@@ -274,6 +275,37 @@ def test_a_running_pod_that_keeps_the_port_out_rules_the_mesh_out() -> None:
     assert [each.because for each in said if isinstance(each, RuledOut)] == [
         "shop/deployment/cart excludes port 6380 from istio"
     ]
+
+
+@pytest.mark.parametrize(
+    ("port", "opaque", "waits"),
+    [
+        (6379, None, False),
+        (10000, None, True),
+        (6379, ((3306, 3306),), True),
+        (10000, ((10000, 10000),), False),
+    ],
+)
+def test_linkerd_waits_for_the_first_word_on_ports_that_it_reads(
+    port: int, opaque: tuple[tuple[int, int], ...] | None, *, waits: bool
+) -> None:
+    """An annotation replaces its own list of ports that it does not read."""
+    there = Target(text="x", form="host", host=HOST, port=port, tls=False)
+    linkerd = Sidecar(mesh="linkerd", present=True, said="x", opaque_ports=opaque)
+    quiet = RedisReply(**STAMP, address=ADDRESS, port=port, command="PING", outcome="silent")
+
+    said = clues(
+        heard(
+            service_mesh_intercept,
+            LOOKUP,
+            ACCEPTED.replace(port=port),
+            quiet,
+            PODS.replace(sidecars=(linkerd,)),
+            target=there,
+        )
+    )
+
+    assert any("opaque-ports" in each for each in said) is waits
 
 
 def test_a_server_in_the_mesh_turns_away_whoever_has_no_sidecar() -> None:

@@ -159,15 +159,20 @@ def _cluster_says(evidence: Evidence) -> Iterator[Statement]:
         elif alone:
             yield Clue(weight=-2.5, because=alone, seen=(workload,))
         else:
-            yield from _sidecar_said(workload, broken)
+            yield from _sidecar_said(workload, broken, evidence)
 
 
 def _said(fault: MeshFault) -> str:
     return f"{fault.said}; {fault.cure}" if fault.cure else fault.said
 
 
-def _sidecar_said(workload: KubernetesWorkload, broken: Broken) -> Iterator[Statement]:
+def _sidecar_said(
+    workload: KubernetesWorkload, broken: Broken, evidence: Evidence
+) -> Iterator[Statement]:
     """Weigh a sidecar that takes the connection, and in which nothing wrong was found."""
+    from refused.evidence.kubernetes_mesh import is_opaque
+
+    target = evidence.target
     for sidecar in workload.sidecars:
         if not sidecar.captures or sidecar.present is False:
             continue
@@ -178,6 +183,15 @@ def _sidecar_said(workload: KubernetesWorkload, broken: Broken) -> Iterator[Stat
         if sidecar.mesh == "istio" and not sidecar.holds_application and broken.how == "refused":
             said = f"{workload.title} does not wait until its sidecar is ready, and a sidecar that is not refuses"
             yield Clue(weight=1.2, because=said, seen=(workload,))
+        if sidecar.mesh != "linkerd" or target is None or target.tls or broken.how != "silent":
+            continue
+        if not is_opaque(sidecar, target.port):
+            # A client that speaks first is recognised at once; a pool that opens ahead of need does not.
+            said = (
+                f"port {target.port} is none that linkerd passes through unread: it waits up to ten seconds for "
+                "the client's first word (config.linkerd.io/opaque-ports would end that)"
+            )
+            yield Clue(weight=0.8, because=said, seen=(workload,))
 
 
 def _struck(fault: MeshFault, broken: Broken, evidence: Evidence) -> bool:
