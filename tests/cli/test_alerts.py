@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 import pytest
 
 from refused.lab.scenario import by_id
+from refused.remedies.arm import Writer
 from tests.journeys.at_work import Command, documents, environment, writes
 
 if TYPE_CHECKING:
@@ -163,6 +164,40 @@ def test_what_cannot_be_done_is_one_line(
     assert code == 2
     assert said in refused.err
     assert documents(refused.world) == before
+
+
+def test_a_run_that_was_killed_is_finished_by_the_next(
+    refused: Command, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Killed when Azure had taken the write and nobody had noted it."""
+    words = ("alerts", "apply", refused.world.target, *MAIL, "--yes", "--cause", "auth-wrong-key")
+    write = Writer.write
+
+    def killed(self: Writer, *sent: Any) -> Any:
+        write(self, *sent)
+        raise KeyboardInterrupt
+
+    with monkeypatch.context() as context:
+        context.setattr(Writer, "write", killed)
+        assert refused(*words)[0] == 130
+    done = len(writes(refused.world))
+
+    code, out = refused(*words)
+    assert code == 0, refused.err
+    assert "was left at 'writing': finishing it first" in refused.err
+    assert "1 made, 1 stood as planned" in out
+    assert len(writes(refused.world)) == done + 1
+    assert all("kept" in line for line in refused("fix", "--journal")[1].split("\n\n") if line)
+
+
+def test_a_world_of_the_lab_by_name_is_planned_for(refused: Command) -> None:
+    """It is gone when the plan is read, so nothing can be made in it."""
+    code, out = refused("alerts", "plan", "lab:healthy.azure")
+    assert code == 0, refused.err
+    assert "connections-80" in out
+    code, _ = refused("alerts", "apply", "lab:healthy.azure", *MAIL, "--yes")
+    assert code == 2
+    assert "a world of the lab" in refused.err
 
 
 def test_a_webhook_is_a_secret(refused: Command) -> None:

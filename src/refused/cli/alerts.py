@@ -375,6 +375,10 @@ def _apply(options: Namespace) -> int:
         raise BadOption(
             "nobody would be told: give --email ADDRESS or --action-group ARM_ID, or say --tell-nobody"
         )
+    if options.target.lstrip().startswith("lab:"):
+        raise BadOption(
+            "a world of the lab is gone before a rule could stand in it; refused lab up keeps one"
+        )
     wanted = _Wanted(options)
     made = wanted.documents(options)
     arm, journal = arm_writer(os.environ), _journal()

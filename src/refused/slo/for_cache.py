@@ -124,7 +124,7 @@ def _metric(cache: AzureCache, gaps: list[Gap]) -> Iterator[MetricRule]:
         window="PT15M",
         every="PT5M",
         unit="µs",
-        why="10 ms inside the service is a hundred times the usual; the way to the client comes on top",
+        why="10 ms inside the service alone; the way to the client comes on top",
         timing=SLOW,
         source=BASELINE,
     )
@@ -176,7 +176,7 @@ def _connections(cache: AzureCache, gaps: list[Gap]) -> Iterator[MetricRule]:
             window="PT15M",
             every="PT5M",
             unit="connections/s",
-            why="each handshake costs the server's only busy thread; pools keep connections for hours",
+            why="each new connection costs the server a handshake, and a pool keeps those it has",
             timing="a deployment makes a short peak, which is none of its business: a quarter of an hour",
             source=f"{OURS}: nobody publishes a figure",
         )
@@ -205,7 +205,7 @@ def _load(cache: AzureCache, gaps: list[Gap]) -> Iterator[MetricRule]:
                 window="PT5M",
                 every="PT1M",
                 unit="%",
-                why="above 80 % commands wait for each other; a busy loop lets handshakes time out first",
+                why="above 80 % commands wait for each other, and new connections time out in their handshake",
                 timing=f"{FAST}; {SAMPLED}",
                 source=LOAD,
                 dimensions=_split(cache),
@@ -400,7 +400,7 @@ def _log(cache: AzureCache) -> Iterator[LogRule]:
             "server-failover-maintenance",
             f"Azure announces maintenance of {service}",
             ("Maintenance", "ActionRequired"),
-            "connections drop when it comes; announced days before",
+            "connections drop when it comes, and who knows of it can be ready",
         ),
     ):
         yield LogRule(

@@ -112,6 +112,7 @@ def _exporter(cache: AzureCache, rules: Rules, host: str, target: str) -> Iterat
             ),
         )
     run = command(cache.id, target)
+    watched = {rule.cause for rule in rules.all}
     for name, cause, expr, lasts, severity, summary in (
         (
             "redis-down",
@@ -130,6 +131,8 @@ def _exporter(cache: AzureCache, rules: Rules, host: str, target: str) -> Iterat
             "turns connections away",
         ),
     ):
+        if cause not in watched:
+            continue
         yield PrometheusRule(
             group=group,
             alert=_camel(name),
