@@ -135,6 +135,24 @@ def test_no_output_shows_the_secret(echo: int, tmp_path: Path, secret: str, form
     assert shows(secret, told) == []
 
 
+@pytest.mark.parametrize("word", ["localhost", "password"])
+def test_an_ordinary_word_is_not_shown_as_the_password(
+    echo: int, tmp_path: Path, word: str
+) -> None:
+    """It is a word of the report as well, which stays one that can be read."""
+    told = everything_said(f"redis://:{word}@localhost:{echo}", tmp_path)
+    report = json.loads(here("diagnose", f"@{tmp_path / 'bundle.json'}", "--json").out)
+    replies = [each for each in report["evidence"]["facts"] if each["fact"] == "RedisReply"]
+
+    assert report["target"]["host"] == "localhost"
+    assert report["target"]["service"] == "redis"
+    assert "AUTH $" in json.dumps(replies)
+    assert word not in json.dumps(replies).replace("localhost:", "")
+    assert not [form for form in shows(word, told) if form != word]
+    for bare in (f"AUTH {word}", f":{word}@", f"={word}", f" {word} {word} ", f"-a {word}"):
+        assert bare not in told
+
+
 @given(
     secret=SECRETS,
     breaks=st.sampled_from(
