@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, NamedTuple
 
 from refused.api import load, probe_scenario, save
 from refused.evidence.bundle import Bundle
-from refused.evidence.control_plane import ResourceChange
+from refused.evidence.control_plane import AzureCache, ResourceChange
 from refused.evidence.observations import Observation, Platform, ProxyVariables, Unseen
 from refused.lab.scenario import all_scenarios
 
@@ -220,7 +220,7 @@ def _noise(facts: tuple[Fact, ...], bundle: Bundle, dice: Random) -> tuple[Fact,
         for each in facts
     ]
     place, now = bundle.vantages[0], bundle.taken_at
-    resource = next((e.id for e in facts if type(e).__name__ == "AzureCache"), "")
+    resource = next((e.id for e in facts if isinstance(e, AzureCache)), "")
     if resource and dice.random() < RED_HERRING:
         operation = dice.choice(("redis/write", "redis/firewallRules/write", "redis/flush/action"))
         made.append(

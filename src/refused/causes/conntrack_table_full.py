@@ -68,7 +68,7 @@ def judge(evidence: Evidence) -> Iterator[Statement]:
         said = (
             "some dials to the same port are accepted and some are not, as a full table lets them"
         )
-        yield Clue(weight=1.4, because=said, seen=dialled(dials))
+        yield Clue(weight=2.0, because=said, seen=dialled(dials))
         yield Unseen(
             vantage=evidence.vantage,
             what="the connection-tracking table",
