@@ -3,12 +3,15 @@
 from __future__ import annotations
 
 import json
+import os
 from typing import TYPE_CHECKING, Any
 
 import pytest
 
 from refused.lab.scenario import by_id
+from refused.remedies.apply import follow
 from refused.remedies.arm import Writer
+from refused.remedies.change import ArmWrite
 from tests.journeys.at_work import Command, documents, environment, writes
 
 if TYPE_CHECKING:
@@ -164,6 +167,23 @@ def test_what_cannot_be_done_is_one_line(
     assert code == 2
     assert said in refused.err
     assert documents(refused.world) == before
+
+
+def test_the_template_has_the_effect_of_apply(refused: Command) -> None:
+    """Deployed by the control plane itself, it leaves apply nothing to do."""
+    target = refused.world.target
+    _, text = refused("alerts", "plan", target, *MAIL, "--form", "arm")
+    group = refused.world.resource.partition("/providers/")[0]
+    write = ArmWrite(
+        method="PUT",
+        id=f"{group}/providers/Microsoft.Resources/deployments/alerts",
+        api_version="2024-03-01",
+        body=json.dumps({"properties": {"mode": "Incremental", "template": json.loads(text)}}),
+    )
+    assert follow(write, Writer(os.environ)) == ""
+
+    code, out = refused("alerts", "apply", target, *MAIL, "--yes")
+    assert (code, out.strip()) == (0, f"{RULES + 1} stood as planned")
 
 
 def test_a_run_that_was_killed_is_finished_by_the_next(
