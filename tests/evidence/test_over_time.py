@@ -182,7 +182,7 @@ def test_what_always_fails_is_no_intermittent_fault() -> None:
     tcp = next(h for h in walk(Evidence(LOOKUP, silent, watch, target=TARGET)) if h.hop == "tcp")
 
     assert (tcp.how, tcp.at_times) == ("silent", False)
-    assert "9 more attempts" in tcp.said
+    assert "9 more attempts over 60 s failed as well" in tcp.said
 
 
 def test_a_watch_on_which_all_is_well_leaves_the_path_alone() -> None:
@@ -277,3 +277,34 @@ def test_a_quiet_connection_that_ends_with_the_others_ends_for_their_reason() ->
     assert not cut_together([blip], hold.replace(at=150.0))
     assert not cut_together([series(dial(100), dial(105))], hold)
     assert answered_around([blip], 104, 106) == 1
+
+
+@pytest.mark.parametrize(
+    ("command", "code", "hop"),
+    [("SETRANGE", "READONLY", "command"), ("SELECT", "ERR", "command"), ("AUTH", "NOAUTH", "auth")],
+)
+def test_a_ping_that_is_answered_makes_nothing_intermittent_that_it_does_not_try(
+    command: str, code: str, hop: str
+) -> None:
+    """Writes are refused for good, however many PINGs are answered."""
+    refusal = PONG.replace(
+        command=command, outcome="error", error_code=code, error_text=f"{code} no"
+    )
+    before = seen(refusal)
+    after = seen(refusal, series(*(dial(at) for at in range(101, 110)), pings=30))
+
+    assert before[hop].status == "failed"
+    assert after[hop] == before[hop]
+
+
+def test_loading_that_ends_during_the_watch_was_at_times() -> None:
+    """The first PING was refused, and the later ones were answered."""
+    loading = PONG.replace(
+        outcome="error", error_code="LOADING", error_text="LOADING Redis is loading"
+    )
+    evidence = Evidence(
+        LOOKUP, DIAL, loading, series(*(dial(at) for at in range(101, 110))), target=TARGET
+    )
+    command = next(hop for hop in walk(evidence) if hop.hop == "command")
+
+    assert (command.how, command.at_times) == ("LOADING", True)

@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 
+from refused.api import probe
 from refused.evidence.observations import NamesOverTime, OverTime, TcpDial
 from refused.evidence.over_time import dials
 from refused.probes import over_time, tcp
@@ -228,3 +229,15 @@ def test_ctrl_c_ends_a_watch_early_with_what_was_seen(port: int) -> None:
     assert found["ended"] == "interrupted"
     assert found["pings"] >= 1
     assert any(gap["what"] == "the rest of the watch" for gap in report["unseen"])
+
+
+def test_a_server_with_hardly_any_room_is_not_filled_by_the_watch(tmp_path: Path) -> None:
+    """No connection is kept for PINGs there; new ones are made one at a time."""
+    at = free_port()
+    with redis(tmp_path, at, "--port", str(at), "--maxclients", "4"):
+        bundle = probe(f"redis://{HERE}:{at}", hold_s=3.0, azure=False)
+
+    found = series(bundle.facts)
+    assert found.pings == 0
+    assert found.attempts
+    assert not any(each.failed for each in found.attempts)

@@ -134,10 +134,10 @@ def _over_time(evidence: Evidence, first: HopSeen) -> HopSeen:
         return first
     fell = first.status == "failed"
     passed = seen.tried - seen.failed
-    if fell and first.how.startswith("idle-"):
-        return first  # that is told of a quiet connection, and these were not
+    if fell and not _is_tried_again(first):
+        return first
     if fell and not passed:
-        said = f"{first.said}; and so did {seen.failed} more attempts over {_span_s(watches):.0f} s"
+        said = f"{first.said}; {seen.failed} more attempts over {_span_s(watches):.0f} s failed as well"
         return first.replace(said=said) if seen.failed else first
     if not fell and not seen.failed:
         return first
@@ -158,6 +158,17 @@ def _over_time(evidence: Evidence, first: HopSeen) -> HopSeen:
     # Judges of the dial know the word; of the hops behind, they know how it ended.
     how = "flaky" if first.hop == "tcp" and most not in _OF_THIS_HOST else most
     return HopSeen(hop=first.hop, status="failed", said=said, ms=first.ms, how=how, at_times=True)
+
+
+def _is_tried_again(first: HopSeen) -> bool:
+    """Whether the attempts of a watch try what failed at first.
+
+    They end with a PING: that tells nothing of refused writes, of a database, of a quiet connection,
+    or of what waits behind a login that was not asked for.
+    """
+    if first.hop == "command":
+        return first.how in ("silent", "closed", "reset", "LOADING", "BUSY")
+    return first.how not in ("NOAUTH", "NOPERM")
 
 
 _NAMED = frozenset({"answered", "no-address"})

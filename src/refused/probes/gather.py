@@ -52,6 +52,8 @@ MOST_NODES = 64
 # silence must leave time for looking at what else is silent.
 DIAL_SHARE = 0.45
 REPEATS = 3
+# A watch has up to four connections open; of a server with less room, it opens one at a time.
+ROOM_FOR_A_WATCH = 8
 # Nothing in Redis's world or elsewhere listens here (RFC 863's discard is long switched off); a
 # connection that is accepted on it was accepted by something in between.
 CONTROL_PORT = 9
@@ -557,7 +559,13 @@ class Walk:
         self.deadline = Deadline(hold_s + limit_s)
         until = Deadline(hold_s)
         how = announcements.LISTENS.get(self.target.service, "")
-        listen = (lambda watch: announcements.listen(watch, how)) if how and self._kept else None
+        is_full = self._is_full()
+        listen = None
+        if how and self._kept is not None and not is_full:
+
+            def listen(watch: Any) -> None:
+                announcements.listen(watch, how)
+
         self._watch = watch = over_time.Watch(
             self._ways(limit_s * DIAL_SHARE),
             host=self.target.host,
@@ -567,6 +575,7 @@ class Walk:
             vantage=self.vantage.name,
             for_s=hold_s,
             ping_wait_s=self._ping_wait_s(),
+            keeps=not is_full,
             listen=listen,
         )
         jobs = [side(work) for work in watch.works()]
@@ -589,6 +598,16 @@ class Walk:
         if watch is not None:
             watch.over.set()
             self.book.write(*watch.facts(ended))
+
+    def _is_full(self) -> bool:
+        """Whether the server has so little room that a watch's own connections could fill it."""
+        return any(
+            isinstance(fact, ServerInfo)
+            and fact.max_clients is not None
+            and fact.connected_clients is not None
+            and fact.max_clients - fact.connected_clients < ROOM_FOR_A_WATCH
+            for fact in self.book.read()
+        )
 
     def _reached_address(self) -> str:
         """Return the address that the walk came through to; ``""`` where none accepted."""

@@ -155,6 +155,7 @@ class Watch:
         prefers: The one among them that is dialled first, as long as the name leads there.
         for_s: How long.
         ping_wait_s: How long a PING may take.
+        keeps: Whether a connection is kept open for PINGs.
         listen: What listens for announcements until it is told to stop, if anything does.
     """
 
@@ -169,12 +170,14 @@ class Watch:
         vantage: str,
         for_s: float,
         ping_wait_s: float,
+        keeps: bool = True,
         listen: Callable[[Watch], None] | None = None,
     ) -> None:
         self.ways, self.host, self.port, self.vantage = ways, host, port, vantage
         self.for_s, self.ping_wait_s = for_s, ping_wait_s
         self.every_s = max(LEAST_APART_S, for_s / USUAL_DIALS)
         self.over = threading.Event()
+        self._keeps = keeps
         self._listen = listen
         self._addresses = addresses
         self._prefers = prefers
@@ -199,7 +202,9 @@ class Watch:
         """Return what is to run side by side, until :attr:`over` is set."""
         found: List[Callable[[], None]] = []
         if self._addresses:
-            found += [self._keep_dialling, self._keep_pinging]
+            found.append(self._keep_dialling)
+            if self._keeps:
+                found.append(self._keep_pinging)
             listen = self._listen
             if listen is not None:
                 found.append(lambda: listen(self))
