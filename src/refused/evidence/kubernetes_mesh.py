@@ -61,7 +61,7 @@ def is_walked_inside(evidence: Evidence, workload: KubernetesWorkload) -> Perhap
         if parts[0] != workload.namespace:
             return False
         pods = parts[2:3] if len(parts) > 2 and parts[1] in _KINDS else parts[1:2]
-        return any(pod == workload.name or pod.startswith(f"{workload.name}-") for pod in pods)
+        return any(_is_pod_of(pod, workload.name) for pod in pods)
     from refused.evidence.observations import Platform
 
     platforms = evidence.look(Platform)
@@ -71,6 +71,19 @@ def is_walked_inside(evidence: Evidence, workload: KubernetesWorkload) -> Perhap
     return platforms[0].kind == "kubernetes"
 
 
+def _is_pod_of(pod: str, name: str) -> bool:
+    """Whether *pod* bears the name of a workload, or one that is made of it: ``cart-7f9c6d5b8-x2x9k``, ``cart-0``."""
+    if pod == name:
+        return True
+    parts = pod[len(name) + 1 :].split("-") if pod.startswith(f"{name}-") else []
+    return 0 < len(parts) <= 2 and all(
+        part.isdigit() or (len(part) >= 5 and not part.strip(_RANDOM)) for part in parts
+    )
+
+
+# Letters of which Kubernetes makes names: none that could make a word.
+# Source: https://pkg.go.dev/k8s.io/apimachinery/pkg/util/rand
+_RANDOM = "bcdfghjklmnpqrstvwxz2456789"
 _KINDS = frozenset({"deployment", "deploy", "statefulset", "sts", "daemonset", "ds"})
 
 

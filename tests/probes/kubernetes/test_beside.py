@@ -9,7 +9,9 @@ import pytest
 
 from refused import api
 from refused.cli.main import main
+from refused.evidence.bundle import Evidence
 from refused.evidence.kubernetes import KubernetesWorkload
+from refused.evidence.kubernetes_mesh import is_walked_inside
 from refused.evidence.observations import Unseen
 from refused.probes.kubernetes.beside import Wanted
 from refused.probes.kubernetes.documents import BadManifest
@@ -170,6 +172,30 @@ def test_what_a_manifest_holds_besides_is_not_kept() -> None:
     assert client(found).pool_sizes == (("POOL_SIZE", 20),)
     (probe,) = client(found).probes
     assert (probe.how, probe.names_cache) == ("exec redis-cli", True)
+
+
+@pytest.mark.parametrize(
+    ("vantage", "is_inside"),
+    [
+        ("k8s:shop/cart-7f9c6d5b8-x2x9k/app", True),
+        ("k8s:shop/cart-0", True),
+        ("k8s:shop/cart", True),
+        ("k8s:shop/deployment/cart", True),
+        ("k8s:shop/deploy/cart/app (2)", True),
+        ("k8s:shop/cart-api-7f9c6d5b8-x2x9k", False),
+        ("k8s:shop/cart-worker", False),
+        ("k8s:shop/deployment/cart-api", False),
+        ("k8s:pay/cart-0", False),
+        ("ssh:jump", None),
+    ],
+)
+def test_a_walk_is_from_the_workload_whose_pod_it_was_made_in(
+    vantage: str, *, is_inside: bool | None
+) -> None:
+    """Names that begin alike are other workloads' pods."""
+    found = facts(MANIFESTS / "istio-namespace.yaml")
+
+    assert is_walked_inside(Evidence(*found, vantage=vantage), client(found)) is is_inside
 
 
 @pytest.mark.parametrize(

@@ -380,6 +380,36 @@ def test_a_single_pod_can_be_read(cluster: Api) -> None:
     assert workload.is_running
 
 
+def test_a_pod_leads_to_the_workload_that_made_it(cluster: Api) -> None:
+    """By its owners: patches are of the deployment, and what runs is the pod's."""
+
+    def owned(kind: str, name: str) -> list[dict[str, Any]]:
+        return [
+            {"kind": kind, "name": name, "controller": True, "apiVersion": "apps/v1", "uid": "1"}
+        ]
+
+    pod = {
+        **POD,
+        "metadata": {**POD["metadata"], "ownerReferences": owned("ReplicaSet", "cart-5d9")},
+    }
+    cluster.paths[f"/api/v1{SHOP}/pods/cart-5d9-x7"] = {"apiVersion": "v1", "kind": "Pod", **pod}
+    cluster.paths[f"/apis/apps/v1{SHOP}/replicasets/cart-5d9"] = {
+        "apiVersion": "apps/v1",
+        "kind": "ReplicaSet",
+        "metadata": {
+            "name": "cart-5d9",
+            "namespace": "shop",
+            "ownerReferences": owned("Deployment", "cart"),
+        },
+        "spec": CART["spec"],
+    }
+
+    (workload,) = of(KubernetesWorkload, seen(("shop", "pod", "cart-5d9-x7")))
+
+    assert (workload.title, workload.replicas) == ("shop/deployment/cart", 3)
+    assert workload.sidecars[0].present
+
+
 def test_a_cluster_that_is_not_reached_is_unseen(cluster: Api) -> None:
     """With kubectl's own words."""
     (gap,) = seen(context="nowhere")

@@ -167,7 +167,8 @@ class _Look:
             )
             return []
         if kind == "Pod":
-            return own.items
+            maker = self._maker_of(own.items[0])
+            return [own.items[0] if maker is None else _as_it_runs(maker, own.items[0])]
         made = pod_of(own.items[0])
         labels = own.items[0].spec.get("selector")
         wanted = pairs(table(labels).get("matchLabels") or labels)
@@ -181,6 +182,23 @@ class _Look:
             each for each in pods.items if text(at(each.data, "status", "phase")) == "Running"
         ]
         return [_as_it_runs(own.items[0], running[0])] if running else own.items
+
+    def _maker_of(self, pod: Object) -> Object | None:
+        """Return the workload that made a pod, by its owners; ``None`` where it has none that can be read."""
+        item, found = pod, None
+        for _ in range(3):
+            owners = rows(at(item.data, "metadata", "ownerReferences"))
+            owner = next((each for each in owners if each.get("controller") is True), None)
+            plural = _PLURALS.get(text(owner.get("kind"))) if owner is not None else None
+            if owner is None or plural is None:
+                break
+            answer = self.read(plural, pod.namespace, text(owner.get("name")))
+            if answer.gap is not None:
+                self.gaps.append(answer.gap)
+            if not answer.items:
+                break
+            item = found = answer.items[0]
+        return found
 
     def _around(self, namespace: str) -> list[Object]:
         wanted: list[tuple[str, str, str]] = [

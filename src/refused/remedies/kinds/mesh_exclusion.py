@@ -66,8 +66,22 @@ def propose(cause: str, evidence: Evidence) -> Iterator[Change | Missing]:
                 continue
             clashing = [port for each in struck if each.kind == "port-clash" for port in each.ports]
             ports = clashing or wanted_ports(evidence, target)[0]
-            yield _change(cause, sidecar, tuple(ports), workload, evidence)
+            if workload.template:
+                yield _change(cause, sidecar, tuple(ports), workload, evidence)
+            else:
+                yield _of_its_maker(cause, workload)
             break
+
+
+def _of_its_maker(cause: str, workload: KubernetesWorkload) -> Missing:
+    """Say that a pod is too late for an annotation, which is read when it is made."""
+    return Missing(
+        kind="mesh-exclusion",
+        cause=cause,
+        what=f"an annotation that takes the Redis port of {workload.title} out of the mesh",
+        needs="the workload that makes the pod: the sidecar reads annotations when it is injected",
+        how="name it with --workload namespace/kind/name",
+    )
 
 
 def _by_sign(cause: str, evidence: Evidence) -> Iterator[Change | Missing]:
