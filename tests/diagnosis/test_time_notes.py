@@ -15,6 +15,7 @@ from refused.evidence.observations import (
     NamesOverTime,
     Observation,
     PeerCertificates,
+    Platform,
     ServerInfo,
 )
 from tests.evidence.test_over_time import DIAL, LOOKUP, PONG, STAMP, TARGET, dial, series
@@ -158,6 +159,9 @@ def test_the_clients_are_held_against_server_way_out_and_process() -> None:
     assert any("takes 1,000 clients" in each for each in said)
     assert any("1000 of 1024 descriptors" in each for each in said)
     assert any("which is enough" in each for each in told(fleet.replace(pods=4)))
+    functions = Platform(**STAMP, system="Linux", kind="functions")
+    assert any("Consumption plan" in each for each in told(fleet.replace(pool_size=400), functions))
+    assert not any("Consumption plan" in each for each in told(fleet, functions))
     (gap,) = told(fleet.replace(pool_size=None))
     assert "--pool" in gap
 

@@ -56,6 +56,7 @@ def test_without_the_size_of_a_pool_nothing_is_made_up() -> None:
         ({"outbound": "nat-gateway", "outbound_addresses": 2}, 100_000),
         ({"outbound": "azure-firewall", "outbound_addresses": 1}, 4992),
         ({"outbound": "app-service"}, 40 * 128),
+        ({"outbound": "public-ip", "nodes": 2}, 2 * 28_232),
     ],
 )
 def test_the_way_out_bears_what_is_published(said: dict[str, Any], ports: int) -> None:
@@ -93,7 +94,9 @@ FIELDS = (
 
 @given(
     st.fixed_dictionaries(dict.fromkeys(FIELDS, NUMBERS)),
-    st.sampled_from(["", "load-balancer", "nat-gateway", "azure-firewall", "app-service", "x"]),
+    st.sampled_from(
+        ["", "load-balancer", "nat-gateway", "azure-firewall", "app-service", "public-ip", "x"]
+    ),
 )
 def test_any_numbers_give_a_figure_or_none(numbers: dict[str, int | None], outbound: str) -> None:
     """A bundle may come from anybody."""

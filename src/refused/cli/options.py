@@ -94,7 +94,7 @@ def sharing(parser: ArgumentParser) -> None:
     group.add_argument("--outbound", choices=WAYS_OUT, help="the way out")
 
 
-WAYS_OUT = ("load-balancer", "nat-gateway", "azure-firewall", "app-service")
+WAYS_OUT = ("load-balancer", "nat-gateway", "azure-firewall", "app-service", "public-ip")
 _FLEET = {
     "pods": "pods",
     "processes": "processes",

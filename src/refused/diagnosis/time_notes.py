@@ -25,7 +25,7 @@ from refused.evidence.observations import (
 )
 from refused.evidence.over_time import dials, outages
 from refused.service.addresses import address_class
-from refused.service.limits import idle_limit_s
+from refused.service.limits import FUNCTIONS_CONNECTIONS, idle_limit_s
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -195,6 +195,15 @@ def _of_fleet(view: Evidence, fleet: ClientFleet) -> Iterator[str]:
     if most is not None and wanted.in_all > NEAR * most:
         yield f"the server takes {most:,} clients, and these may open {wanted.in_all:,} connections"
     own = wanted.to_one // (fleet.pods or 1)
+    each_instance = wanted.in_all // (fleet.pods or 1)
+    if (
+        any(each.kind == "functions" for each in platforms)
+        and each_instance > FUNCTIONS_CONNECTIONS
+    ):
+        yield (
+            f"one instance of the Functions app may want {each_instance:,} connections; the Consumption plan is said to "
+            f"bear {FUNCTIONS_CONNECTIONS}"
+        )
     for use in view.look(PortUse)[:1]:
         if own > NEAR * use.available:
             yield f"one host has {use.available:,} local ports to one server, and may want {own:,}"

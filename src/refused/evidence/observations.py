@@ -630,7 +630,8 @@ class ClientFleet(Observation):
         pool_size: Connections that each process may open to each node of the server.
         shards: Nodes of the server that each client connects to; with a plain client 1.
         nodes: Hosts among which the way out shares its ports.
-        outbound: The way out: ``load-balancer``, ``nat-gateway``, ``azure-firewall``, ``app-service``.
+        outbound: The way out: ``load-balancer``, ``nat-gateway``, ``azure-firewall``, ``app-service``,
+            or ``public-ip``: each host has an address of its own.
         outbound_addresses: Its public addresses.
         ports_per_node: Ports that were allocated to each node by hand.
     """

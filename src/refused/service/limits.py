@@ -113,6 +113,15 @@ NAT_FLOWS_TO_ONE = 50_000
 # An Azure Firewall begins with two instances. Source: AZURE_FIREWALL (likely).
 FIREWALL_INSTANCES = 2
 
+# A host with a public address of its own is translated one to one: only its own local ports count.
+# Source: LOAD_BALANCER_SNAT, "Assign a public IP to the virtual machine" (likely).
+OWN_ADDRESS = "public-ip"
+
+# Connections that one instance of a Functions app on the Consumption plan may have open at once, to
+# whatever server: its sandbox counts them. From memory of the page, which was not to be had.
+# Source: https://learn.microsoft.com/azure/azure-functions/manage-connections (unsure).
+FUNCTIONS_CONNECTIONS = 600
+
 # Shape: (size of the App Service instance, TCP connections at most, source, certainty).
 APP_SERVICE_CONNECTIONS: tuple[tuple[str, int, str, Certainty], ...] = (
     ("small", 1_920, APP_SERVICE_OUTBOUND, SURE),
@@ -507,7 +516,7 @@ def outbound_ports(
     (100000, '50,000 flows to one destination for each of 2 addresses')
 
     Args:
-        path: As in :data:`SNAT_PORTS`.
+        path: As in :data:`SNAT_PORTS`, or :data:`OWN_ADDRESS`.
         nodes: Hosts, or instances of an App Service plan, behind the way out.
         addresses: Public addresses of the way out.
         by_hand: Ports allocated to each node.
@@ -534,6 +543,11 @@ def outbound_ports(
             return None
         said = f"{per_instance} ports for each of {_count(nodes, 'instance')} for certain"
         return per_instance * nodes, said
+    if path == OWN_ADDRESS:
+        first, last = next((a, b) for name, a, b, _, _, _ in EPHEMERAL_PORTS if name == "Linux")
+        own = last - first + 1
+        said = f"{own:,} local ports for each of {_count(nodes or 1, 'host')} with an address of its own"
+        return own * (nodes or 1), said
     if path == "azure-firewall":
         per_address = next(ports for name, ports, _, _, _ in SNAT_PORTS if name == path)
         # Two instances at least, and more as it grows.
