@@ -17,19 +17,18 @@ from collections import Counter
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-sys.path.insert(0, str(Path(__file__).parent))
+sys.path.insert(0, str(Path(__file__).parents[1]))
 
-import calibration_cases as made
-import calibration_measure as measure
-
+from docs import calibration_cases as made
+from docs import calibration_measure as measure
 from refused.diagnosis.checks import CHECKS
 from refused.diagnosis.rank import AT_MOST, PROVED, SOMETHING_ELSE, TEMPERATURE
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
 
-    from calibration_cases import Told
-    from calibration_measure import Bin, Case, Fitted, Guess, Walk
+    from docs.calibration_cases import Told
+    from docs.calibration_measure import Bin, Case, Fitted, Guess, Walk
 
 PAGE = Path(__file__).parent / "calibration.md"
 DIAGRAM = Path(__file__).parent / "calibration.svg"

@@ -18,8 +18,7 @@ from refused.evidence.bundle import Evidence
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Sequence
 
-    from calibration_cases import Told, Varied
-
+    from docs.calibration_cases import Told, Varied
     from refused.causes.statements import Cause
     from refused.diagnosis.checks import Check
     from refused.diagnosis.judge import Diagnosis

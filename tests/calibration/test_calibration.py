@@ -2,26 +2,26 @@
 
 from __future__ import annotations
 
-import sys
-from importlib import import_module
-from pathlib import Path
 from random import Random
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from docs import calibration_cases as cases
+from docs import calibration_measure as measure
 from refused.api import probe_scenario
+from refused.diagnosis.checks import CHECKS
 from refused.diagnosis.judge import diagnose
 from refused.diagnosis.rank import AT_MOST, PROVED, SOMETHING_ELSE, TEMPERATURE, rank
+from refused.evidence.observations import Unseen
 from refused.lab.scenario import by_id
 from tests.diagnosis.scenery import heard
 
 if TYPE_CHECKING:
     from refused.diagnosis.weigh import Weighed
 
-DOCS = str(Path(__file__).parents[2] / "docs")
 # Quick to look at, of several hops, with and without a control plane and a second place.
 FAULTS = (
     "auth-missing",
@@ -32,27 +32,8 @@ FAULTS = (
 )
 
 
-def script(name: str) -> Any:
-    """Return a script of the docs, which find each other."""
-    if DOCS not in sys.path:
-        sys.path.append(DOCS)
-    return import_module(name)
-
-
 @pytest.fixture(scope="module")
-def cases() -> Any:
-    """Return the module that gathers and varies."""
-    return script("calibration_cases")
-
-
-@pytest.fixture(scope="module")
-def measure() -> Any:
-    """Return the module that measures."""
-    return script("calibration_measure")
-
-
-@pytest.fixture(scope="module")
-def told(cases: Any) -> list[Any]:
+def told() -> list[cases.Told]:
     """Look at a few faults of the lab."""
     return [
         cases.Told(each, str(by_id(each).cause), frozenset(), "lab", probe_scenario(by_id(each)))
@@ -60,7 +41,7 @@ def told(cases: Any) -> list[Any]:
     ]
 
 
-def test_a_variation_takes_nothing_from_the_hop_that_failed(cases: Any, told: list[Any]) -> None:
+def test_a_variation_takes_nothing_from_the_hop_that_failed(told: list[cases.Told]) -> None:
     """So that the fault is still seen, whatever is hidden beside it; and not all are alike."""
     kept = set()
     for each in told:
@@ -81,14 +62,14 @@ def test_a_variation_takes_nothing_from_the_hop_that_failed(cases: Any, told: li
     assert len(kept) > 8 * len(told)
 
 
-def test_a_control_plane_that_is_hidden_leaves_no_trace(cases: Any, told: list[Any]) -> None:
+def test_a_control_plane_that_is_hidden_leaves_no_trace(told: list[cases.Told]) -> None:
     """And one that is denied says so."""
     with_it = next(each for each in told if each.id.startswith("firewall"))
     ways = set()
     for seed in range(60):
         facts = cases.varied(with_it, Random(seed), told[:1]).bundle.facts
         kinds = {type(each).__name__ for each in facts if each.vantage == "control-plane"}
-        denied = [e for e in facts if type(e).__name__ == "Unseen" and "403" in e.why]
+        denied = [e for e in facts if isinstance(e, Unseen) and "403" in e.why]
         ways.add("none" if not kinds else "denied" if denied else "all")
 
     assert ways == {"none", "denied", "all"}
@@ -97,7 +78,6 @@ def test_a_control_plane_that_is_hidden_leaves_no_trace(cases: Any, told: list[A
 @given(said=heard())
 def test_what_is_measured_is_what_the_program_states(said: tuple[Weighed, ...]) -> None:
     """The script reckons probabilities itself, since it does so a million times."""
-    measure = script("calibration_measure")
     case = measure.Case("", "", "", frozenset(), measure.counted(said))
 
     stated = {g.id: g.stated for g in measure.guesses(case, TEMPERATURE, SOMETHING_ELSE)}
@@ -106,7 +86,7 @@ def test_what_is_measured_is_what_the_program_states(said: tuple[Weighed, ...]) 
         assert stated[each.weighed.cause.id] == pytest.approx(each.probability)
 
 
-def drawn(measure: Any, truth: float, count: int = 400) -> list[tuple[Any, list[Any]]]:
+def drawn(truth: float, count: int = 400) -> list[tuple[measure.Case, list[measure.Guess]]]:
     """Return answers stated at 80 %, of which a share *truth* is right."""
     return [
         (
@@ -117,21 +97,21 @@ def drawn(measure: Any, truth: float, count: int = 400) -> list[tuple[Any, list[
     ]
 
 
-def test_a_band_tells_honest_answers_from_boasts(measure: Any) -> None:
+def test_a_band_tells_honest_answers_from_boasts() -> None:
     """Stated at 80 %, true at 80 % or at 40 %."""
-    (honest,) = measure.bins(drawn(measure, 0.8), first=True)
-    (boast,) = measure.bins(drawn(measure, 0.4), first=True)
+    (honest,) = measure.bins(drawn(0.8), first=True)
+    (boast,) = measure.bins(drawn(0.4), first=True)
 
     assert honest.least <= 0.8 <= honest.most
     assert boast.most < 0.8
-    assert measure.score(drawn(measure, 0.8)).brier == pytest.approx(0.16)
-    assert measure.score(drawn(measure, 0.4)).brier > 0.3
+    assert measure.score(drawn(0.8)).brier == pytest.approx(0.16)
+    assert measure.score(drawn(0.4)).brier > 0.3
 
 
-def test_the_fit_believes_less_where_clues_mislead(measure: Any) -> None:
+def test_the_fit_believes_less_where_clues_mislead() -> None:
     """Of two causes far apart in score the lower one is true as often: the temperature goes up."""
 
-    def of(right: float) -> list[Any]:
+    def of(right: float) -> list[measure.Case]:
         return [
             measure.Case(
                 f"{at}",
@@ -152,7 +132,6 @@ def test_the_fit_believes_less_where_clues_mislead(measure: Any) -> None:
 @given(share=st.floats(min_value=0.0, max_value=1.0))
 def test_a_guess_that_boasts_is_listed(share: float) -> None:
     """What is false and stated above 90 %, and nothing else."""
-    measure = script("calibration_measure")
     case = measure.Case("x", "a", "lab", frozenset({"a"}), ())
     stated = [
         (case, [measure.Guess("b", share, False, False), measure.Guess("a", 0.95, True, False)])  # noqa: FBT003
@@ -161,9 +140,7 @@ def test_a_guess_that_boasts_is_listed(share: float) -> None:
     assert len(measure.overconfident(stated)) == (share > 0.9)
 
 
-def test_no_variation_of_these_faults_is_stated_high_and_false(
-    cases: Any, measure: Any, told: list[Any]
-) -> None:
+def test_no_variation_of_these_faults_is_stated_high_and_false(told: list[cases.Told]) -> None:
     """A diagnosis that is wrong above 90 % is a bug."""
     made = measure.cases(told, lambda one, dice: cases.varied(one, dice, told[:1]), each=30, seed=7)
     stated = [(each, measure.guesses(each, TEMPERATURE, SOMETHING_ELSE)) for each in made]
@@ -174,10 +151,10 @@ def test_no_variation_of_these_faults_is_stated_high_and_false(
 
 
 def test_a_check_chosen_by_what_it_tells_is_quicker_than_a_fixed_order(
-    measure: Any, told: list[Any]
+    told: list[cases.Told],
 ) -> None:
     """On the faults that are not plain from the path alone."""
-    order = [each.id for each in measure.CHECKS]
+    order = [each.id for each in CHECKS]
 
     chosen = measure.played(told, measure.by_information)
     fixed = measure.played(told, measure.in_order(order))
@@ -188,7 +165,7 @@ def test_a_check_chosen_by_what_it_tells_is_quicker_than_a_fixed_order(
     assert spent[0] < spent[1]
 
 
-def test_a_look_shows_the_same_whenever_it_is_made(measure: Any, told: list[Any]) -> None:
+def test_a_look_shows_the_same_whenever_it_is_made(told: list[cases.Told]) -> None:
     """Or an order would win by luck."""
     one, other = measure.Game(told[0], 1), measure.Game(told[0], 1)
     for check in ("again", "other-destination"):
