@@ -25,6 +25,7 @@ from refused.evidence.kubernetes import (
     IstioDestinationRule,
     IstioPeerAuthentication,
     IstioServiceEntry,
+    IstioSidecarScope,
     KubernetesPolicy,
     KubernetesService,
     KubernetesWorkload,
@@ -207,6 +208,13 @@ ENDED = (LOOKUP, ACCEPTED, CLOSED)
 ENTRY = IstioServiceEntry(
     **OBJECT, name="cache", hosts=(HOST,), ports=(MeshPort(number=6380, protocol="TLS"),)
 )
+NARROW = IstioSidecarScope(
+    **OBJECT,
+    name="default",
+    outbound="REGISTRY_ONLY",
+    hosts=("./*", "istio-system/*"),
+    ports=(0, 0),
+)
 DOUBLE = IstioDestinationRule(**OBJECT, name="cache", host=HOST, mode="SIMPLE")
 
 
@@ -218,6 +226,7 @@ DOUBLE = IstioDestinationRule(**OBJECT, name="cache", host=HOST, mode="SIMPLE")
         ((REGISTERED, ENTRY.replace(ports=(MeshPort(number=6379, protocol="TCP"),))), "has the ports 6379, not 6380"),
         ((ENTRY.replace(ports=(MeshPort(number=6380, protocol="HTTP"),)),), "calls port 6380 HTTP"),
         ((REGISTERED, ENTRY.replace(namespace="pay", export_to=(".",))), "does not show itself to shop"),
+        ((NARROW, ENTRY.replace(namespace="pay")), "not among the egress hosts of the Sidecar shop/default"),
     ],
 )  # fmt: skip
 def test_what_ends_the_connection_by_itself_is_proved_by_an_end_seen_in_the_pod(
@@ -241,6 +250,10 @@ def test_an_entry_that_manifests_lack_may_be_in_the_cluster() -> None:
     "facts",
     [
         (REGISTERED, ENTRY),
+        (NARROW, ENTRY),
+        (NARROW.replace(hosts=("pay/*",)), ENTRY.replace(namespace="pay")),
+        (NARROW.replace(hosts=(f"*/{HOST}",)), ENTRY.replace(namespace="pay")),
+        (NARROW.replace(selects=(("app", "other"),)), REGISTERED.replace(outbound="ALLOW_ANY")),
         (DOUBLE.replace(mode=None), ENTRY),
         (DOUBLE.replace(host="other.example"), ENTRY),
         (DOUBLE.replace(namespace="pay", export_to=(".",)), ENTRY),

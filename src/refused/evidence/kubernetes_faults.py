@@ -236,12 +236,15 @@ class _Reading:
         by = () if way.said_by is None else (way.said_by,)
         only = f"the mesh lets out to registered hosts alone ({_named(way.said_by)})"
         if not entries:
-            hidden = tuple(e for e in everywhere if host in e.hosts)
-            why = (
-                f"the service entry {hidden[0].namespace}/{hidden[0].name} does not show itself to {self.workload.namespace}"
-                if hidden
-                else f"no service entry is for {host}"
-            )
+            hidden = tuple(each for each in everywhere if host in each.hosts)
+            why = f"no service entry is for {host}"
+            if hidden:
+                name = f"the service entry {hidden[0].namespace}/{hidden[0].name}"
+                why = f"{name} does not show itself to {self.workload.namespace}"
+                if scope is not None and entries_for(
+                    host, self.workload, hidden, settings=self.settings
+                ):
+                    why = f"{name} is not among the egress hosts of the Sidecar {scope.namespace}/{scope.name}"
             yield self._fault(
                 "no-entry",
                 f"{only}, and {why}",

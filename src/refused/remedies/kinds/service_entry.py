@@ -40,6 +40,17 @@ def propose(cause: str, evidence: Evidence) -> Iterator[Change | Missing]:
     proposed = set()
     for fault in mesh_faults(evidence):
         entry = entries.get(fault.subject)
+        hidden = next((each for each in fault.seen if isinstance(each, IstioServiceEntry)), None)
+        if fault.kind == "no-entry" and hidden is not None:
+            yield Missing(
+                kind="service-entry",
+                cause=cause,
+                what=f"the service entry {hidden.namespace}/{hidden.name} in sight of {fault.workload.namespace}",
+                needs="the word of whoever keeps it from there",
+                how=f"add {fault.workload.namespace} to its exportTo, or {hidden.namespace}/{target.host} to the "
+                "egress hosts of the Sidecar",
+            )
+            continue
         if fault.kind == "no-entry":
             made: Change | None = _new(cause, fault, target, evidence)
         elif fault.kind == "entry-port" and entry is not None:
