@@ -124,6 +124,10 @@ def test_a_file_alone_is_replayed_for_a_size(refused: Command, tmp_path: Path) -
 
     assert code == 0, (out, refused.err)
     assert "connections-80: connected clients above 80% of the limit" in out
+    # Values that are stamped within a minute are no gap for the rule that looks at one minute.
+    file95 = tmp_path / "worse.csv"
+    file95.write_text(file.read_text().replace(",900", ",990"))
+    assert "connections-95: connected" in refused("alerts", "test", str(file95), *words[3:])[1]
     code, out = refused("alerts", "test", str(file), "--like", "P1")
     assert code == 0
     assert "Would not have rung: connections-80" in out

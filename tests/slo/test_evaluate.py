@@ -70,6 +70,7 @@ def model(rule: MetricRule, points: dict[int, float], begin: int, end: int) -> l
     every=st.sampled_from(("PT1M", "PT5M", "PT15M")),
     threshold=st.integers(0, 40),
     start=st.integers(0, 30),
+    phase=st.integers(0, 59),
     values=st.lists(st.one_of(st.none(), st.integers(0, 20)), min_size=1, max_size=60),
 )
 def test_a_replay_agrees_with_the_model(
@@ -80,9 +81,10 @@ def test_a_replay_agrees_with_the_model(
     every: str,
     threshold: int,
     start: int,
+    phase: int,
     values: list[int | None],
 ) -> None:
-    """Whatever the window, the frequency, the gaps."""
+    """Whatever the window, the frequency, the gaps, the second at which a tool stamps its values."""
     rule = RULE.replace(
         aggregation=aggregation,
         operator=operator,
@@ -93,7 +95,8 @@ def test_a_replay_agrees_with_the_model(
     first = 6000 + 60 * start
     points = {first + 60 * n: float(v) for n, v in enumerate(values) if v is not None}
     end = first + 60 * len(values)
-    made = evaluate(rule, sorted(points.items()), begin=first, end=end)
+    stamped = [(at + phase, value) for at, value in sorted(points.items())]
+    made = evaluate(rule, stamped, begin=first, end=end)
 
     assert list(made) == (model(rule, points, first, end) if points else [])
 
@@ -130,6 +133,15 @@ def test_a_minute_counts_once_it_is_over() -> None:
     (only,) = evaluate(RULE, [(600.0, 11.0)])
 
     assert only.at == 660.0
+
+
+def test_samples_of_one_minute_are_taken_together() -> None:
+    """A range of Prometheus has several."""
+    rule = RULE.replace(window="PT1M", aggregation="Average")
+    points = [(0.0, 2.0), (15.0, 4.0), (30.0, 30.0), (45.0, 16.0)]
+    (only,) = evaluate(rule, points, interval_s=15)
+
+    assert (only.at, only.value) == (60.0, 13.0)
 
 
 def test_history_by_the_hour_cannot_tell_of_five_minutes() -> None:

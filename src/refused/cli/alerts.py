@@ -97,8 +97,9 @@ def arguments(parser: ArgumentParser) -> None:
     )
     for name in ("apply", "undo"):
         made[name].add_argument("--yes", action="store_true", help="do not ask before each change")
-    for name in ("plan", "test", "apply"):
+    for name in ("plan", "test"):
         made[name].add_argument("--json", action="store_true", default=None, help="print JSON")
+    for name in ("plan", "test", "apply"):
         made[name].add_argument("--store", metavar="URL|FILE", help="where incidents are kept")
 
 

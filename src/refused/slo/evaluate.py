@@ -31,6 +31,7 @@ if TYPE_CHECKING:
     Points = Sequence[tuple[float, float]]
 
 HEALTHY_TO_RESOLVE = 3
+MINUTE_S = 60
 
 
 class TooCoarse(ValueError):
@@ -65,7 +66,7 @@ def evaluate(
 
     Args:
         points: ``(beginning of the interval, value)`` in order of time, in seconds since 1970 UTC;
-            aggregated over *interval_s* as the rule aggregates.
+            aggregated over *interval_s* as the rule aggregates. Several in a minute are taken together.
         begin: The first moment that is looked at; that of the first value where nothing is said.
         end: The last one, included; the end of the last interval where nothing is said.
 
@@ -78,6 +79,9 @@ def evaluate(
         )
     if not points:
         return ()
+    # A value within a minute counts for that minute, as Azure stamps its own; other tools begin anywhere.
+    points = [(at - at % MINUTE_S, value) for at, value in points]
+    interval_s = max(interval_s, MINUTE_S)
     stamps = [at for at, _ in points]
     first = stamps[0] if begin is None else begin
     last = stamps[-1] + interval_s if end is None else end

@@ -274,8 +274,8 @@ def _series(
         resource_id=resource,
         name=name,
         aggregation=how,
-        # The smallest step: whatever is further apart is a gap.
-        interval_s=interval_s or int(steps[0] if steps else 60),
+        # The smallest step, to the minute: whatever is further apart is a gap.
+        interval_s=interval_s or max(60, round((steps[0] if steps else 60) / 60) * 60),
         points=tuple(ordered),
         dimension=dimension,
     )
