@@ -2,12 +2,20 @@
 
 from __future__ import annotations
 
+import json
+import shutil
+import subprocess
+from typing import TYPE_CHECKING
+
 import pytest
 
 from refused.causes.service_mesh_intercept import judge
 from refused.evidence.kubernetes_faults import dns_faults, mesh_faults, policy_faults
 from refused.evidence.observations import NodeVisit, Platform, TcpDial
 from tests.probes.kubernetes.scenery import HERE, MANIFESTS, NODES, client, evidence, facts
+
+if TYPE_CHECKING:
+    from pathlib import Path
 
 # Shape: file: the faults of the mesh, as (kind, sure).
 WRONG = {
@@ -96,6 +104,37 @@ def test_the_annotation_does_end_it(name: str) -> None:
     cured = [each.replace(sidecars=(after,)) if each == clash.workload else each for each in found]
 
     assert "port-clash" not in {each.kind for each in mesh_faults(evidence(*cured, NODES))}
+
+
+def test_what_kustomize_prints_is_what_is_judged(tmp_path: Path) -> None:
+    """An overlay's patch ends the clash of its base, by the real ``kubectl kustomize``."""
+    if shutil.which("kubectl") is None:
+        pytest.skip("needs kubectl")
+    base, overlay = tmp_path / "base", tmp_path / "prod"
+    base.mkdir()
+    overlay.mkdir()
+    shutil.copy(MANIFESTS / "istio-namespace.yaml", base / "shop.yaml")
+    (base / "kustomization.yaml").write_text("resources: [shop.yaml]\n")
+    note = {"traffic.sidecar.istio.io/excludeOutboundPorts": "3306,15000,15001"}
+    patch = {
+        "apiVersion": "apps/v1",
+        "kind": "Deployment",
+        "metadata": {"name": "cart", "namespace": "shop"},
+        "spec": {"template": {"metadata": {"annotations": note}}},
+    }
+    (overlay / "patch.json").write_text(json.dumps(patch))
+    (overlay / "kustomization.yaml").write_text(
+        "resources: [../base]\npatches: [{path: patch.json}]\n"
+    )
+
+    def printed(folder: Path) -> set[str]:
+        done = subprocess.run(
+            ["kubectl", "kustomize", str(folder)], capture_output=True, text=True, check=True
+        )
+        return {each.kind for each in mesh_faults(evidence(*facts(done.stdout), NODES))}
+
+    assert printed(base) == {"port-clash"}
+    assert printed(overlay) == set()
 
 
 def test_a_node_that_fails_from_inside_the_pod_is_the_proof() -> None:
