@@ -189,7 +189,8 @@ class _Reader:
                 self.at += 1
             elif self.peek() == "+":
                 raise self.wrong("possessive repetition is not in the subset")
-            if node[0] == "at" or (most != 1 and _is_anchor(node)):
+            repeats_anchor = _has_anchor_at(node, 0) and _has_anchor_at(node, -1)
+            if node[0] == "at" or (most != 1 and repeats_anchor):
                 raise self.wrong("an anchor cannot be repeated")
             node = ("rep", node, least, most)
 
@@ -290,28 +291,32 @@ class _Reader:
         return "\n" if letter == "n" else self._escaped(letter)
 
 
-def _is_anchor(node: Node) -> bool:
-    """Whether the node can be satisfied by ``^`` or ``$`` alone."""
+def _has_anchor_at(node: Node, end: int) -> bool:
+    """Whether ``^`` or ``$`` may be the first (*end* 0) or the last (-1) of what the node needs."""
     kind = node[0]
     if kind == "at":
         return str(node[1]) in "^$"
     if kind == "rep":
-        return _is_anchor(node[1])
-    if kind == "cat":
-        return matches_nothing(node) and any(_is_anchor(each) for each in node[1])
-    return kind == "alt" and any(_is_anchor(each) for each in node[1])
+        return _has_anchor_at(node[1], end)
+    if kind == "alt":
+        return any(_has_anchor_at(each, end) for each in node[1])
+    if kind == "set":
+        return False
+    for each in node[1] if end == 0 else reversed(node[1]):
+        if _has_anchor_at(each, end):
+            return True
+        if not matches_nothing(each):
+            break
+    return False
 
 
 def _doubles_anchors(items: list[Node]) -> bool:
     """Whether two anchors may stand side by side: each is a byte of its own to hyperscan."""
     is_behind = False
     for item in items:
-        if _is_anchor(item):
-            if is_behind:
-                return True
-            is_behind = True
-        elif not matches_nothing(item):
-            is_behind = False
+        if is_behind and _has_anchor_at(item, 0):
+            return True
+        is_behind = _has_anchor_at(item, -1) or (is_behind and matches_nothing(item))
     return False
 
 
