@@ -371,7 +371,7 @@ def save(bundle: Bundle, path: str) -> None:
 
     from refused.evidence.redaction import redact_data
 
-    text = dumps(redact_data(bundle.to_json()), indent=1, ensure_ascii=False)
+    text = dumps(redact_data(bundle.to_json()), indent=1, ensure_ascii=False, allow_nan=False)
     beside = f"{path}.{os.getpid()}.part"
     descriptor = os.open(beside, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600)
     try:

@@ -27,6 +27,8 @@ class Trip(Record):
     took_ms: float
     legs: tuple[Leg, ...] = ()
     pair: tuple[str, int] = ("", 0)
+    points: tuple[tuple[float, float], ...] = ()
+    most_ms: float | None = None
     user: str | None = None
     is_open: bool = False
 
@@ -131,6 +133,51 @@ def test_an_unknown_field_is_named() -> None:
 def test_a_whole_number_may_stand_for_a_float() -> None:
     """JSON writers drop the fraction of 1.0."""
     assert Trip.from_json({"host": "cache", "took_ms": 1}).took_ms == 1.0
+
+
+@pytest.mark.parametrize(
+    "text", ["NaN", "Infinity", "-Infinity", "1e999", "-1e999", "1" + "0" * 400]
+)
+def test_a_number_that_json_does_not_have_is_refused(text: str) -> None:
+    """Python reads and writes these; nobody else does, and no judge can reckon with them."""
+    for field in ("took_ms", "most_ms"):
+        with pytest.raises(MalformedRecord, match=rf"Trip\.{field}: expected a number of JSON"):
+            Trip.from_json({"host": "cache", "took_ms": 1.0, field: json.loads(text)})
+    with pytest.raises(MalformedRecord, match=r"Trip\.points: expected a number of JSON"):
+        Trip.from_json({"host": "cache", "took_ms": 1, "points": [[1, json.loads(text)]]})
+
+
+@pytest.mark.parametrize("name", sorted(RECORDS))
+@FOR_EACH_KIND
+@given(data=st.data())
+def test_every_record_is_written_in_strict_json(name: str, data: st.DataObject) -> None:
+    """Whatever went wrong in the reckoning of a number, the rest of the evidence is kept."""
+    kind = RECORDS[name]
+    whole = data.draw(instances(kind))
+    odd = st.sampled_from([float("nan"), float("inf"), -float("inf")])
+    spoilt = {
+        field: data.draw(odd)
+        for field, text in kind._types.items()
+        if text.removesuffix(" | None") == "float"
+    }
+    written = json.dumps(whole.replace(**spoilt).to_json(), allow_nan=False)
+    unspoilt = {field: value for field, value in whole.to_json().items() if field not in spoilt}
+
+    assert {f: v for f, v in json.loads(written).items() if f not in spoilt} == unspoilt
+    assert isinstance(read_or_refused(kind, json.loads(written)), (kind, str))
+
+
+def test_a_number_without_end_is_written_as_the_largest_there_is() -> None:
+    """In tuples as well; what is no number is not known."""
+    endless, none = float("inf"), float("nan")
+    trip = TRIP.replace(took_ms=endless, most_ms=none, points=((1.0, -endless),))
+
+    assert json.loads(json.dumps(trip.to_json(), allow_nan=False)) == {
+        **TRIP.to_json(),
+        "took_ms": 1.7976931348623157e308,
+        "most_ms": None,
+        "points": [[1.0, -1.7976931348623157e308]],
+    }
 
 
 def test_a_record_never_changes() -> None:

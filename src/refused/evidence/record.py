@@ -38,7 +38,8 @@ class Record:
             addresses: tuple[str, ...] = ()
 
     Field types are limited to what JSON can carry and bring back: ``str``, ``int``, ``float``,
-    ``bool``, ``None``, other records, tuples of these, and unions with ``None``.
+    ``bool``, ``None``, other records, tuples of these, and unions with ``None``. JSON has no number
+    without end and none that is not a number: neither is read, and neither is written.
 
     Raises:
         TypeError: A field without default is missing, or an unknown field is given.
@@ -94,7 +95,11 @@ class Record:
         return type(self)(**{**self.__dict__, **changes})
 
     def to_json(self) -> Dict[str, Any]:
-        """Return the record as JSON-ready objects; tuples become lists."""
+        """Return the record as JSON-ready objects, strictly: tuples become lists.
+
+        A number without end is written as the largest there is, one that is no number as ``null``:
+        what was seen is worth more than the number that went wrong. No probe makes either.
+        """
         return {name: _plain(self.__dict__[name]) for name in self._fields}
 
     @classmethod
@@ -130,7 +135,12 @@ def _plain(value: Any) -> Any:
         return value.to_json()
     if isinstance(value, tuple):
         return [_plain(item) for item in value]
+    if isinstance(value, float) and value - value != 0:
+        return None if value != value else _LARGEST if value > 0 else -_LARGEST  # noqa: PLR0124
     return value
+
+
+_LARGEST = 1.7976931348623157e308
 
 
 def _typed(value: object, kind: str, where: str) -> Any:
@@ -153,7 +163,16 @@ def _typed(value: object, kind: str, where: str) -> Any:
     allowed = _SCALARS.get(kind, (str,))
     if not isinstance(value, allowed) or (isinstance(value, bool) and bool not in allowed):
         raise MalformedRecord(f"{where}: expected {kind}, got {_name_of(value)}")
+    if kind == "float" and not _is_finite(value):
+        raise MalformedRecord(f"{where}: expected a number of JSON, got one without end or none")
     return value
+
+
+def _is_finite(number: Any) -> bool:
+    try:
+        return float(number) - float(number) == 0
+    except OverflowError:  # a whole number larger than any float
+        return False
 
 
 def _split(text: str) -> list[str]:

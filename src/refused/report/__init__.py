@@ -149,7 +149,8 @@ class Report:
 
         from refused.evidence.redaction import redact_data
 
-        return dumps(redact_data(self.to_data()), indent=indent, ensure_ascii=False)
+        data = redact_data(self.to_data())
+        return dumps(data, indent=indent, ensure_ascii=False, allow_nan=False)
 
     def to_text(self, *, width: int = 80, color: bool = False, verbose: bool = False) -> str:
         """Return the report for a terminal."""

@@ -56,3 +56,9 @@ def test_the_examples_in_the_docstrings_are_true() -> None:
     """They are what people copy."""
     for module in (ways, network, monitor):
         assert doctest.testmod(module).failed == 0
+
+
+def test_a_duration_that_no_one_could_wait_is_none() -> None:
+    """A number with hundreds of digits would be one without end."""
+    assert ways.hours_of("PT4H30M") == 4.5
+    assert ways.hours_of(f"PT{'9' * 400}H") is None

@@ -119,7 +119,8 @@ def hours_of(word: str | None) -> float | None:
     import re
 
     match = re.fullmatch(
-        r"P(?:(\d+)D)?(?:T(?:(\d+)H)?(?:(\d+)M)?(?:(\d+(?:\.\d+)?)S)?)?", word or ""
+        r"P(?:(\d{1,6})D)?(?:T(?:(\d{1,6})H)?(?:(\d{1,6})M)?(?:(\d{1,9}(?:\.\d{1,9})?)S)?)?",
+        word or "",
     )
     if match is None or not any(match.groups()):
         return None
