@@ -79,6 +79,8 @@ def test_what_is_written_for_hyperscan_matches_the_same_lines(pattern: str, text
         node = parse(pattern)
     except BadPattern:
         return
+    if matches_nothing(node):  # a scanner takes none of these
+        return
     line = text.encode()
     written = re2.compile(emit(node), _options()).search(b"\n" + line + b"\n") is not None
     assert written == Automaton(node).matches(line)
