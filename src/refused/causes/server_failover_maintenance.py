@@ -19,6 +19,7 @@ Sources
 from __future__ import annotations
 
 from refused.causes.readings import (
+    accepted,
     changed_so,
     dialled,
     ended,
@@ -149,6 +150,10 @@ def judge(evidence: Evidence) -> Iterator[Statement]:
             because="some dials were refused and others accepted within seconds",
             seen=tried,
         )
+        everybody = accepted(dials, "control")
+        if everybody is not None:
+            said = f"even port {everybody.port}, where nothing listens, is accepted: it is not the server that answers"
+            yield Clue(weight=-2.0, because=said, seen=(everybody,))
     elif broken.hop == "tcp" and broken.how == "refused" and is_azure(target):
         if target.port in expected_ports(target.service):  # type: ignore[arg-type]
             yield Clue(

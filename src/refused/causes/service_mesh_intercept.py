@@ -93,6 +93,9 @@ def judge(evidence: Evidence) -> Iterator[Statement]:
     if any(isinstance(each, Proof | RuledOut) for each in told):
         return
     ended = without_a_word(broken) or (broken.hop in ("tls", "resp") and broken.how == "silent")
+    # A reset right after the accept is met by some dials already, and by others only afterwards.
+    cut = broken.hop == "tcp" and broken.how in ("flaky", "reset")
+    ended = ended or (cut and accepted(dials, "control") is not None)
     if not ended and not (broken.hop == "tcp" and broken.how == "refused"):
         return
     control = next(iter(dialled(dials, "control")), None)

@@ -10,7 +10,7 @@ linkerd-proxy do, and marks its own packets, so that no rule leads them back.
 | ``pass`` | brings every connection to where it was meant to go |
 | ``delay SECONDS`` | the same, each way later by so much |
 | ``close`` | accepts and hangs up, as a sidecar without a route |
-| ``reset`` | accepts and resets |
+| ``reset`` | accepts, and resets as soon as the client speaks |
 | ``hang`` | accepts and says nothing |
 | ``inspect CHAIN KEY`` | ends TLS with its own certificate, and speaks TLS to the server |
 | ``say TEXT`` | greets with TEXT, as a server of another kind |
@@ -60,6 +60,7 @@ class Relay:
             if self.mode == "hang":
                 await reader.read()
             elif self.mode == "reset":
+                await reader.read(1)
                 linger = struct.pack("ii", 1, 0)
                 sock = writer.get_extra_info("socket")
                 sock.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, linger)
