@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 from math import exp
-from re import _constants, _parser  # type: ignore[attr-defined]  # no public parser of patterns exists
+from re import _constants, _parser
 from typing import TYPE_CHECKING, Any
 
 import pytest
