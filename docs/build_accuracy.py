@@ -13,6 +13,7 @@ Signatures and weights are written by hand and are the same in every fold.
 
 from __future__ import annotations
 
+import functools
 import json
 import os
 import re
@@ -26,6 +27,7 @@ from zlib import crc32
 
 from refused.api import read_text
 from refused.diagnosis import text
+from refused.diagnosis.rank import AT_MOST
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
@@ -148,7 +150,7 @@ def answer(case: Case, temperature: float, something_else: float) -> Answer:
     odds = {cause: exp(score / temperature) for cause, score in case.scores}
     total = sum(odds.values()) + exp(something_else / temperature)
     ranked = sorted(
-        ((odd / total, cause) for cause, odd in odds.items()), key=lambda e: (-e[0], e[1])
+        ((AT_MOST * odd / total, cause) for cause, odd in odds.items()), key=lambda e: (-e[0], e[1])
     )
     return Answer(case, tuple((cause, probability) for probability, cause in ranked))
 
@@ -161,18 +163,23 @@ def fit(told: Sequence[Case]) -> tuple[float, float]:
     """
     best = (float("inf"), 1.0, 1.0)
     judged = [case for case in told if case.scores]
-    open_ones = [case for case in judged if case.grade in ("silent", "unknown")]
+    open_ones = sum(case.grade in ("silent", "unknown") for case in judged)
     for temperature in TEMPERATURES:
         for something_else in SOMETHING_ELSE:
-            wrong = sum(
-                each.is_named and not each.first
-                for each in (answer(case, temperature, something_else) for case in open_ones)
-            )
-            if wrong > MAY_BE_WRONG * len(open_ones):
-                continue
-            loss = sum(_loss(answer(case, temperature, something_else)) for case in judged)
-            best = min(best, (loss, temperature, something_else))
+            outcomes = [_outcome(case, temperature, something_else) for case in judged]
+            if sum(wrong for _, wrong in outcomes) <= MAY_BE_WRONG * open_ones:
+                loss = sum(loss for loss, _ in outcomes)
+                best = min(best, (loss, temperature, something_else))
     return best[1], best[2]
+
+
+# The folds ask for the same outcomes again and again.
+@functools.cache
+def _outcome(case: Case, temperature: float, something_else: float) -> tuple[float, bool]:
+    """Return the loss of an answer, and whether it names a wrong cause of a text that tells none."""
+    given = answer(case, temperature, something_else)
+    wrong = case.grade in ("silent", "unknown") and given.is_named and not given.first
+    return _loss(given), wrong
 
 
 def _loss(given: Answer) -> float:

@@ -116,3 +116,5 @@ def read(told: Told) -> Iterator[Statement]:
     """Weigh what the errors of a text tell beside their words."""
     if told.marked("token") and told.saw("no-login", "bad-login", "closed", "auth-or-tls"):
         yield Clue(weight=1.6, because="the text speaks of tokens", seen=told.errors)
+    if told.marked("token") and told.marked("expires") and told.saw("no-login", "bad-login"):
+        yield Clue(weight=1.2, because="the text tells when the token ends", seen=told.errors)

@@ -43,6 +43,7 @@ if TYPE_CHECKING:
 
     from refused.causes.statements import Statement
     from refused.evidence.bundle import Evidence
+    from refused.evidence.told import Told
 
 CAUSE = Cause(
     id="auth-wrong-key",
@@ -198,3 +199,13 @@ SYMPTOMS = {
     "no-login": 1.0,
     "bad-login": 2.6,
 }
+
+
+def read(told: Told) -> Iterator[Statement]:
+    """Weigh what the errors of a text tell beside their words."""
+    if told.marked("token") and told.marked("expires") and told.saw("bad-login"):
+        yield Clue(
+            weight=-1.5,
+            because="the client logs in with a token, and with no key",
+            seen=told.errors,
+        )

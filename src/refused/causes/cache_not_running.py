@@ -53,6 +53,7 @@ if TYPE_CHECKING:
 
     from refused.causes.statements import Statement
     from refused.evidence.bundle import Evidence
+    from refused.evidence.told import Told
 
 CAUSE = Cause(
     id="cache-not-running",
@@ -285,3 +286,13 @@ SYMPTOMS = {
     "refused": 0.2,
     "cannot-connect": 0.2,
 }
+
+
+def read(told: Told) -> Iterator[Statement]:
+    """Weigh what the errors of a text tell beside their words."""
+    if told.saw("name-unknown") and told.is_azure:
+        yield Clue(
+            weight=1.2,
+            because="the name is of the form that the service gives, and goes with the cache when that is deleted",
+            seen=told.errors,
+        )

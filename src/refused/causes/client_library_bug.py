@@ -80,6 +80,14 @@ SIGNATURES = (
         example="Bad response from PING health check",
     ),
     Signature(
+        id="client-library-bug-setting-refused",
+        pattern=r"\brediss?[^\n]{0,80}(?:must have parameter|unexpected keyword argument|unknown (?:option|keyword|parameter))",
+        family="redis-py",
+        weight=2.8,
+        says="the client refuses how it is set up, before it dials",
+        example="A rediss:// URL must have parameter ssl_cert_reqs",
+    ),
+    Signature(
         id="client-library-bug-out-of-step",
         pattern="got '?\\\"?[^HJS<\\\\\\n]\\\"?'? as reply|Unknown reply: [a-zA-Z0-9]|unexpected (?:reply|response)|Protocol [Ee]rror|threads? sharing|concurrent(?:ly)? us",
         family="any",

@@ -86,6 +86,14 @@ SIGNATURES = (
         example="Command still hasn't been written into connection!",
     ),
     Signature(
+        id="client-threadpool-starvation-slow-pings",
+        pattern=r"Redis network connection is performing extremely poorly|Last RTT readings were",
+        family="sidekiq",
+        weight=2.6,
+        says="the client finds its round trips slow, which it lays to the process's own CPU or to the way",
+        example="Last RTT readings were [101377, 99211, 104530], ideally these should be < 1000.",
+    ),
+    Signature(
         id="client-threadpool-starvation-loop-blocked",
         pattern=r"Check CPU usage|blockhound|thread (?:is |was )?blocked|Event loop (?:is )?blocked|GC pause|Thread starvation or clock leap",
         family="lettuce",

@@ -64,7 +64,7 @@ SIGNATURES = (
         id="large-payload-or-slow-command-busy-script",
         pattern=r"\bBUSY Redis is busy|Redis is busy running a (?:script|module)",
         family="server",
-        weight=2.6,
+        weight=2.4,
         says="a script keeps the server busy",
         example="BUSY Redis is busy running a script. You can only call SCRIPT KILL or SHUTDOWN NOSAVE.",
     ),
@@ -93,7 +93,7 @@ SYMPTOMS = {
     "no-answer": 1.3,
     "not-sent": 1.8,
     "pool-empty": 0.3,
-    "busy-script": 2.5,
+    "busy-script": 2.4,
     "timed-out": 0.2,
     "queue-full": 0.7,
 }

@@ -27,6 +27,7 @@ if TYPE_CHECKING:
 
     from refused.causes.statements import Statement
     from refused.evidence.bundle import Evidence
+    from refused.evidence.told import Told
 
 CAUSE = Cause(
     id="not-redis",
@@ -112,5 +113,20 @@ SIGNATURES = (
 )
 # Log-odds that a symptom lends it where nothing more is told.
 SYMPTOMS = {
-    "odd-reply": 1.2,
+    "odd-reply": 1.5,
 }
+
+
+def read(told: Told) -> Iterator[Statement]:
+    """Weigh what the errors of a text tell beside their words."""
+    if told.saw("odd-reply") and told.marked("byte=72"):
+        yield Clue(
+            weight=3.7, because="what came back begins as HTTP does", seen=told.errors, fact="said"
+        )
+    if told.saw("odd-reply") and told.marked("byte=74", "byte=83"):
+        yield Clue(
+            weight=3.5,
+            because="what came back begins as the greeting of another service does",
+            seen=told.errors,
+            fact="said",
+        )

@@ -222,7 +222,7 @@ SYMPTOMS = {
     "tls-silent": 0.8,
     "read-error": 0.3,
     "no-answer": 1.4,
-    "busy-script": 1.7,
+    "busy-script": 2.2,
     "timed-out": 0.7,
     "queue-full": 1.5,
 }

@@ -26,6 +26,7 @@ if TYPE_CHECKING:
 
     from refused.causes.statements import Statement
     from refused.evidence.bundle import Evidence
+    from refused.evidence.told import Told
 
 CAUSE = Cause(
     id="tls-client-certificate-required",
@@ -99,3 +100,13 @@ SIGNATURES = (
 SYMPTOMS = {
     "tls-refused": 0.9,
 }
+
+
+def read(told: Told) -> Iterator[Statement]:
+    """Weigh what the errors of a text tell beside their words."""
+    if told.saw("tls-refused") and told.marked("tls-alert"):
+        yield Clue(
+            weight=0.7,
+            because="before TLS 1.3 a server that wants a certificate has no other word for it",
+            seen=told.errors,
+        )

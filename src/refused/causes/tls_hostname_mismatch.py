@@ -106,7 +106,7 @@ SIGNATURES = (
     ),
     Signature(
         id="tls-hostname-mismatch-openssl",
-        pattern="Hostname mismatch, certificate is not valid|IP address mismatch|hostname '?[^\\n']{1,120}'? doesn't match|match_hostname|certificate verify failed: (?:Hostname|IP address) mismatch|hostname \\\"[^\\\"\\n]{1,120}\\\" does not match the server certificate",
+        pattern="Hostname mismatch, certificate is not valid|IP address mismatch|hostname '?[^\\n']{1,120}'? doesn't match|match_hostname|certificate verify failed(?:: | \\()(?:[Hh]ostname|IP address) mismatch|hostname \\\"[^\\\"\\n]{1,120}\\\" does not match the server certificate",
         family="tls",
         weight=4.9,
         says="the certificate is not valid for the name that was dialled",
@@ -138,7 +138,7 @@ SIGNATURES = (
     ),
     Signature(
         id="tls-hostname-mismatch-php-ruby",
-        pattern='Peer certificate CN=[^\\n]{1,120} did not match expected|hostname \\"?[^\\n\\"]{1,120}\\"? does not match the server certificate|certificate is not valid for \'|NotValidForName|NotValidForName',
+        pattern='Peer certificate (?:CN=|subjectAltName )[^\\n]{0,120}did not match expected|hostname \\"?[^\\n\\"]{1,120}\\"? does not match the server certificate|certificate is not valid for \'|NotValidForName',
         family="tls",
         weight=4.9,
         says="the certificate is for another name",

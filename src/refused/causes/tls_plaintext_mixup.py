@@ -205,7 +205,19 @@ def read(told: Told) -> Iterator[Statement]:
         )
     if told.saw("closed") and told.runtime == "go" and not told.over_tls:
         yield Clue(weight=0.8, because="the connection ended before any answer", seen=told.errors)
-    if told.saw("closed", "reset") and told.port in (6380, 10000) and not told.over_tls:
+    if told.saw("tls-refused") and told.marked("tls-alert"):
+        yield Clue(weight=-1.5, because="the other side answered in TLS", seen=told.errors)
+    if told.saw("closed", "reset", "read-error", "broken-pipe") and told.marked("plain-scheme"):
+        yield Clue(
+            weight=1.6,
+            because="the address says plain text, and its port speaks TLS alone",
+            seen=told.errors,
+        )
+    if (
+        told.saw("closed", "reset", "read-error")
+        and told.port in (6380, 10000)
+        and not told.over_tls
+    ):
         yield Clue(
             weight=1.0,
             because="a TLS port is dialled, and no TLS shows in the text",

@@ -127,7 +127,7 @@ def _spoken(own: TlsHandshake, settings: tuple[ClientSettings, ...]) -> list[str
 SIGNATURES = (
     Signature(
         id="tls-version-mismatch-alert",
-        pattern=r"alert protocol version|TLSV1_ALERT_PROTOCOL_VERSION|fatal alert: protocol_version|protocol version not supported|alert number 70\b|UNSUPPORTED_PROTOCOL|NO_PROTOCOLS_AVAILABLE|No appropriate protocol|:unsupported protocol|VERSION_TOO_LOW|tls: (?:client offered only unsupported versions|server selected unsupported protocol|protocol version not supported)|NO_SHARED_CIPHER|no cipher suites in common|no shared cipher|SEC_E_UNSUPPORTED_FUNCTION|do not possess a common algorithm|server selected protocol version Tls(?:10|11)?\b",
+        pattern=r"alert protocol version|TLSV1_ALERT_PROTOCOL_VERSION|fatal alert: protocol_version|protocol version not supported|alert number 70\b|UNSUPPORTED_PROTOCOL|NO_PROTOCOLS_AVAILABLE|No appropriate protocol|:unsupported protocol|VERSION_TOO_LOW|tls: (?:client offered only unsupported versions|server selected unsupported protocol|protocol version not supported)|NO_SHARED_CIPHER|no cipher suites in common|no shared cipher|legacy sigalg disallowed|SEC_E_UNSUPPORTED_FUNCTION|do not possess a common algorithm|server selected protocol version Tls(?:10|11)?\b",
         family="tls",
         weight=4.8,
         says="client and server have no TLS version or cipher in common",

@@ -102,6 +102,14 @@ SIGNATURES = (
         example="ERR DB index is out of range",
     ),
     Signature(
+        id="unsupported-command-or-db-too-old",
+        pattern=r"[Rr]edis(?: server)? version (?:needs to be|must be|is too old)|requires (?:a )?(?:[Rr]edis|Valkey)(?: server)?(?: version)? ?(?:>=? ?)?v?[0-9]{1,3}\.[0-9]",
+        family="redis",
+        weight=4.6,
+        says="the client asks for a newer server than the one it met",
+        example="Redis version needs to be greater or equal than 5.0.0 Current: 3.2.1",
+    ),
+    Signature(
         id="unsupported-command-or-db-no-protocol",
         pattern=r"\bNOPROTO\b|unsupported protocol version|ERR Protocol version",
         family="server",

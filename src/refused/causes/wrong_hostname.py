@@ -158,7 +158,7 @@ SIGNATURES = (
     ),
     Signature(
         id="wrong-hostname-scheme-in-name",
-        pattern="(?:ENOTFOUND|lookup|UnknownHostException:|connecting to|resolve) ?['\\\"]?(?:rediss?|https?|tcp|tls)://",
+        pattern="(?:ENOTFOUND|lookup|UnknownHostException:|Error -?[0-9]{1,5} connecting to|resolve) ?['\\\"]?(?:rediss?|https?|tcp|tls)://",
         family="socket",
         weight=6.0,
         says="the host name begins with a scheme",

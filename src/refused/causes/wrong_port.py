@@ -162,6 +162,17 @@ SYMPTOMS = {
 
 def read(told: Told) -> Iterator[Statement]:
     """Weigh what the errors of a text tell beside their words."""
+    if told.saw("odd-reply") and told.marked("byte=72"):
+        yield Clue(
+            weight=4.5, because="what came back begins as HTTP does", seen=told.errors, fact="said"
+        )
+    if told.saw("odd-reply") and told.marked("byte=74", "byte=83"):
+        yield Clue(
+            weight=4.2,
+            because="what came back begins as the greeting of another service does",
+            seen=told.errors,
+            fact="said",
+        )
     if told.saw("refused") and told.port is not None and told.port not in (6379, 6380, 10000):
         yield Clue(weight=1.6, because="the port is not a usual one of Redis", seen=told.errors)
     if told.saw("odd-reply") and told.port is not None and told.port not in (6379, 6380, 10000):

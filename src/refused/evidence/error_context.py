@@ -108,6 +108,11 @@ _AZURE_HOST = re.compile(
     re.IGNORECASE,
 )
 _GETADDRINFO = re.compile(rf"getaddrinfo[^\n]{{0,200}}?({_V4})|\('({_V4})', [0-9]{{2,5}}\)")
+# What nslookup and dig print below the privatelink name.
+_PRIVATELINK_ANSWER = re.compile(
+    rf"\.privatelink\.redis[a-z.]{{0,80}}\.?(?:[ \t]*\n[ \t]*Address(?:es)?:[ \t]*({_V4})|[ \t]+[0-9]{{1,9}}[ \t]+IN[ \t]+A[ \t]+({_V4}))",
+    re.IGNORECASE,
+)
 _SOURCE_FILE = re.compile(
     r"\.(?:js|ts|mjs|py|rb|java|go|php|cs|c|cc|cpp|rs|lua|ex|exs|kt|scala|jar)$", re.IGNORECASE
 )
@@ -138,7 +143,10 @@ _ERRNO = re.compile(
 _COMMAND = re.compile(
     r"(?:performing|command=|operation: ?|name: '|next: |last: |command ?\[?\"?)([A-Za-z]{3,20})\b"
 )
-_ODD_BYTE = re.compile(r"got \"?'?(.)[\"']? as reply|Unknown reply: (.)|first byte: ([0-9]{1,3})")
+_ODD_BYTE = re.compile(
+    r"[Gg]ot \"?'?(.)[\"']? as (?:initial )?reply|(?:Unknown reply: |response prefix: ')(.)|(?:first byte: |RESP type )([0-9]{1,3})|"
+    r"(?:reply|response|[Ee]rror): {1,2}b?[\"']([A-Z])(?:TTP/1|SH-2)"
+)
 _NODE_ADVERTISED = re.compile(r"(?:MOVED|ASK) [0-9]{1,5} (\S{0,255}):([0-9]{2,5})")
 
 _SLOW = frozenset(
@@ -212,6 +220,14 @@ _MARKS = WordTable(
         ),
         ("old-stackexchange", r"to create a disconnected multiplexer"),
         ("local-socket", r"Local \("),
+        ("slow-command", r"\bSLOWLOG GET\b"),
+        ("expires", r"expires?_?(?:on|in|at)\b|expiry|valid (?:until|for [0-9])"),
+        (
+            "tls-alert",
+            r"alert handshake failure|handshake_failure|alert number 40\b|tls: handshake failure",
+        ),
+        # A scheme without TLS before a port that speaks nothing else.
+        ("plain-scheme", r"(?:redis|tcp)://[^ \n\]]{1,255}:(?:6380|10000)\b"),
     ),
     ignores_case=True,
 )
@@ -348,11 +364,15 @@ def _marks(text: str) -> Tuple[str, ...]:
             found.append(name)
     odd = _ODD_BYTE.search(text)
     if odd:
-        byte = odd.group(1) or odd.group(2) or chr(min(int(odd.group(3) or 0), 255))
+        letter = odd.group(1) or odd.group(2) or odd.group(4)
+        byte = letter or chr(min(int(odd.group(3) or 0), 255))
         found.append(f"byte={ord(byte)}")
     moved = _NODE_ADVERTISED.search(text)
     if moved:
         found.append(f"moved-to={int(moved.group(2))}")
+    private = _PRIVATELINK_ANSWER.search(text)
+    if private:
+        found.append(f"privatelink-{address_class(private.group(1) or private.group(2))}")
     resolved = _GETADDRINFO.search(text)
     if resolved:
         found.append(f"resolves-{address_class(resolved.group(1) or resolved.group(2))}")

@@ -56,6 +56,9 @@ GENERAL = frozenset(
         "socket",
         "azure",
         "mesh",
+        "envoy",
+        "linkerd",
+        "rust",
         "os",
         "arm",
     ]
@@ -64,14 +67,14 @@ _FAMILY_OF = {each.id: each.family for each in WORDINGS}
 
 _ANSI = re.compile(r"\x1b\[[0-9;?]{0,16}[A-Za-z]")
 _REDIS = re.compile(
-    r"redis|valkey|jedis|lettuce|keydb|dragonfly|sidekiq|resque|\bbull|celery|kombu|huey|"
+    r"redis|valkey|redigo|redix|rueidis|jedis|lettuce|keydb|dragonfly|sidekiq|resque|\bbull|celery|kombu|huey|"
     r"StackExchange|\bconn-sec:|serverEndpoint|:6379\b|:6380\b|\b6379\b|\b6380\b|elasticache|memorydb|"
     r"\bphpfastcache|\basynq|\bRLock|\bioredis|spring\.data\.redis|\bBLPOP\b|\bHGETALL\b|\bSETEX\b|\bHMGET\b",
     re.IGNORECASE,
 )
 # Who works with queues works with other services as well: such a name proves nothing in a foreign line.
 _NAMES_REDIS = re.compile(
-    r"redis|valkey|jedis|lettuce|keydb|dragonfly|StackExchange|serverEndpoint|\b6379\b|\b6380\b",
+    r"redis|valkey|redigo|redix|rueidis|jedis|lettuce|keydb|dragonfly|StackExchange|serverEndpoint|\b6379\b|\b6380\b",
     re.IGNORECASE,
 )
 _FOREIGN = re.compile(
@@ -82,7 +85,8 @@ _FOREIGN = re.compile(
     r":(?:80|443|8080|8443|1433|1521|3306|5432|27017|5671|5672|9092|9200|2181|11211|25|465|587|389|636|22|9042)\b",
     re.IGNORECASE,
 )
-_URL = re.compile(r"https?://[^ \n'\"]{1,2000}", re.IGNORECASE)
+# A URL is somebody's page or call, but for the audience of the tokens that Redis takes.
+_URL = re.compile(r"https?://(?!redis\.azure\.)[^ \n'\"]{1,2000}", re.IGNORECASE)
 _FOREIGN_PLACE = re.compile(
     r"(?:https?://)?([A-Za-z0-9.-]{3,253}):?(443|80|8080|8443|1433|1521|3306|5432|27017|5671|5672|9092|9200)?\b"
 )

@@ -363,7 +363,7 @@ WORDINGS = _wordings(
     (
         "local-ports",
         "posix",
-        r"(?:cannot|can't) assign requested address|\bEADDRNOTAVAIL\b|Error (?:99|49|10049) connecting to |only one usage of each socket address|\bWSAENOBUFS\b|insufficient buffer space or because a queue was full",
+        r"(?:cannot|can't) assign requested address|\bEADDRNOTAVAIL\b|Error (?:99|49|10049) connecting to |only one usage of each socket address|\bWSAENOBUFS\b|sufficient buffer space or because a queue was full",
         "connect: cannot assign requested address",
         True,
     ),
@@ -413,7 +413,7 @@ WORDINGS = _wordings(
     (
         "tls-refused",
         "any",
-        r"handshake[_ ]failure|sslv3 alert|tlsv1 alert|fatal alert|SSLHandshakeException|A call to SSPI failed|SSL_connect failed|SSL routines:|ERR_SSL_|SSL: (?:TLSV1|SSLV3)_ALERT|stream_socket_enable_crypto|Failed to enable crypto|AuthenticateAsClient|SEC_E_ILLEGAL_MESSAGE|The message received was unexpected or badly formatted",
+        r"handshake[_ ]failure|sslv3 alert|tlsv1 alert|fatal alert|SSLHandshakeException|A call to SSPI failed|SSL_connect failed|SSL_connect returned=1|SSL routines:|ERR_SSL_|SSL: (?:TLSV1|SSLV3)_ALERT|stream_socket_enable_crypto|Failed to enable crypto|AuthenticateAsClient|SEC_E_ILLEGAL_MESSAGE|The message received was unexpected or badly formatted",
         "javax.net.ssl.SSLHandshakeException: Received fatal alert: handshake_failure",
         True,
     ),
@@ -858,14 +858,14 @@ WORDINGS = _wordings(
     ),
     (
         "bad-login",
-        "rust",
-        r"AuthenticationFailed|Password authentication failed|Failed to authenticate, please check the username or password",
+        "redis-rs",
+        r"- AuthenticationFailed\b|Password authentication failed- |Failed to authenticate, please check the username or password",
         "Password authentication failed- AuthenticationFailed",
         False,
     ),
     (
         "no-topology",
-        "rust",
+        "redis-rs",
         r"Failed to create initial connections|Slot refresh error|cannot load cluster slots|unable to (?:load|fetch|get) cluster (?:slots|topology)",
         "redis: cannot load cluster slots",
         False,
@@ -986,7 +986,7 @@ WORDINGS = _wordings(
     (
         "odd-reply",
         "any",
-        r"Protocol error, got \"?[^\n]{1,8}\"? as reply type byte|protocol error, got '[^\n]{1,6}' as reply|Unknown reply: |Invalid first byte: |unknown response type|unexpected response line|invalid RESP|redis: can't parse|Invalid response: |InvalidResponse|Unknown RESP (?:data )?type|Protocol Error: |ProtocolFailure|Can't decode|ERR Protocol error",
+        r"Protocol error, got \"?[^\n]{1,8}\"? as reply type byte|protocol error, got '[^\n]{1,6}' as reply|Unknown reply: |Invalid first byte: |unknown response type|unexpected response line|invalid RESP|redis: can't parse|Invalid response: |InvalidResponse|Unknown RESP (?:data )?type|Protocol Error: |ProtocolFailure|Unknown response prefix|as initial reply byte|Can't decode|ERR Protocol error",
         'Protocol error, got "H" as reply type byte',
         False,
     ),
@@ -1014,7 +1014,7 @@ WORDINGS = _wordings(
     (
         "read-only",
         "server",
-        r"\bREADONLY\b|write against a read only|Command cannot be issued to a (?:replica|slave)|requires writable - not eligible for replica",
+        r"\bREADONLY\b|write against a read only|No primary node found|Command cannot be issued to a (?:replica|slave)|requires writable - not eligible for replica",
         "READONLY You can't write against a read only replica.",
         False,
     ),

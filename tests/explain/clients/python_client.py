@@ -58,6 +58,18 @@ async def with_coredis() -> None:
         await client.set("k", "v")
 
 
+async def with_glide() -> None:
+    """Use Valkey GLIDE, whose core is redis-rs; it resolves names by itself, so ADDRESS is dialled."""
+    from glide import GlideClient, GlideClientConfiguration, NodeAddress, ServerCredentials
+
+    login = ServerCredentials(PASSWORD, USER or None) if PASSWORD else None
+    found = GlideClientConfiguration(
+        [NodeAddress(ADDRESS, int(PORT))], credentials=login, request_timeout=3000
+    )
+    client = await GlideClient.create(found)
+    await client.set("k", "v")
+
+
 def with_redis_py() -> None:
     """Use redis-py."""
     from redis import Redis
@@ -73,6 +85,8 @@ try:
         with_redis_py()
     elif CLIENT == "redis-py-async":
         asyncio.run(with_asyncio())
+    elif CLIENT == "valkey-glide":
+        asyncio.run(with_glide())
     else:
         asyncio.run(with_coredis())
 except Exception:  # noqa: BLE001 - whatever it says is what is wanted
