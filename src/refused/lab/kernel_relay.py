@@ -3,7 +3,8 @@
     python -m refused.lab.kernel_relay PORT MODE [WORDS…]
 
 It asks the kernel where a redirected connection was meant to go (``SO_ORIGINAL_DST``), as Envoy and
-linkerd-proxy do, and marks its own packets, so that no rule leads them back.
+linkerd-proxy do, or takes what TPROXY left in its place, and marks its own packets, so that no rule
+leads them back.
 
 | mode | does |
 | --- | --- |
@@ -32,13 +33,19 @@ if TYPE_CHECKING:
 
 _SO_ORIGINAL_DST = 80
 _SO_MARK = 36
+_IP_TRANSPARENT = 19
 MARK = 1337
 HTTP = b"HTTP/1.1 400 Bad Request\r\nServer: nginx/1.24.0\r\nConnection: close\r\nContent-Length: 0\r\n\r\n"
 
 
 def meant_for(sock: socket.socket) -> tuple[str, int]:
     """Return address and port that a redirected connection was dialled to."""
-    raw = sock.getsockopt(socket.SOL_IP, _SO_ORIGINAL_DST, 16)
+    try:
+        raw = sock.getsockopt(socket.SOL_IP, _SO_ORIGINAL_DST, 16)
+    except OSError:
+        # TPROXY changes nothing in the packet: the socket's own end is where it was meant to go.
+        address, port = sock.getsockname()[:2]
+        return address, port
     port, address = struct.unpack("!2xH4s8x", raw)
     return socket.inet_ntoa(address), port
 
@@ -107,7 +114,11 @@ class Relay:
 
 
 async def _serve(port: int, relay: Relay) -> None:
-    server = await asyncio.start_server(relay.serve, "0.0.0.0", port, ssl=relay.tls)
+    listening = socket.socket()
+    listening.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+    listening.setsockopt(socket.SOL_IP, _IP_TRANSPARENT, 1)
+    listening.bind(("0.0.0.0", port))
+    server = await asyncio.start_server(relay.serve, sock=listening, ssl=relay.tls)
     await server.serve_forever()
 
 

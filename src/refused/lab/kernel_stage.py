@@ -312,6 +312,17 @@ class Stage:
 
         self.inside("server", take)
 
+    def answer(self, *command: str) -> bytes:
+        """Return what the server answers to one command."""
+        from refused.lab import resp
+
+        def given() -> bytes:
+            with contextlib.closing(resp.Conversation(6379)) as seat:
+                seat.ask("AUTH", KEY)
+                return str(seat.ask(*command)).encode()
+
+        return self.inside("server", given)
+
     def start_asking(self, *command: str) -> None:
         """Send the server a command whose answer nobody waits for."""
         from refused.lab import resp

@@ -9,6 +9,7 @@ behind it is in ``behind``.
 from __future__ import annotations
 
 import functools
+import time
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
@@ -157,6 +158,39 @@ def redirected(place: str, ports: str, mode: str, *words: str) -> Deed:
     return lead
 
 
+def tproxied(ports: str, mode: str, *words: str) -> Deed:
+    """Lead what the router passes on to *ports* into a proxy that the packets do not show."""
+
+    def lead(stage: Stage) -> None:
+        stage.relay("router", mode, *words)
+        stage.ip(
+            "router", "rule add fwmark 1 lookup 100", "route add local default dev lo table 100"
+        )
+        rule = (
+            f"iifname to-client tcp dport {ports} tproxy to 127.0.0.1:{RELAY_PORT} meta mark set 1"
+        )
+        chain = f"chain tp {{\ntype filter hook prerouting priority -150;\n{rule} accept\n}}"
+        stage.nft("router", f"table ip lab4 {{\n{chain}\n}}\n")
+
+    return lead
+
+
+def stalled(port: int = 6380) -> Deed:
+    """Leave the client a connection whose packets vanish since it was established, with data in it."""
+
+    def stall(stage: Stage) -> None:
+        # Retransmissions begin at once here, and not after 200 ms, so that several were seen soon.
+        stage.ip("client", f"route change default via {ROUTER} rto_min 2ms")
+        stage.hold(1, port)
+        sock = stage.spare[-1]
+        own = sock.getsockname()[1]  # type: ignore[attr-defined]
+        stage.filter("router", "forward", f"ip saddr {CLIENT} tcp sport {own} drop")
+        sock.sendall(b"PING\r\n")  # type: ignore[attr-defined]
+        time.sleep(0.6)
+
+    return stall
+
+
 def program(mode: str, *words: str, port: int) -> Deed:
     """Have something that is no Redis listen at the server."""
     return lambda stage: stage.relay("server", mode, *words, port=port)
@@ -170,6 +204,18 @@ def full(count: int) -> Deed:
 def told(*command: str) -> Deed:
     """Send the server one command."""
     return lambda stage: stage.ask(*command)
+
+
+def covered(stage: Stage) -> None:
+    """Give a cluster of one node every slot, and wait until it takes itself for whole."""
+    stage.ask("CLUSTER", "ADDSLOTSRANGE", "0", "16383")
+
+    def is_whole() -> bool:
+        return b"cluster_state:ok" in stage.answer("CLUSTER", "INFO")
+
+    until = time.monotonic() + 10
+    while not is_whole() and time.monotonic() < until:
+        time.sleep(0.05)
 
 
 def client_trusts(**options: Any) -> Deed:
@@ -436,6 +482,28 @@ PORTS = (
     ),
 )
 
+QUIET = (
+    world(
+        "idle-timeout.router",
+        "A stateful router forgets what is quiet for a second, and drops what it does not know",
+        sysctl("router", "net.netfilter.nf_conntrack_tcp_timeout_established=1"),
+        router_does(
+            "ct state established,related accept",
+            "tcp flags syn / syn,ack accept",
+            "meta l4proto { udp, icmp } accept",
+            "drop",
+        ),
+        sysctl("router", "net.netfilter.nf_conntrack_tcp_loose=0"),
+        options=("--for", "3"),
+    ),
+    world(
+        "linux-tcp-stall.half-open",
+        "A connection is half open: what the client sends vanishes, and new ones work",
+        stalled(),
+        options=("--deep",),
+    ),
+)
+
 SIDECARS = (
     world(
         "service-mesh-intercept.no-route",
@@ -545,6 +613,40 @@ SERVERS = (
         program("say", "SSH-2.0-OpenSSH_9.2p1 Debian-2", port=6379),
         redis=None,
         target=f"redis://{OWN_HOST}:6379",
+    ),
+    world(
+        "auth-missing.string",
+        "The connection string has no password",
+        target=f"{OWN_HOST}:6380,ssl=True,abortConnect=False",
+    ),
+    world(
+        "cluster-slots-uncovered.all",
+        "A cluster of which no slot belongs to anybody",
+        redis=redis("--cluster-enabled", "yes", "--tls-cluster", "yes"),
+        options=("--cluster",),
+    ),
+    world(
+        "cluster-topology-unreachable.announced",
+        "The node announces an address that nobody has",
+        covered,
+        redis=redis(
+            *("--cluster-enabled", "yes", "--tls-cluster", "yes"),
+            *("--cluster-announce-ip", "10.99.2.99"),
+        ),
+        options=("--cluster",),
+    ),
+    world(
+        "memory-pressure-oom.full",
+        "The data has reached the limit, and nothing may be evicted",
+        redis=redis("--maxmemory", "100kb", "--maxmemory-policy", "noeviction"),
+    ),
+    world(
+        "server-persistence-failure.folder",
+        "Snapshots fail, and the server takes no writes",
+        told("CONFIG", "SET", "dir", "/proc"),
+        told("SET", "a", "b"),
+        told("BGSAVE"),
+        redis=redis("--enable-protected-configs", "yes", "--save", "3600 1"),
     ),
     world("auth-wrong-key.old", "The client has another key", target=WRONG_KEY),
     world(
@@ -786,6 +888,26 @@ HEALTHY = (
         redirected("router", "1-65535", "pass"),
     ),
     world(
+        "healthy.tproxy",
+        "A proxy on the router that the packets do not show passes all on",
+        tproxied("{ 6379, 6380 }", "pass"),
+    ),
+    world(
+        "healthy.cluster",
+        "A cluster of one node, and a client that knows clusters",
+        covered,
+        redis=redis(
+            "--cluster-enabled", "yes", "--cluster-announce-ip", SERVER, "--tls-cluster", "yes"
+        ),
+        options=("--cluster",),
+    ),
+    world(
+        "healthy.quiet-for-a-while",
+        "A stateful router remembers for longer than the watch",
+        router_does("ct state established,related accept", "ct state new accept", "drop"),
+        options=("--for", "2"),
+    ),
+    world(
         "healthy.nat", "The router translates the client's address", translated_ports(40000, 50000)
     ),
     world(
@@ -932,6 +1054,7 @@ WORLDS = (
     *ROUTES,
     *FILTERS,
     *PORTS,
+    *QUIET,
     *SIDECARS,
     *SECURE,
     *SERVERS,
