@@ -82,12 +82,11 @@ def diagnosed(world: KernelWorld) -> dict[str, Any]:
 
     from refused.lab.kernel_stage import command
 
-    words = [sys.executable, "-m", "refused.cli.main", "diagnose", world.target, "--json"]
-    if "--timeout" not in world.options:
-        words += ["--timeout", LIMIT_S]
+    limit = [] if "--timeout" in world.options else ["--timeout", LIMIT_S]
     with TemporaryDirectory(prefix="refused-lab-") as folder:
+        words = [*_words(world, folder), *limit, *world.options]
         done = subprocess.run(  # noqa: S603  # our own interpreter
-            command(world.id, *words, *world.options),
+            command(world.id, *words),
             capture_output=True,
             check=False,
             timeout=WORLD_S,
@@ -99,6 +98,22 @@ def diagnosed(world: KernelWorld) -> dict[str, Any]:
         said = done.stderr.decode("utf-8", "replace").strip()[-400:]
         raise RuntimeError(f"the kernel world {world.id} did not come up: {said}") from None
     return report
+
+
+def _words(world: KernelWorld, folder: str) -> list[str]:
+    """Return the command that diagnoses a world, from the office as well where that is wanted."""
+    program = [sys.executable, "-m", "refused.cli.main"]
+    asked = [*program, "diagnose", world.target, "--json"]
+    if not world.office:
+        return asked
+    from shlex import join
+
+    from refused.lab.kernel_stage import entering
+
+    seen = f"{folder}/office.json"
+    first = join([*entering("office"), *program, "probe", world.target])
+    asked += ["--from", "here", "--from", f"@{seen}"]
+    return ["sh", "-c", f'{first} > {seen}; exec {join(asked)} "$@"', "sh"]
 
 
 def not_played() -> str:

@@ -106,6 +106,11 @@ def _path(tool: str) -> str | None:
     return shutil.which(tool, path=f"{os.environ.get('PATH', '')}:/usr/sbin:/sbin")
 
 
+def entering(place: str) -> list[str]:
+    """Return what to put before a command to have it run in a place beside the client's."""
+    return ["nsenter", f"--net=/run/netns/{place}"]
+
+
 class Stage:
     """The four networks, and what runs in them.
 
@@ -171,7 +176,7 @@ class Stage:
 
     def enter(self, place: str) -> list[str]:
         """Return what to put before a command to run it in a place."""
-        return [] if place == "client" else ["nsenter", f"--net=/run/netns/{place}"]
+        return [] if place == "client" else entering(place)
 
     def ip(self, place: str, *lines: str) -> None:
         """Run ``ip`` commands in a place."""

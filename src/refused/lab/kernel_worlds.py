@@ -76,6 +76,7 @@ class KernelWorld:
         names: What the resolver knows; ``None`` for no resolver at all.
         before: What is done before anything runs.
         behind: The cause that hides behind the first.
+        office: Whether the office, another network, is looked from as well.
     """
 
     id: str
@@ -88,6 +89,7 @@ class KernelWorld:
     names: tuple[str, ...] | None = OWN_NAME
     before: tuple[Deed, ...] = field(repr=False, default=())
     behind: str | None = None
+    office: bool = False
 
 
 def world(name: str, title: str, *deeds: Deed, **more: Any) -> KernelWorld:
@@ -394,6 +396,20 @@ FILTERS = (
         "vnet-nsg-blocked.source",
         "The server's host lets the office in, and not the client",
         server_drops(f"ip saddr {CLIENT} tcp dport 6380 drop"),
+    ),
+    world(
+        "vnet-nsg-blocked.office",
+        "The same, and the office is looked from as well",
+        server_drops(f"ip saddr {CLIENT} tcp dport 6380 drop"),
+        office=True,
+    ),
+    world(
+        "firewall-ip-blocked.office",
+        "The public address lets the office in, and meets the client with silence",
+        server_drops(f"ip saddr {CLIENT} ip daddr {AZURE_ADDRESS} drop"),
+        names=AZURE_NAME,
+        target=AZURE,
+        office=True,
     ),
     world(
         "vnet-nsg-blocked.on-the-way",
@@ -797,6 +813,7 @@ PAIRS = (
 
 HEALTHY = (
     world("healthy.tls", "Nothing is wrong"),
+    world("healthy.office", "Nothing is wrong, from the office either", office=True),
     world("healthy.plain", "Nothing is wrong, without TLS", target=PLAIN),
     world("healthy.azure-name", "A name of Azure's", names=AZURE_NAME, target=AZURE),
     world(
