@@ -136,7 +136,12 @@ def _cluster_says(evidence: Evidence) -> Iterator[Statement]:
             said = f"{fault.said}, and no answer came"
             yield Proof(because=said, seen=(*fault.seen, *looked))
             return
-        yield Clue(weight=3.0 if fault.sure else 0.8, because=fault.said, seen=fault.seen)
+        yield Clue(
+            weight=3.0 if fault.sure else 0.8,
+            because=fault.said,
+            seen=fault.seen,
+            foretells=fault.sure and not is_walked_inside(evidence, fault.workload),
+        )
     yield from _names_say(evidence)
     for dns in names:
         if dns.ready == 0 and dns.wanted:
@@ -162,7 +167,7 @@ def _names_say(evidence: Evidence) -> Iterator[Statement]:
             said = f"{fault.said}; the lookup ended with: {broken.how}"
             yield Proof(because=said, seen=(*fault.seen, *looked))
             return
-        yield Clue(weight=2.5, because=fault.said, seen=fault.seen)
+        yield Clue(weight=2.5, because=fault.said, seen=fault.seen, foretells=not inside)
     if broken is None or broken.how not in ("try-again", "silent", "failed"):
         return
     for workload in workloads[:1]:

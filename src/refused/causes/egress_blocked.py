@@ -230,7 +230,12 @@ def _policies_say(evidence: Evidence) -> Iterator[Statement]:
             said = f"{fault.said}, and the dial met {dials[0].outcome if dials else 'nobody'}"
             yield Proof(because=said, seen=(*fault.seen, *dials))
             return
-        yield Clue(weight=3.0 if fault.sure else 0.8, because=fault.said, seen=fault.seen)
+        yield Clue(
+            weight=3.0 if fault.sure else 0.8,
+            because=fault.said,
+            seen=fault.seen,
+            foretells=fault.sure and not inside,
+        )
     if policies and workloads and not faults and broken is not None and broken.hop == "tcp":
         workload = workloads[0]
         said = f"no network policy that was read keeps {workload.title} from this port"

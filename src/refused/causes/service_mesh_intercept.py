@@ -100,7 +100,8 @@ def judge(evidence: Evidence) -> Iterator[Statement]:
         return
     control = next(iter(dialled(dials, "control")), None)
     everybody = accepted(dials, "control")
-    mesh = next((platform for platform in platforms if platform.mesh), None)
+    # Dapr is called by its application and takes no connection that is not made to it.
+    mesh = next((each for each in platforms if each.mesh and each.mesh != "dapr"), None)
     redirects = tuple(text for rule in rules for text in rule.redirects)
     if control is not None and everybody is None and ended:
         said = f"port {control.port} of the same address is not accepted, so nothing answers for everybody"
@@ -152,7 +153,13 @@ def _cluster_says(evidence: Evidence) -> Iterator[Statement]:
             continue
         # What was read holds for the workload wherever it is read; that it fails was not seen there.
         weight = 3.0 if fault.sure else 2.0 if fault.kind != "port-clash" else 1.2
-        yield Clue(weight=weight, because=_said(fault), seen=fault.seen, fact=fault.kind)
+        yield Clue(
+            weight=weight,
+            because=_said(fault),
+            seen=fault.seen,
+            fact=fault.kind,
+            foretells=not inside,
+        )
     if faults or broken is None or broken.hop not in WALKED or not workloads:
         return
     for workload in workloads[:1]:

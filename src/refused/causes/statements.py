@@ -60,12 +60,15 @@ class Clue(Record):
         because: One sentence a person can check, without the weight.
         seen: The observations it rests on.
         fact: Clues that are one fact seen twice share this word; only the strongest counts.
+        foretells: Whether it speaks of a place that was read and not walked, as a pod by its manifest: what
+            it says of that place counts, whatever hop broke here or none did.
     """
 
     weight: float
     because: str
     seen: tuple[Observation, ...] = ()
     fact: str = ""
+    foretells: bool = False
 
 
 class Proof(Record):

@@ -81,8 +81,11 @@ def diagnose(bundle: Bundle) -> Diagnosis:
     verdicts = {place.vantage: place.verdict for _, place in places if not place.not_reached}
     view, first = places[0]
     verdict = first.verdict
-    heard = _hear(view) if verdict != "healthy" else ()
+    heard = _hear(view) if verdict != "healthy" or _is_of_elsewhere(view) else ()
     findings = rank(heard) if verdict == "fault" else rank(_without_hop(heard))
+    if verdict == "healthy" and findings:
+        # The path is well from here, and what was read of the client's own place says that it is not there.
+        verdict = "inconclusive"
     errors = view.look(LoggedError)
     if errors and verdict != "fault":
         verdict, findings = _by_the_log(verdict, findings, errors)
@@ -177,7 +180,15 @@ def _by_the_log(
 
 def _without_hop(heard: tuple[Weighed, ...]) -> tuple[Weighed, ...]:
     """Without a broken hop only what speaks for itself counts."""
-    return tuple(each if each.proofs else each.replace(counts=False) for each in heard)
+    return tuple(
+        each if each.proofs or each.is_foretold else each.replace(counts=False) for each in heard
+    )
+
+
+def _is_of_elsewhere(view: Evidence) -> bool:
+    """Whether something was read of the place where the client runs, that nobody may have walked from."""
+    # By name: whoever named no manifest does not pay for the records of a cluster.
+    return any(type(fact).__name__ == "KubernetesWorkload" for fact in view.facts)
 
 
 def _unseen(

@@ -20,6 +20,7 @@ class Weighed(Record):
     Attributes:
         score: Log-odds against the other causes that show at the same hop; not a probability.
         counts: Whether it may explain the hop that broke, or is proved by itself.
+        is_foretold: Whether it is said of a place that was read and not walked.
     """
 
     cause: Cause
@@ -29,6 +30,7 @@ class Weighed(Record):
     clues: tuple[Clue, ...]
     ruled_out: tuple[RuledOut, ...]
     unseen: tuple[Unseen, ...]
+    is_foretold: bool = False
 
     @property
     def is_ruled_out(self) -> bool:
@@ -51,12 +53,14 @@ def weigh(cause: Cause, said: Iterable[Statement], broken: Broken | None) -> Wei
         if abs(clue.weight) > abs(strongest.get(key, 0.0)):
             strongest[key] = clue.weight
     fits = broken is not None and broken.hop in cause.shows_at
+    is_foretold = any(clue.foretells and clue.weight > 0 for clue in clues)
     return Weighed(
         cause=cause,
         score=cause.prior + sum(strongest.values()),
-        counts=bool(proofs) or (fits and any(clue.weight > 0 for clue in clues)),
+        counts=bool(proofs) or is_foretold or (fits and any(clue.weight > 0 for clue in clues)),
         proofs=proofs,
         clues=clues,
         ruled_out=tuple(each for each in statements if isinstance(each, RuledOut)),
         unseen=tuple(each for each in statements if isinstance(each, Unseen)),
+        is_foretold=is_foretold,
     )

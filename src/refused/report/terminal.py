@@ -130,6 +130,9 @@ def _verdict_line(report: Report) -> str:
         return f"HEALTHY: every hop that could be tried works ({took})"
     if report.bundle.target.form == "text":
         return _verdict_of_text(report)
+    if said.verdict == "inconclusive" and said.places[0].verdict == "healthy":
+        named = said.findings[0].weighed.cause.id
+        return f"INCONCLUSIVE: it works from here, and not where the client runs, as far as was read: {named} ({took})"
     if said.verdict == "inconclusive":
         return f"INCONCLUSIVE: no hop could be shown to fail or to work ({took})"
     broken = next((hop for hop in said.path if hop.status == "failed"), None)

@@ -155,7 +155,9 @@ def test_seen_from_elsewhere_it_is_a_clue() -> None:
     laptop = INSIDE.replace(kind="host", mesh="")
     seen = evidence(*facts(MANIFESTS / "istio-namespace.yaml"), laptop, NODES, FAILED)
 
-    assert [type(each).__name__ for each in judge(seen)] == ["Clue"]
+    (said,) = judge(seen)
+    assert type(said).__name__ == "Clue"
+    assert said.foretells  # type: ignore[union-attr]
 
 
 def test_whose_namespace_is_not_among_the_manifests_may_have_a_sidecar() -> None:
