@@ -159,3 +159,17 @@ def test_a_look_may_bring_up_a_cause_of_which_nothing_was_seen_yet() -> None:
 
     assert with_it > without
     assert tells == ("a",)
+
+
+def test_a_look_that_no_finding_says_anything_of_names_what_it_would_bring_up() -> None:
+    """A reader is told what the look is for."""
+    found = rank([a_weighed("a", 1.0, expects=())])
+    unheard = tuple(
+        a_weighed(name, 0.0, expects=(("deeper", shows),)).cause
+        for name, shows in (("b", "local"), ("c", "quiet"))
+    )
+
+    chosen = next_check(found, "redis", silent=unheard)
+
+    assert chosen is not None
+    assert (chosen.check.id, chosen.tells) == ("deeper", ("b",))

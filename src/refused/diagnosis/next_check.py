@@ -19,12 +19,15 @@ if TYPE_CHECKING:
 UNHEARD = 0.5
 # How often a check shows its usual outcome where a cause says nothing of it. A guess.
 MOSTLY = 0.8
+FEW = 5
 
 
 class NextCheck(Record):
     """A check, and the causes that it would tell apart.
 
     Attributes:
+        tells: Those of the findings that say what it would show; where none does, the first few
+            of the causes that it would bring up.
         nats: The expected drop in uncertainty.
     """
 
@@ -46,7 +49,7 @@ def next_check(
     Args:
         silent: Causes that show at the hop that broke, and that nothing speaks for or against yet:
             they share half of what "something else" has, by their priors, since a look may bring
-            them up. What they would show alone makes no check worth it: some finding must differ.
+            them up.
     """
     if not findings or findings[0].certainty == "confirmed":
         return None
@@ -78,12 +81,15 @@ def _expected_drop(
             outcomes.setdefault(outcome, 0.0)
             tells.append(finding.weighed.cause.id)
     rest = max(0.0, 1.0 - sum(probability for probability, _, _ in placed))
+    raised = []
     shares = [exp(cause.prior) for cause in silent]
     for cause, share in zip(silent, shares, strict=True):
         outcome = dict(cause.expects).get(check)
         placed.append((rest * UNHEARD * share / sum(shares), outcome, True))
         if outcome is not None:
             outcomes.setdefault(outcome, 0.0)
+            if outcome != usual:
+                raised.append(cause.id)
     if rest:
         placed.append((rest * (1 - UNHEARD) if silent else rest, None, False))
     if not outcomes:
@@ -102,7 +108,7 @@ def _expected_drop(
         for (probability, _, _), both in zip(placed, joint, strict=True):
             if both > 0:
                 drop += both * log(both / (probability * marginal))
-    return drop, tuple(tells)
+    return drop, tuple(tells or raised[:FEW])
 
 
 def _chance(outcome: str, said: str | None, usual: str, count: int) -> float:
