@@ -44,6 +44,10 @@ somebody asks. What is wrong is said there where Azure would know of it: ``acr(r
 :mod:`refused.lab.azure_network` for rules, routes and injection, ``world.order`` for all else. A
 scenario that says ``control_plane=False`` has the data plane alone.
 
+Kernel worlds (:mod:`refused.lab.kernel_worlds`, ``refused lab --kernel``) are declared as data instead:
+a client, a router, a server's host and an office in network namespaces, with real servers, resolvers
+and packet filters, on Linux. :data:`refused.lab.kernel_stage.SKIPPED` says what they cannot have.
+
 What a relay cannot play (unacknowledged data, ICMP, packet sizes) needs a real kernel: such a
 scenario says ``needs=("kernel",)``. What is not known of the real service is said in ``unknown``.
 The lab imports :mod:`refused.service` and nothing else of ours, lest it be bent towards the judges.
