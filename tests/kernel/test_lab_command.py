@@ -34,7 +34,7 @@ def test_the_worlds_are_listed_with_what_each_should_lead_to() -> None:
 @pytest.mark.parametrize(
     ("words", "said"),
     [
-        (("lab",), "say what to do: refused lab list, run, up, or --kernel"),
+        (("lab",), "say what to do: list|run|up, or --kernel"),
         (("lab", "run", "--kernel", "healthy.mush"), "did you mean healthy.mesh"),
         (("lab", "up", "--kernel", "wrong-port"), "the lab has no kernel world 'wrong-port'"),
     ],

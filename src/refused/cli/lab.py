@@ -82,7 +82,7 @@ def run(options: Namespace) -> int:
     """Do what was asked. Returns the exit code."""
     if options.what is None:
         if not options.kernel:
-            raise BadOption("say what to do: refused lab list, run, up, or --kernel")
+            raise BadOption("say what to do: list|run|up, or --kernel")
         options.what, options.ids, options.all, options.json = "run", [], True, False
     return {"list": _list, "run": _run, "up": _up}[options.what](options)
 
