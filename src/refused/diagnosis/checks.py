@@ -49,14 +49,14 @@ CHECKS = (
     ),
     Check(
         id="again",
-        what="the same once more, a minute later",
-        command="sleep 60; refused diagnose {target}",
+        what="the same again and again, for a minute",
+        command="refused diagnose {target} --for 60s",
         seconds=75,
     ),
     Check(
         id="elsewhere",
         what="the same from another network",
-        command="refused diagnose {target} --from here --from socks5://JUMPHOST:1080",
+        command="refused diagnose {target} --from here --from ssh:ANOTHER-HOST",
         seconds=120,
     ),
     Check(
