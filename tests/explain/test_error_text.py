@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+import json
+import re
 import time
+from pathlib import Path
 
 import pytest
 from hypothesis import given
@@ -10,8 +13,10 @@ from hypothesis import strategies as st
 
 from refused.api import explain, read_text
 from refused.diagnosis.signatures import all_signatures
+from refused.evidence import error_context
 from refused.evidence.error_times import gaps, time_of
 from refused.evidence.error_words import WORDINGS
+from refused.evidence.matching import Late
 from refused.evidence.observations import LoggedError
 from refused.evidence.told import Told
 
@@ -202,3 +207,22 @@ def test_a_wrapper_counts_where_nothing_more_exact_is_said() -> None:
 def test_a_pace_is_steady_or_not(spaces: tuple[float, ...], steady: bool) -> None:
     """Within a fifth, and above five seconds: below, it is a retry."""
     assert (Told([an_error(symptoms=("closed",), gaps_s=spaces)]).period_s is not None) is steady
+
+
+LATE = {name: each for name, each in vars(error_context).items() if isinstance(each, Late)}
+LATE.update((f"limit {at}", each) for at, each in enumerate(error_context._LIMITS))
+PRINTED = [
+    json.loads(line)["text"]
+    for name in ("written.jsonl", "printed.jsonl")
+    for line in (Path(__file__).parent / name).read_text("utf-8").splitlines()
+]
+
+
+@pytest.mark.parametrize("pattern", LATE.values(), ids=LATE)
+def test_a_pattern_that_is_compiled_late_finds_what_it_would(pattern: Late) -> None:
+    """The words that spare the search are in everything that it finds."""
+    plain = re.compile(pattern._pattern)
+    for text in PRINTED:
+        theirs, ours = plain.search(text), pattern.search(text)
+        assert (ours and ours.span()) == (theirs and theirs.span())
+        assert pattern.findall(text) == plain.findall(text)

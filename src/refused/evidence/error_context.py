@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import re
 
-from refused.evidence.matching import WordTable
+from refused.evidence.matching import Late, WordTable
 from refused.evidence.path import is_literal
 from refused.evidence.redaction import redact
 from refused.service.addresses import address_class
@@ -97,44 +97,58 @@ _ENDPOINT = re.compile(
     rf"(?<![A-Za-z0-9_.-])(?:({_HOST})/)?(?:({_V4})|\[?((?:[0-9a-fA-F]{{0,4}}:){{2,7}}[0-9a-fA-F]{{1,4}})\]?|({_HOST})):([0-9]{{2,5}})(?![0-9]|[.:][0-9])"
 )
 _BARE_ADDRESS = re.compile(rf"(?:address\"?'?: ?[\"']?|E[A-Z]{{4,16}} )({_V4}|::1)\b")
-_BARE_PORT = re.compile(r"\bport\"?'?[:=] ?[\"']?([0-9]{2,5})\b")
+_BARE_PORT = Late(r"\bport\"?'?[:=] ?[\"']?([0-9]{2,5})\b", "port")
 _NAMED = re.compile(
     rf"(?:ENOTFOUND|EAI_AGAIN|UnknownHostException:|lookup|Can't resolve:|hostname\"?'?:|tcp connection to \(|to resolve) [\"']?({_HOST})"
 )
-_SE_HOST = re.compile(rf" on ({_HOST})(?::([0-9]{{2,5}}))?/(Interactive|Subscription)")
-_SERVER_ENDPOINT = re.compile(rf"serverEndpoint: (?:Unspecified/)?({_HOST}|{_V4}):([0-9]{{2,5}})")
+_SE_HOST = Late(
+    rf" on ({_HOST})(?::([0-9]{{2,5}}))?/(Interactive|Subscription)",
+    "/Interactive",
+    "/Subscription",
+)
+_SERVER_ENDPOINT = Late(
+    rf"serverEndpoint: (?:Unspecified/)?({_HOST}|{_V4}):([0-9]{{2,5}})", "serverEndpoint"
+)
 _AZURE_HOST = re.compile(
     r"\b([a-z0-9-]{1,63}(?:\.[a-z0-9-]{1,63}){0,4}\.redis(?:enterprise)?\.(?:cache\.|azure\.)[a-z.]{3,40})",
     re.IGNORECASE,
 )
-_GETADDRINFO = re.compile(rf"getaddrinfo[^\n]{{0,200}}?({_V4})|\('({_V4})', [0-9]{{2,5}}\)")
+_GETADDRINFO = Late(
+    rf"getaddrinfo[^\n]{{0,200}}?({_V4})|\('({_V4})', [0-9]{{2,5}}\)", "getaddrinfo", "('"
+)
 # What nslookup and dig print below the privatelink name.
-_PRIVATELINK_ANSWER = re.compile(
+_PRIVATELINK_ANSWER = Late(
     rf"\.privatelink\.redis[a-z.]{{0,80}}\.?(?:[ \t]*\n[ \t]*Address(?:es)?:[ \t]*({_V4})|[ \t]+[0-9]{{1,9}}[ \t]+IN[ \t]+A[ \t]+({_V4}))",
-    re.IGNORECASE,
+    "privatelink",
 )
 _SOURCE_FILE = re.compile(
     r"\.(?:js|ts|mjs|py|rb|java|go|php|cs|c|cc|cpp|rs|lua|ex|exs|kt|scala|jar)$", re.IGNORECASE
 )
 
-_NUMBERS = re.compile(
+_NUMBERS = Late(
     r"\b(inst|qu|qs|qc|queue|in|in-pipe|out-pipe|wr|wq|ar|last-in|cur-in|sync-ops|async-ops|conn-sec|aoc|"
     r"outstanding|pending|input-buffer|last-read|last-write|unanswered-write|keep-alive|inbound|outbound)"
     r"(?:: ?|=)(-?[0-9]{1,15}(?:\.[0-9]{1,6})?)"
 )
-_POOLS = re.compile(r"\b(IOCP|WORKER|POOL):? \(([A-Za-z0-9=,]{1,160})")
-_MANAGER = re.compile(r"\bmgr: ([0-9]{1,4}) of ([0-9]{1,4})")
-_CONNECTS = re.compile(r"\bmc: ([0-9]{1,9})/([0-9]{1,9})/([0-9]{1,9})")
-_STATES = re.compile(r"\b(rs|ws|bw|state|aw|origin): ?([A-Za-z]{2,30})")
-_SE_VERSION = re.compile(r"\bv: ([0-9])\.([0-9]{1,3})\.")
+_POOLS = Late(r"\b(IOCP|WORKER|POOL):? \(([A-Za-z0-9=,]{1,160})", "IOCP", "WORKER", "POOL")
+_MANAGER = Late(r"\bmgr: ([0-9]{1,4}) of ([0-9]{1,4})", "mgr: ")
+_CONNECTS = Late(r"\bmc: ([0-9]{1,9})/([0-9]{1,9})/([0-9]{1,9})", "mc: ")
+_STATES = Late(r"\b(rs|ws|bw|state|aw|origin): ?([A-Za-z]{2,30})")
+_SE_VERSION = Late(r"\bv: ([0-9])\.([0-9]{1,3})\.", "v: ")
 _LIMITS = (
-    re.compile(r"(?P<elapsed>[0-9]{1,9})ms elapsed, timeout is (?P<limit>[0-9]{1,9})ms"),
-    re.compile(r"timeout is (?P<limit>[0-9]{1,9})ms"),
-    re.compile(r"Timeout performing [^\n]{1,200}?\((?P<limit>[0-9]{1,9})ms\)"),
-    re.compile(r"\btimeout: (?P<limit>[0-9]{1,9})\b"),
-    re.compile(r"[Tt]imed out after (?P<limit>[0-9]{1,9}) ?(?P<unit>ms|milli|sec|min|s\b)"),
-    re.compile(r"response timeout \((?P<limit>[0-9]{1,9}) ms\)"),
-    re.compile(r"any in (?P<limit>[0-9]{1,9})ms"),
+    Late(
+        r"(?P<elapsed>[0-9]{1,9})ms elapsed, timeout is (?P<limit>[0-9]{1,9})ms",
+        "elapsed, timeout is",
+    ),
+    Late(r"timeout is (?P<limit>[0-9]{1,9})ms", "timeout is"),
+    Late(r"Timeout performing [^\n]{1,200}?\((?P<limit>[0-9]{1,9})ms\)", "Timeout performing"),
+    Late(r"\btimeout: (?P<limit>[0-9]{1,9})\b", "timeout: "),
+    Late(
+        r"[Tt]imed out after (?P<limit>[0-9]{1,9}) ?(?P<unit>ms|milli|sec|min|s\b)",
+        "imed out after",
+    ),
+    Late(r"response timeout \((?P<limit>[0-9]{1,9}) ms\)", "response timeout"),
+    Late(r"any in (?P<limit>[0-9]{1,9})ms", "any in "),
 )
 _UNITS = {"ms": 1.0, "milli": 1.0, "sec": 1000.0, "s": 1000.0, "min": 60_000.0}
 _ERRNO = re.compile(
@@ -143,11 +157,16 @@ _ERRNO = re.compile(
 _COMMAND = re.compile(
     r"(?:performing|command=|operation: ?|name: '|next: |last: |command ?\[?\"?)([A-Za-z]{3,20})\b"
 )
-_ODD_BYTE = re.compile(
+_ODD_BYTE = Late(
     r"[Gg]ot \"?'?(.)[\"']? as (?:initial )?reply|(?:Unknown reply: |response prefix: ')(.)|(?:first byte: |RESP type )([0-9]{1,3})|"
-    r"(?:reply|response|[Ee]rror): {1,2}b?[\"']([A-Z])(?:TTP/1|SH-2)"
+    r"(?:reply|response|[Ee]rror): {1,2}b?[\"']([A-Z])(?:TTP/1|SH-2)",
+    "eply",
+    "byte",
+    "prefix",
+    "RESP",
+    "rror",
 )
-_NODE_ADVERTISED = re.compile(r"(?:MOVED|ASK) [0-9]{1,5} (\S{0,255}):([0-9]{2,5})")
+_NODE_ADVERTISED = Late(r"(?:MOVED|ASK) [0-9]{1,5} (\S{0,255}):([0-9]{2,5})", "MOVED", "ASK")
 
 _SLOW = frozenset(
     [

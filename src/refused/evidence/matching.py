@@ -12,7 +12,7 @@ import re
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from typing import Dict, Iterable, List, Optional, Pattern, Tuple
+    from typing import Any, Dict, Iterable, List, Match, Optional, Pattern, Tuple
 
 _SHORTEST = 3
 
@@ -160,6 +160,36 @@ class Matcher:
             flags = re.ASCII | (re.IGNORECASE if folds else 0)
             compiled = self._compiled[name] = re.compile(pattern, flags)
         return compiled.search(line) is not None
+
+
+class Late:
+    """A pattern that is compiled when a text may hold it, which most texts never do.
+
+    Args:
+        pattern: As for :mod:`re`.
+        words: Of these every match holds one; none: any text may hold it.
+    """
+
+    def __init__(self, pattern: str, *words: str) -> None:
+        self._pattern = pattern
+        self._words = words
+        self._compiled: Optional[Pattern[str]] = None
+
+    def search(self, text: str) -> Optional[Match[str]]:
+        """Return the first match in *text*, if there is one."""
+        return self._ready().search(text) if self._may_hold(text) else None
+
+    def findall(self, text: str) -> List[Any]:
+        """Return what is found all over *text*, as :meth:`re.Pattern.findall` does."""
+        return self._ready().findall(text) if self._may_hold(text) else []
+
+    def _may_hold(self, text: str) -> bool:
+        return not self._words or any(word in text for word in self._words)
+
+    def _ready(self) -> Pattern[str]:
+        if self._compiled is None:
+            self._compiled = re.compile(self._pattern)
+        return self._compiled
 
 
 class WordTable:
