@@ -32,6 +32,16 @@ from refused.diagnosis.rank import AT_MOST
 if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
 
+# Right at the first run, of so many; whoever mends what they missed cannot measure it again.
+WRITTEN = """\
+| set | `names` | `points` | `silent` | `unknown` | `decoy` | names and points within three |
+| --- | --- | --- | --- | --- | --- | --- |
+| first, 94 texts | 42 of 45 | 15 of 21 | 9 of 11 | 7 of 7 | 9 of 10 | 59 of 66 |
+| second, 27 texts | 10 of 13 | 4 of 4 | 2 of 2 | 3 of 3 | 5 of 5 | 14 of 17 |"""
+WRITTEN_LOUD = (
+    "three texts of the first (one each of points, silent and decoy) and none of the second"
+)
+
 ROOT = Path(__file__).parent.parent
 SHARED = Path(os.environ.get("REFUSED_SHARED") or ROOT.parent / "shared")
 CASES = SHARED / "error-corpus" / "cases.jsonl"
@@ -275,6 +285,19 @@ Names and points together: the right cause within three in {share(sum(e.within_t
   92 %, decoys 82 %, names and points within three 93 %. Unseen texts may do worse than that.
 - {composed}
 - Texts say nothing of how often a cause is met in production.
+
+## On texts that were written before it was seen how they are answered
+
+Further texts were written from knowledge of clients' sources (Go, JVM, .NET, PHP, Ruby, Rust, Elixir,
+Sidekiq, BullMQ, Celery, Dapr, Envoy, redis_exporter; `tests/explain/written.jsonl`), labelled, and only then
+given to `refused explain`. They are made up, by one author, and tidier than what people paste.
+
+{WRITTEN}
+
+The first set had not been seen, nor had its author read the signatures. What it missed was mended where
+something held for other texts as well, and then the second was written, by then knowing the signatures.
+Both are tests now, so that today's figures on them say nothing; a cause was wrongly put above 50 % in
+{WRITTEN_LOUD}.
 
 ## Calibration
 

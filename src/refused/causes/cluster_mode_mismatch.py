@@ -115,7 +115,7 @@ SIGNATURES = (
     ),
     Signature(
         id="cluster-mode-mismatch-crossslot",
-        pattern=r"\bCROSSSLOT\b|Keys in request don't hash to the same slot|Multi-key operations must involve a single slot|keys must map to the same (?:key )?slot|All keys in the pipeline should belong to the same slots",
+        pattern=r"\bCROSSSLOT\b|Keys in request don't hash to the same slot|Multi-key operations must involve a single slot|keys must map to the same (?:key )?slot|All keys in the pipeline should belong to the same slots|Cannot use '[A-Z]{2,30}' (?:over|with) (?:clusters of connections|redis-cluster)",
         family="server",
         weight=5.2,
         says="keys of one command lie in different slots of a cluster",

@@ -174,7 +174,7 @@ SIGNATURES = (
     ),
     Signature(
         id="tls-certificate-untrusted-rustls",
-        pattern=r"invalid peer certificate: (?:UnknownIssuer|Expired|BadSignature)|UnknownIssuer",
+        pattern=r"invalid peer certificate: (?:UnknownIssuer|Expired|certificate expired|BadSignature)|UnknownIssuer",
         family="tls",
         weight=4.2,
         says="the certificate's issuer is not known to the client",

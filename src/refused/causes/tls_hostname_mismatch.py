@@ -138,7 +138,7 @@ SIGNATURES = (
     ),
     Signature(
         id="tls-hostname-mismatch-php-ruby",
-        pattern='Peer certificate (?:CN=|subjectAltName )[^\\n]{0,120}did not match expected|hostname \\"?[^\\n\\"]{1,120}\\"? does not match the server certificate|certificate is not valid for \'|NotValidForName',
+        pattern='Peer certificate (?:CN=|subjectAltName )[^\\n]{0,120}did not match expected|hostname \\"?[^\\n\\"]{1,120}\\"? does not match the server certificate|certificate is not valid for \'|NotValidForName|certificate not valid for name',
         family="tls",
         weight=4.9,
         says="the certificate is for another name",

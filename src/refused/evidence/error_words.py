@@ -420,7 +420,7 @@ WORDINGS = _wordings(
     (
         "tls-unverified",
         "any",
-        r"CERTIFICATE_VERIFY_FAILED|certificate verify failed|certificate verification failed|remote certificate (?:is|was) (?:invalid|rejected)|RemoteCertificate(?:ChainErrors|NotAvailable)|x509: |CertificateException|bad certificate",
+        r"CERTIFICATE_VERIFY_FAILED|certificate verify failed|certificate verification failed|remote certificate (?:is|was) (?:invalid|rejected)|RemoteCertificate(?:ChainErrors|NotAvailable)|x509: |CertificateException|invalid peer certificate|bad certificate",
         "ssl.SSLError: [SSL: CERTIFICATE_VERIFY_FAILED] certificate verify failed",
         True,
     ),
