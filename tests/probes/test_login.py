@@ -18,7 +18,7 @@ from refused.probes.login import describe, log_in
 from tests.probes.talking import PROGRAMS, WAIT_S, answer_each, talk_to, talk_with, target_of
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Callable, Iterator
 
     from refused.probes.resp import Conversation
 
@@ -42,11 +42,20 @@ def credentials(user: str | None, password: str | None) -> Credentials:
 
 
 def enter(
-    talk: Conversation, user: str | None, password: str | None, protocol: int | None = None
+    talk: Conversation,
+    user: str | None,
+    password: str | None,
+    protocol: int | None = None,
+    on_old: Callable[[RedisReply], object] | None = None,
 ) -> tuple[RedisReply, ...]:
     """Log in on a conversation."""
     return log_in(
-        talk, credentials(user, password), target=target_of(1), protocol=protocol, wait_s=WAIT_S
+        talk,
+        credentials(user, password),
+        target=target_of(1),
+        protocol=protocol,
+        wait_s=WAIT_S,
+        on_old=on_old,
     )
 
 
@@ -140,13 +149,15 @@ def test_a_client_of_resp3_says_hello_even_without_a_password() -> None:
     [b"-ERR unknown command 'HELLO'\r\n", b"-NOPROTO unsupported protocol version\r\n"],
 )
 def test_a_server_that_does_not_know_hello_is_asked_with_auth(refusal: bytes) -> None:
-    """As clients do; the HELLO that stopped nobody is not told."""
+    """As clients do; the HELLO that stopped nobody is told apart from the login."""
+    told: list[RedisReply] = []
     with talk_with(answer_each(refusal, b"+OK\r\n")) as talk:
-        (seen,) = enter(talk, "app", "p4ssword-of-app", 3)
+        (seen,) = enter(talk, "app", "p4ssword-of-app", 3, on_old=told.append)
     with talk_with(answer_each(refusal)) as talk:
         assert enter(talk, None, None, 3) == ()
 
     assert (seen.command, seen.outcome) == ("AUTH", "ok")
+    assert [(each.command, each.outcome) for each in told] == [("HELLO", "error")]
 
 
 @pytest.mark.parametrize("program", PROGRAMS)

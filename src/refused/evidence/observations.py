@@ -418,7 +418,6 @@ class ServerInfo(Observation):
 
     Attributes:
         clock_offset_s: Server time minus local time, to about a round trip.
-        min_replicas_ok: False where writes stop for want of replicas.
     """
 
     address: str

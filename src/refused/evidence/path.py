@@ -412,6 +412,14 @@ def handshake_said(shake: TlsHandshake) -> str:
 _LOGIN = ("AUTH", "HELLO")
 
 
+def is_old(reply: RedisReply) -> bool:
+    """Whether a server that does not speak RESP3 said so to a HELLO, after which AUTH is sent."""
+    old = ("unknown command", "wrong number of arguments")
+    return reply.command == "HELLO" and (
+        reply.error_code == "NOPROTO" or any(words in reply.error_text for words in old)
+    )
+
+
 def replies(evidence: Evidence) -> tuple[RedisReply, ...]:
     """Return the replies on the client's own connection, in order."""
     return evidence.look(RedisReply)
@@ -459,7 +467,7 @@ def _auth(evidence: Evidence) -> HopSeen:
             continue
         if each.outcome == "ok":
             return _ok("auth", "logged in", each.took_ms)
-        if each.outcome == "error" and each.error_code not in ("LOADING", "NOPROTO"):
+        if each.outcome == "error" and each.error_code != "LOADING" and not is_old(each):
             return _failed("auth", each.error_code, each.error_text, each.took_ms)
     refusal = wants_password(evidence)
     if refusal is not None:
@@ -477,10 +485,12 @@ def _topology(evidence: Evidence) -> HopSeen:
         (each for each in replies(evidence) if each.error_code in ("MOVED", "CLUSTERDOWN")), None
     )
     cluster = next(iter(evidence.look(ClusterTopology)), None)
-    if cluster is None:
+    if cluster is None or cluster.enabled is None:
         if moved is not None:
             return _failed("topology", moved.error_code, moved.error_text)
-        return _gap(evidence, "topology", ClusterTopology)
+        if cluster is None:
+            return _gap(evidence, "topology", ClusterTopology)
+        return _unknown("topology", "the server does not say whether it is a cluster")
     wants_cluster = evidence.target is not None and evidence.target.cluster_aware is True
     if not cluster.enabled:
         if wants_cluster:
@@ -536,6 +546,14 @@ def _command(evidence: Evidence) -> HopSeen:
             pong = pong or each
     if pong is None:
         return _gap(evidence, "command", RedisReply)
+    return _answered(pong, evidence)
+
+
+def _answered(pong: RedisReply, evidence: Evidence) -> HopSeen:
+    """Judge a command that was answered: in time, and by a connection that lives on?"""
+    cut = _cut_after(pong, evidence)
+    if cut is not None:
+        return cut
     limit = command_timeout_ms(evidence)
     if limit is not None and pong.took_ms > limit:
         said = (
@@ -547,6 +565,31 @@ def _command(evidence: Evidence) -> HopSeen:
             said = f"the connection did not outlive {hold.idle_s:.0f} s of quiet ({hold.outcome})"
             return _failed("command", f"idle-{hold.outcome}", said)
     return _ok("command", f"{pong.command} is answered", pong.took_ms)
+
+
+# With less time than this an answer may just not have come by the end of ours.
+_PATIENCE_MS = 300.0
+
+
+def _cut_after(pong: RedisReply, evidence: Evidence) -> HopSeen | None:
+    """Judge a connection that ended at a command of ours, after the client's own was answered."""
+    cut = next(
+        (
+            each
+            for each in replies(evidence)
+            if each.command not in _LOGIN
+            and each.command.startswith(_CURIOSITY)
+            and each.outcome not in ("ok", "error")
+        ),
+        None,
+    )
+    if cut is None:
+        return None
+    said = f"{pong.command} is answered, and then {_talk_said(cut)}"
+    if cut.outcome == "silent" and cut.took_ms >= _PATIENCE_MS:
+        return _failed("command", "silent", said, cut.took_ms)
+    # Proxies hang up at a command that they do not carry, and no client of theirs sends it.
+    return _unknown("command", said)
 
 
 def command_timeout_ms(evidence: Evidence) -> float | None:

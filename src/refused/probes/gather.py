@@ -382,7 +382,14 @@ class Walk:
             )
         )
         protocol = self.settings.protocol if self.settings is not None else None
-        said = login.log_in(talk, self.credentials, target=target, protocol=protocol, wait_s=wait_s)
+        said = login.log_in(
+            talk,
+            self.credentials,
+            target=target,
+            protocol=protocol,
+            wait_s=wait_s,
+            on_old=book.write,
+        )
         book.write(*said)
         if any(each.outcome not in ("ok", "error") for each in said):
             self._late_alert(talk)
@@ -446,11 +453,11 @@ class Walk:
         from refused.probes import cluster, resp
 
         target = self.target
-        enabled = any(isinstance(f, ServerInfo) and f.cluster_enabled for f in facts)
-        silent = not any(isinstance(f, ServerInfo) for f in facts)
-        if not enabled and not silent and target.cluster_aware is not True:
-            self.book.write(_no_cluster(self.vantage.name, facts))
-            return
+        if target.cluster_aware is not True:
+            known_to_be_none = _no_cluster(self.vantage.name, facts)
+            if known_to_be_none is not None:
+                self.book.write(known_to_be_none)
+                return
         found = cluster.look(talk, target, wait_s=self.deadline.left(1.5))
         self.book.write(*found)
         topology = next((each for each in found if isinstance(each, ClusterTopology)), None)
@@ -869,16 +876,13 @@ _INCONSTANT = frozenset({"silent", "reset", "refused", "unreachable"})
 
 
 def _no_cluster(vantage: str, facts: Tuple[Fact, ...]) -> ClusterTopology | None:
-    for info in facts:
-        if isinstance(info, ServerInfo):
-            return ClusterTopology(
-                vantage=vantage,
-                at=info.at,
-                took_ms=0.0,
-                source="INFO",
-                enabled=bool(info.cluster_enabled),
-            )
-    return None
+    """Return that the server is no cluster, where it said so itself; silence is no such word."""
+    said = [each for each in facts if isinstance(each, ServerInfo)]
+    if not said or any(each.cluster_enabled is not False for each in said):
+        return None
+    return ClusterTopology(
+        vantage=vantage, at=said[0].at, took_ms=0.0, source="INFO", enabled=False
+    )
 
 
 def _servers(settings: ResolverSettings | Unseen) -> List[Tuple[str, int]]:

@@ -6,10 +6,11 @@ The module keeps to Python 3.8 and the standard library: it travels to remote ho
 from __future__ import annotations
 
 from refused.evidence.observations import Login
+from refused.evidence.redaction import redact
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from typing import Any, Dict, Tuple
+    from typing import Any, Callable, Dict, Tuple
 
     from refused.evidence.observations import RedisReply
     from refused.evidence.target import Credentials, Target
@@ -35,11 +36,15 @@ def log_in(
     target: Target,  # noqa: ARG001 - the form of the login may come to depend on it
     protocol: int | None = None,
     wait_s: float,
+    on_old: Callable[[RedisReply], object] | None = None,
 ) -> Tuple[RedisReply, ...]:
     """Send AUTH, or HELLO with the credentials for RESP3; nothing where there is nothing to say.
 
     A server that does not know HELLO is asked with AUTH again, as clients do. The reply to such a
-    HELLO is not returned: it stopped nobody.
+    HELLO is not returned: it stopped nobody who can do without.
+
+    Args:
+        on_old: What is told of a HELLO that the server does not know, or not for that protocol.
     """
     user, password = credentials.user, credentials.password
     # Clients take an empty password without a user for none.
@@ -49,6 +54,8 @@ def log_in(
         seen = talk.ask("HELLO", "3", *named, wait_s=wait_s)[1]
         if not _is_unknown(seen, has_login=has_login):
             return (seen,)
+        if on_old is not None and seen.error_code != "NOAUTH":
+            on_old(seen)
     if not has_login:
         return ()
     words = [*([user] if user else []), _text_of(credentials)]
@@ -139,4 +146,4 @@ def _claim(value: object) -> str | None:
     """Return a claim that is a text, or the first of a list of them."""
     if isinstance(value, list) and value:
         value = value[0]
-    return value[:200] if isinstance(value, str) else None
+    return redact(value)[:200] if isinstance(value, str) else None

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from refused.evidence.control_plane import CONTROL_PLANE, ResourceSearch
 from refused.evidence.observations import RedisReply, Unseen
-from refused.evidence.path import is_literal
+from refused.evidence.path import is_literal, is_old
 from refused.probes.azure import find, signs
 from refused.probes.azure.client import Plane
 from refused.probes.azure.crew import Crew
@@ -263,6 +263,7 @@ class Look:
             isinstance(fact, RedisReply)
             and fact.command in ("AUTH", "HELLO")
             and fact.error_code in _REFUSED_LOGINS
+            and not is_old(fact)
             for fact in facts
         )
 
