@@ -9,6 +9,7 @@ from binascii import crc_hqx
 
 from refused.evidence.observations import ClusterTopology, NodeVisit, Unseen
 from refused.evidence.path import is_literal
+from refused.evidence.redaction import redact
 from refused.probes.conversation import Conversation
 from refused.probes.stopwatch import Deadline, Stopwatch
 from refused.probes.wire.resp import (
@@ -94,7 +95,7 @@ def _unseen(talk: Conversation, replies: List[RedisReply]) -> Unseen:
     return Unseen(
         vantage=talk.vantage,
         what="ClusterTopology",
-        why=f"the server does not show its nodes ({said[:300]})",
+        why=f"the server does not show its nodes ({redact(said)[:300]})",
         how_to_see="log in as a user that may use CLUSTER SLOTS",
     )
 
@@ -219,7 +220,7 @@ def visit(
         return NodeVisit(
             stage=stage,
             outcome=outcome,
-            detail=detail[:200],
+            detail=redact(detail)[:200],
             address=address,
             **where,
             **watch.stamp("a visit"),

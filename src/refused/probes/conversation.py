@@ -10,7 +10,7 @@ import errno
 from refused.evidence.observations import RedisReply
 from refused.evidence.redaction import redact
 from refused.probes.stopwatch import Deadline, Stopwatch
-from refused.probes.wire.first_bytes import identify, printable, printable_text
+from refused.probes.wire.first_bytes import first_words, identify, printable_text
 from refused.probes.wire.resp import Decoder, NotResp, RedisError, TooLarge, encode
 
 TYPE_CHECKING = False
@@ -156,7 +156,7 @@ class Conversation:
             stranger = True
         self._ended = "not-resp" if stranger else outcome
         seen = self._seen(name, self._ended, watch)
-        shown = redact(printable(self._head))
+        shown = first_words(self._head)
         if stranger:
             if isinstance(fault, NotResp) and (looks in ("resp", "unknown", "nothing")):
                 looks, shown = fault.protocol, shown or redact(fault.first_bytes)
@@ -197,7 +197,7 @@ class Conversation:
     def _said(self, name: str, value: Any, watch: Stopwatch) -> RedisReply:
         if isinstance(value, RedisError):
             seen = self._seen(name, "error", watch)
-            return seen.replace(error_code=value.code[:40], error_text=_clean(value.text))
+            return seen.replace(error_code=redact(value.code)[:40], error_text=_clean(value.text))
         return self._seen(name, "ok", watch).replace(reply=_short(value))
 
 

@@ -9,7 +9,7 @@ import socket
 
 from refused.evidence.observations import PlainTalk
 from refused.probes.stopwatch import Deadline, Stopwatch
-from refused.probes.wire.first_bytes import identify, printable
+from refused.probes.wire.first_bytes import first_words, identify
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -170,7 +170,7 @@ def talk(sock: socket.socket, *, address: str, port: int, wait_s: float, vantage
         port=port,
         outcome=_outcome(line, protocol),
         protocol=protocol,
-        first_bytes=printable(line.first),
+        first_bytes=first_words(line.first),
     )
 
 

@@ -21,7 +21,7 @@ from refused.probes.tls_names import names_match, names_of
 from refused.probes.tls_session import Session, may_be_tls, said
 from refused.probes.tls_trust import VERSIONS, BadCaFile, authorities, ground
 from refused.probes.wire.dns_message import BadName
-from refused.probes.wire.first_bytes import printable
+from refused.probes.wire.first_bytes import first_words
 from refused.probes.wire.tls_records import parse_alert, tiny_hello
 
 TYPE_CHECKING = False
@@ -323,7 +323,7 @@ def _small_answer(line: Line) -> Dict[str, Any]:
     while line.receive():
         if not may_be_tls(line.first):
             line.receive_rest()
-            return {"outcome": "not-tls", "first_bytes": printable(line.first)}
+            return {"outcome": "not-tls", "first_bytes": first_words(line.first)}
         alert = parse_alert(line.first)
         if alert is not None:
             return {"outcome": "alert", "alert": alert[1]}

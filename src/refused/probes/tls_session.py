@@ -10,7 +10,7 @@ import ssl
 from refused.evidence.observations import PeerCertificates
 from refused.probes.tcp import transport
 from refused.probes.tls_trust import no_authorities
-from refused.probes.wire.first_bytes import printable
+from refused.probes.wire.first_bytes import first_words
 from refused.probes.wire.tls_records import ALERTS, parse_alert
 
 TYPE_CHECKING = False
@@ -103,7 +103,7 @@ class Session:
                 }
             if not may_be_tls(line.first):
                 line.receive_rest()
-                return {"outcome": "not-tls", "first_bytes": printable(line.first)}
+                return {"outcome": "not-tls", "first_bytes": first_words(line.first)}
             self.incoming.write(came)
 
     def _failure(self, fault: ssl.SSLError, line: Line) -> Dict[str, Any]:

@@ -8,8 +8,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from refused.evidence import redaction
 from refused.evidence.observations import PlainTalk
-from refused.probes.wire.first_bytes import identify, printable, printable_text
+from refused.probes.wire.first_bytes import first_words, identify, printable, printable_text
 from tests.probes.wire.garbage import PATIENCE_S, cpu_seconds, mutated
 
 
@@ -229,3 +230,15 @@ def test_a_text_keeps_its_letters_and_loses_its_commands(text: str) -> None:
 def test_marks_that_turn_the_writing_round_are_shown() -> None:
     """Or a line of the report could be made to read as another."""
     assert printable_text("é\u202eOK\x1b\n\u2028") == "é\\u202eOK\\x1b\\n\\u2028"
+
+
+@given(before=st.integers(0, 130), after=st.integers(0, 40), limit=st.integers(20, 120))
+def test_no_secret_is_cut_in_half_and_shown(before: int, after: int, limit: int) -> None:
+    """Wherever the end of what is shown falls; a text without one is shown as ever."""
+    redaction.remember("a-secret-of-some-length")
+    data = b"." * before + b"a-secret-of-some-length" + b"!" * after
+    shown = first_words(data, limit)
+
+    assert "a-s" not in shown
+    assert len(shown) <= limit
+    assert first_words(b"." * before, limit) == printable(b"." * before, limit)

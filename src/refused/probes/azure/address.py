@@ -9,6 +9,7 @@ from __future__ import annotations
 
 from refused.evidence.control_plane import ClientAddress
 from refused.evidence.observations import Unseen
+from refused.evidence.redaction import redact
 from refused.probes.azure.endpoint import BadEndpoint
 from refused.probes.azure.trust import trust
 from refused.probes.azure.ways import items, text
@@ -62,7 +63,9 @@ def echoed(
         status, said = _fetch(url, {}, wait_s, environ)
     except (OSError, ValueError) as failed:
         why = f"the echo service {parts.hostname} did not answer: {failed}"
-        return Unseen(vantage=vantage, what="ClientAddress", why=why[:200], how_to_see=_ECHO_HOW)
+        return Unseen(
+            vantage=vantage, what="ClientAddress", why=redact(why)[:200], how_to_see=_ECHO_HOW
+        )
     address = _address_in(said)
     if status != 200 or address is None:
         why = f"the echo service {parts.hostname} answered without an address ({status})"

@@ -15,6 +15,7 @@ from refused.evidence.control_plane import (
     PatchWindows,
     ScheduledMaintenance,
 )
+from refused.evidence.redaction import redact
 from refused.probes.azure.ways import (
     dig,
     hours_of,
@@ -277,8 +278,10 @@ def upgrades_of(body: Any, cache_id: str, stamp: Stamp) -> list[ScheduledMainten
             resource_id=cache_id,
             name=text(each, "name") or "",
             when=moment(each, "timestamp"),
-            details="; ".join(
-                f"{name}: {said}" for name, said in _settings(dig(each, "upsellNotification"))
+            details=redact(
+                "; ".join(
+                    f"{name}: {said}" for name, said in _settings(dig(each, "upsellNotification"))
+                )
             )[:300],
         )
         for each in items(body, "value") or items(body, "notificationList")

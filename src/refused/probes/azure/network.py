@@ -15,6 +15,7 @@ from refused.evidence.control_plane import (
     SecurityRule,
     ZoneLink,
 )
+from refused.evidence.redaction import redact
 from refused.probes.azure.ways import dig, items, same, text, texts, truth, whole
 
 TYPE_CHECKING = False
@@ -50,7 +51,7 @@ def endpoint_of(connection: Any, cache_id: str, stamp: Stamp) -> PrivateEndpoint
         connection_id=connection_id,
         state=text(state, "status"),
         provisioning_state=text(inside, "provisioningState"),
-        description=(text(state, "description") or "")[:200],
+        description=redact(text(state, "description") or "")[:200],
         endpoint_id=text(inside, "privateEndpoint", "id"),
     )
 

@@ -9,6 +9,7 @@ if TYPE_CHECKING:
     from typing import Any
 
 RAW_BYTES = 64 * 1024
+_LONGEST_SECRET = 4 * 1024
 
 _SECRET_NAMES = ("key", "password", "secret", "connectionstring", "connection-string", "token")
 # Parts of answers that hold what was typed into a deployment or a request, or a person's claims.
@@ -26,7 +27,8 @@ def without_secrets(raw: bytes) -> str:
         said = dumps(_masked(loads(raw)), ensure_ascii=False)
     except (ValueError, RecursionError):
         said = raw.decode("utf-8", "replace")
-    said = redact(said[:RAW_BYTES])
+    # Some more than is shown, so that no secret is cut in half before it is known for one.
+    said = redact(said[: RAW_BYTES + _LONGEST_SECRET])
     return said if len(said) < RAW_BYTES else said[: RAW_BYTES - 1] + "…"
 
 

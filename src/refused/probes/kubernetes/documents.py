@@ -10,6 +10,7 @@ import os
 import sys
 
 from refused.evidence.observations import Unseen
+from refused.evidence.redaction import redact
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -103,7 +104,7 @@ def parse(text: str, file: str) -> list[Document]:
     except (yaml.YAMLError, RecursionError, ValueError, OverflowError) as wrong:
         if isinstance(wrong, BadManifest):
             raise
-        said = " ".join(str(wrong).split())[:160]
+        said = redact(" ".join(str(wrong).split()))[:160]
         raise BadManifest(
             f"{file}:{_line_of(wrong, text)}: not YAML that can be read: {said}"
         ) from None
@@ -119,7 +120,7 @@ def _said(wrong: Any, text: str, file: str) -> str:
         return (
             f"{file}:{line}: a template of Helm, not a manifest yet; give what helm template prints"
         )
-    problem = " ".join(str(wrong.problem or wrong.context).split())[:120]
+    problem = redact(" ".join(str(wrong.problem or wrong.context).split()))[:120]
     return f"{file}:{line}: not YAML: {problem}"
 
 

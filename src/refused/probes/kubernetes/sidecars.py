@@ -12,6 +12,7 @@ Sources:
 from __future__ import annotations
 
 from refused.evidence.kubernetes import Sidecar
+from refused.evidence.redaction import redact
 from refused.probes.kubernetes.objects import at, ranges, rows, text, truth
 
 TYPE_CHECKING = False
@@ -115,7 +116,7 @@ def _istio(pod: Pod, around: Around) -> Iterator[Sidecar]:
         found, is_whole = ranges(default if value is None else value)
         # Istio's annotation takes single ports alone.
         if not is_whole or (value is not None and any(low != high for low, high in found)):
-            garbled.append(f"{name}: {notes.get(name, default)[:80]}")
+            garbled.append(f"{name}: {redact(notes.get(name, default))[:80]}")
             found = tuple(each for each in found if each[0] == each[1])
         return found
 
@@ -231,7 +232,7 @@ def _linkerd(pod: Pod, around: Around) -> Iterator[Sidecar]:
     def ports(name: str) -> tuple[tuple[int, int], ...]:
         found, is_whole = ranges(note(name) or "")
         if not is_whole:
-            garbled.append(f"config.linkerd.io/{name}: {(note(name) or '')[:80]}")
+            garbled.append(f"config.linkerd.io/{name}: {redact(note(name) or '')[:80]}")
         return found
 
     opaque = ports("opaque-ports")
@@ -260,7 +261,9 @@ def _consul(pod: Pod, around: Around) -> Iterator[Sidecar]:
     value = pod.annotations.get(f"{prefix}transparent-proxy-exclude-outbound-ports", "")
     excluded, is_whole = ranges(value)
     garbled = (
-        () if is_whole else (f"{prefix}transparent-proxy-exclude-outbound-ports: {value[:80]}",)
+        ()
+        if is_whole
+        else (f"{prefix}transparent-proxy-exclude-outbound-ports: {redact(value)[:80]}",)
     )
     transparent = truth(
         pod.annotations.get(

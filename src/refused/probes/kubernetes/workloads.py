@@ -9,6 +9,7 @@ from __future__ import annotations
 import re
 
 from refused.evidence.kubernetes import ContainerProbe, KubernetesWorkload
+from refused.evidence.redaction import redact
 from refused.probes.kubernetes.objects import (
     VANTAGE,
     at,
@@ -330,7 +331,7 @@ def _tried(probe: Mapping[str, Any]) -> str:
 def _shown(how: str) -> str:
     """Shorten what a probe tries; a command is named and its arguments are not kept: they may hold a key."""
     if not how.startswith("exec "):
-        return how[:80]
+        return redact(how)[:80]
     program = how.split()[1] if len(how.split()) > 1 else ""
     inner = re.search(r"\b(redis-cli|valkey-cli|nc|curl|wget|python3?)\b", how)
     return f"exec {inner.group(1) if inner else program}"[:80]

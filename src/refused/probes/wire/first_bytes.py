@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from refused.evidence.redaction import redact
+
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from typing import Callable
@@ -39,6 +41,15 @@ def printable(data: bytes, limit: int = 120) -> str:
     while shown and room < 1:
         room += len(shown.pop())
     return "".join(shown) + "…" if room >= 1 else ""
+
+
+def first_words(data: bytes, limit: int = 120) -> str:
+    """Show *data* as :func:`printable` does, no secret in it: none that the end would cut in half, either."""
+    whole = printable(data[:_ENOUGH], 4 * _ENOUGH)
+    shown = redact(whole)
+    if shown == whole:
+        return printable(data, limit)
+    return shown if len(shown) <= limit else shown[: limit - 1] + "…"
 
 
 def printable_text(text: str) -> str:
