@@ -47,6 +47,16 @@ def test_rules_that_redirect_and_an_accepted_port_are_one_fact() -> None:
     assert [each.fact for each in said if isinstance(each, Clue)] == ["in between", "in between"]
 
 
+def test_dapr_takes_no_connection_that_is_not_made_to_it() -> None:
+    """Its application calls it; a connection that ended beside it did so for another reason."""
+    dapr = POD.replace(mesh="dapr", mesh_signs=("DAPR_HTTP_PORT is set",))
+
+    assert kinds(judge(Evidence(*ENDED, NOTHING, dapr, target=CACHE))) == ["RuledOut"]
+    said = list(judge(Evidence(*ENDED, ANYTHING, dapr, target=CACHE)))
+    assert not [each for each in said if isinstance(each, Clue) and "dapr" in each.because]
+    assert kinds(judge(Evidence(*ENDED, dapr, MESH, target=CACHE))) == ["Clue"]
+
+
 def test_a_sidecar_that_is_not_ready_refuses() -> None:
     """With a mesh in sight a refusal may be its own; without one it is not."""
     turned = ACCEPTED.replace(outcome="refused", errno=111)
