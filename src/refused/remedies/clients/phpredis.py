@@ -149,19 +149,17 @@ def _login(wanted: Wanted, page: Page) -> str:
 def _single(wanted: Wanted, page: Page, login: str) -> None:
     scheme = "tls://" if wanted.tls else ""
     page.add("    $redis = new Redis();")
-    page.set("    $connect = [$redis, '{}'];", "persistent")
-    page.set("    $connectTimeout = {};", "connect timeout")
-    page.set("    $readTimeout = {};", "read timeout")
-    context = "[]"
+    page.set("    $redis->{}(", "persistent")
+    page.add(f"        '{scheme}{wanted.host}',\n        {wanted.port},")
+    page.set("        {},", "connect timeout")
+    page.add("        'cache',")
+    page.add("        0, // a wait between tries, in ms; the back-off below takes its place")
+    page.set("        {},", "read timeout")
     if wanted.tls:
-        page.set("    $stream = {};", "stream")
-        context = "['stream' => $stream]"
-    page.add(
-        "    // The third last is a wait between tries in ms, which the back-off below takes the place of."
-    )
-    page.add(
-        f"    $connect('{scheme}{wanted.host}', {wanted.port}, $connectTimeout, 'cache', 0, $readTimeout, {context});"
-    )
+        page.set("        ['stream' => {}]", "stream")
+    else:
+        page.add("        []")
+    page.add("    );")
     for name in (
         "OPT_TCP_KEEPALIVE",
         "OPT_MAX_RETRIES",
