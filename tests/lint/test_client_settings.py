@@ -175,6 +175,7 @@ const client = createClient({{ url: 'redis://:{KEY.replace("=", "%3D")}@{HOST}:6
   socket: {{ reconnectStrategy: false, connectTimeout: 60 * 1000 }} }});""",
         {
             ("tls", 2): "high",
+            ("connection string", 2): "high",
             ("reconnectstrategy", 3): "high",
             ("connecttimeout", 3): "low",
             ("on('error')", 0): "high",
@@ -392,6 +393,13 @@ def test_times_are_read_in_every_language(text: str, unit_s: float, time_s: floa
     """Or it is said that they cannot be."""
     found = values.seconds(text, unit_s)
     assert found == (None if time_s is None else pytest.approx(time_s))
+
+
+def test_a_pool_is_held_against_the_tier() -> None:
+    """Where the room of a process is known."""
+    text = "import redis\nr = redis.Redis(max_connections=100)\n"
+    assert [each.severity for each in judge(text, name="a.py", room=20).findings] == ["high"]
+    assert judge(text, name="a.py", room=100).findings == ()
 
 
 def test_comments_and_strings_are_told_apart() -> None:

@@ -25,10 +25,11 @@ if TYPE_CHECKING:
     from refused.evidence.target import Target
 
 FOUND, INCONCLUSIVE = 1, 3
+# Of a target that nobody gave: what is read, and the host that is shown in its place.
 STAND_INS = {
-    "acr": "your-cache.redis.cache.windows.net:6380",
-    "amr": "your-cache.your-region.redis.azure.net:10000",
-    "redis": "redis.example.com:6379",
+    "acr": ("contoso.redis.cache.windows.net", "your-cache.redis.cache.windows.net"),
+    "amr": ("contoso.westeurope.redis.azure.net", "your-cache.your-region.redis.azure.net"),
+    "redis": ("rediss://redis.example.com", "your-server.example.com"),
 }
 
 
@@ -84,6 +85,10 @@ def run(options: Namespace) -> int:
     """Write the settings, or judge some. Returns the exit code."""
     if options.list:
         return _list(options)
+    for name in ("pods", "processes", "shards"):
+        given = getattr(options, name)
+        if given is not None and given < 1:
+            raise BadOption(f"--{name} is a number from 1")
     if options.check is not None:
         return _check(options)
     if not options.client:
@@ -91,10 +96,6 @@ def run(options: Namespace) -> int:
     from refused.remedies.clients import find
 
     library = find(options.client)
-    for name in ("pods", "processes", "shards"):
-        given = getattr(options, name)
-        if given is not None and given < 1:
-            raise BadOption(f"--{name} is a number from 1")
     target, cache = _target(options)
     from refused.remedies.clients.of_target import wanted
     from refused.remedies.clients.say import to_data, to_text
@@ -147,7 +148,8 @@ def _list(options: Namespace) -> int:
 def _target(options: Namespace) -> tuple[Target, AzureCache | None]:
     from refused.evidence.parse_target import BadTarget, kind_of, parse_target
 
-    text = options.target or STAND_INS[options.service]
+    stand_in, shown = STAND_INS[options.service]
+    text = options.target or stand_in
     kind = kind_of(text)
     if kind == "bundle":
         return _of_bundle(text)
@@ -159,7 +161,8 @@ def _target(options: Namespace) -> tuple[Target, AzureCache | None]:
         cluster=True if options.cluster else None,
         environ=os.environ,
     )
-    return parsed.target, None
+    target = parsed.target
+    return target if options.target else target.replace(host=shown), None
 
 
 def _of_bundle(text: str) -> tuple[Target, AzureCache | None]:
@@ -177,7 +180,7 @@ def _check(options: Namespace) -> int:
     from refused.lint.say import to_data, to_text
 
     text, name = _settings(options.check)
-    verdict = judge(text, name=name)
+    verdict = judge(text, name=name, room=_room(options))
     if options.form == "json":
         from json import dumps
 
@@ -191,6 +194,24 @@ def _check(options: Namespace) -> int:
     if verdict.findings:
         return FOUND
     return 0 if verdict.library else INCONCLUSIVE
+
+
+def _room(options: Namespace) -> int | None:
+    """Return how many connections the tier leaves to each process; ``None`` where it was not named."""
+    from refused.remedies.clients.wanted import Wanted
+    from refused.service.tiers import find_sku
+
+    if not options.sku:
+        return None
+    found = find_sku(options.sku)
+    if found is None:
+        raise BadOption("--sku is none that I know; write C1, P2 or Balanced_B10")
+    made = Wanted(
+        host="", port=0, tls=True, service=found.service, auth="none", sku=found.name,
+        limit=found.max_connections, pods=options.pods, processes=options.processes,
+        shards=options.shards or 1,
+    )  # fmt: skip
+    return made.share()
 
 
 _LARGEST_BYTES = 1 << 20

@@ -17,7 +17,13 @@ from refused.lint import sources, values
 from refused.remedies.clients import figures
 from refused.service.addresses import parse as is_address
 from refused.service.clouds import service_of
-from refused.service.facts import ACR_CONNECTION, ACR_TLS, AMR_OVERVIEW, LOAD_BALANCER_IDLE
+from refused.service.facts import (
+    ACR_CONFIGURE,
+    ACR_CONNECTION,
+    ACR_TLS,
+    AMR_OVERVIEW,
+    LOAD_BALANCER_IDLE,
+)
 from refused.service.limits import retransmission_timeout_s
 from refused.service.ports import default_port, meaning_of, title_of, tls_expected
 
@@ -73,11 +79,12 @@ class Verdict(Record):
     unread: tuple[str, ...]
 
 
-def judge(text: str, *, name: str = "") -> Verdict:
+def judge(text: str, *, name: str = "", room: int | None = None) -> Verdict:
     """Judge a text.
 
     Args:
         name: The file's, whose suffix says how to read it; ``""`` for a string.
+        room: How many connections each process may open; ``None`` where nobody said.
 
     Raises:
         BadTarget: It is one line, and no connection string.
@@ -96,7 +103,7 @@ def judge(text: str, *, name: str = "") -> Verdict:
     library = known.library_of(text)
     if not library:
         return _plain_settings(text, name)
-    return _of_text(text, name, kind, library)
+    return _of_text(text, name, kind, library, room)
 
 
 def _verdict(
@@ -210,7 +217,7 @@ def _items(text: str, kind: str) -> list[Item]:
     return list(sources.from_lines(text))
 
 
-def _of_text(text: str, name: str, kind: str, library: str) -> Verdict:
+def _of_text(text: str, name: str, kind: str, library: str, room: int | None) -> Verdict:
     findings: list[Finding] = []
     unread: list[str] = []
     seen: set[str] = set()
@@ -228,11 +235,14 @@ def _of_text(text: str, name: str, kind: str, library: str) -> Verdict:
             continue
         judged += 1
         findings += said
-    embedded = list(_embedded(text, kind))
-    for parsed, line in embedded:
+        if field == "pool" and room is not None:
+            findings += _too_large(item, room)
+    for parsed, line in _embedded(text, kind):
         judged += 1
         seen.add("url")
         findings += _of_string(parsed, line)
+        if parsed.credentials.password and kind != ".env":
+            findings.append(_open_key("connection string", line))
     findings += _shapes(text, kind, library)
     findings += _places(text, _items(text, kind), library)
     if judged or seen:
@@ -522,11 +532,27 @@ def _key(item: Item, *, is_code: bool) -> list[Finding]:
     ):
         return []
     remember(text)
+    return [_open_key(item.name, item.line)]
+
+
+def _open_key(setting: str, line: int) -> Finding:
+    return Finding(
+        severity="high", line=line, setting=setting, value="***",
+        why="a key stands in the text, for everybody who may read it", better="the environment, a vault, or Entra ID",
+        source=_DOCS,
+    )  # fmt: skip
+
+
+def _too_large(item: Item, room: int) -> list[Finding]:
+    """Hold a pool against what the tier leaves for one process."""
+    size = values.number(item.value)
+    if size is None or 0 <= size <= room:
+        return []
     return [
         Finding(
-            severity="high", line=item.line, setting=item.name, value="***",
-            why="a key stands in the text, for everybody who may read it", better="the environment, a vault, or Entra ID",
-            source=_DOCS,
+            severity="high", line=item.line, setting=item.name, value=item.value,
+            why=f"the tier leaves {room} connections to each process: at its limit the service refuses everybody",
+            better=str(room), source=ACR_CONFIGURE,
         )
     ]  # fmt: skip
 
