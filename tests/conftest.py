@@ -66,9 +66,16 @@ def is_foreign(name: str) -> bool:
     )
 
 
+# Below a file there is no folder, and nobody can make one: whoever is logged in on this machine with
+# az or azd decides no test, and is asked by none.
+NOBODY = str(Path(__file__) / "nobody-is-logged-in")
+
+
 def _clear(patch: pytest.MonkeyPatch) -> None:
     for name in filter(is_foreign, list(os.environ)):
         patch.delenv(name)
+    for name in ("AZURE_CONFIG_DIR", "AZD_CONFIG_DIR"):
+        patch.setenv(name, NOBODY)
 
 
 @pytest.fixture(scope="session", autouse=True)

@@ -327,6 +327,9 @@ def early():
 def test_clean(early):
     for environ in (early, os.environ):
         assert not {"NO_COLOR", "https_proxy", "AZURE_CLIENT_ID", "REFUSED_NO_SKIP"} & set(environ)
+        assert not os.path.exists(environ["AZURE_CONFIG_DIR"])
+        with pytest.raises(OSError):
+            os.makedirs(environ["AZURE_CONFIG_DIR"])
 
 def test_missing():
     pytest.skip("needs a tool")
