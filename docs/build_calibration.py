@@ -266,16 +266,18 @@ In {sum(bool(g) and g[0].stated > 0.5 for _, g in unknown)} of the {
     } cases whose cause had been struck off, some other was put above all else.
 
 A cause that is wrong and stated above 90 % is a bug. {
-        "There is none." if not wrong else f"There are {len(wrong)} such answers:"
+        "Here is none." if not wrong else f"Here are {len(wrong)} such answers:"
     }
 
 {listed}
 
-**What the first measurements found.** A moved cache whose old name is gone was stated as a proved slip in
-the name; SNAT was stated at 93 % where the connection-tracking table, which looks alike from outside,
-had not been counted; guesses stood above proofs (99 %). These were mended, and the figures here are of
-variations drawn after that, with another seed, of the same faults. A client that leaks connections brings
-the server to its limit, so that both are counted as true.
+**What earlier measurements found.** A moved cache whose old name is gone was stated as a proved slip in
+the name, and then as one that was merely deleted; SNAT was stated at 93 % where the connection-tracking
+table, which looks alike from outside, had not been counted, and because two looks at the same host said
+the same; guesses stood above proofs (99 %). These were mended, and the figures here are of variations
+drawn afterwards, with another seed, of the same faults. What a cause brings about is true as well: a
+client that leaks connections brings the server to its limit, and of a cache that was made anew the old
+one is gone.
 
 ## The parameters
 
@@ -287,8 +289,7 @@ others. The least loss lies at sharper parameters than one should believe, since
 weights knew the lab; so of all that are within one standard error of the best, the most cautious is
 taken. The folds chose {chosen} (temperature/something else; the best in brackets), the whole
 {whole[0]:.1f}/{whole[1]:.1f}; the program uses {TEMPERATURE:.1f}/{
-        SOMETHING_ELSE:.1f}, which an earlier gathering chose:
-differences of this size are chance. Two are set: a guess is never stated above {
+        SOMETHING_ELSE:.1f}. Two are set: a guess is never stated above {
         AT_MOST:.0%}, and a proof is
 stated at {
         PROVED:.0%}. The weights of the clues are not fitted. The result is on the cautious side: in the middle
@@ -298,7 +299,7 @@ is wanted.
 ## What the next check is worth
 
 {
-        len(next(iter(ways.values())))
+        len(next(iter(ways.values()))) // len(measure.SEEDS)
     } of the faults are not plain from the path alone (no control plane, one place, nothing of the host):
 there the true cause does not stand first with {
         measure.REACHED:.0%}. Checks are made one after the other until it

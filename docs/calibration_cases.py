@@ -43,8 +43,14 @@ NO_HOST, NO_LOOK, NO_KIND = 0.3, 0.25, 0.2
 RED_HERRING, PROXIES, POD, SECOND_FAULT = 0.15, 0.1, 0.1, 0.15
 
 
-# What a cause brings about is true as well.
-BRINGS = {"connection-leak-client": frozenset({"max-clients-reached"})}
+# What a cause brings about is true as well: a client that leaks connections brings the server to its
+# limit, and of a cache that was made anew the old one is gone.
+BRINGS = {
+    "connection-leak-client": frozenset({"max-clients-reached"}),
+    "resource-retired-or-migrated": frozenset({"cache-not-running"}),
+}
+# What the host shows of a second fault.
+SHOWN_BY = {"conntrack-table-full": "ConntrackUse", "linux-tcp-stall": "SocketsToTarget"}
 
 
 class Told(NamedTuple):
@@ -140,10 +146,11 @@ def varied(told: Told, dice: Random, second: Sequence[Told]) -> Varied:
     true = {told.cause, *told.also, *BRINGS.get(told.cause, ())}
     if dice.random() < SECOND_FAULT:
         other = dice.choice(second)
-        added = _facts_of_second(other, told.bundle)
-        if added and other.cause not in true:
-            gone = {type(each).__name__ for each in added}
-            facts = (*(each for each in facts if type(each).__name__ not in gone), *added)
+        kind = SHOWN_BY[other.cause]
+        added = _facts_of_second(other, told.bundle, kind)
+        # Of one host there is one table: it cannot show two faults of which each is judged by it.
+        if added and not true & set(SHOWN_BY):
+            facts = (*(each for each in facts if type(each).__name__ != kind), *added)
             true.add(other.cause)
     facts = _control_plane(facts, dice)
     facts = _places(facts, told.bundle, dice)
@@ -152,13 +159,11 @@ def varied(told: Told, dice: Random, second: Sequence[Told]) -> Varied:
     return Varied(told.bundle.replace(facts=facts), frozenset(true))
 
 
-def _facts_of_second(other: Told, bundle: Bundle) -> tuple[Fact, ...]:
+def _facts_of_second(other: Told, bundle: Bundle, kind: str) -> tuple[Fact, ...]:
     """Return what the host of another bundle shows, as seen from this one's place."""
     place = bundle.vantages[0]
     return tuple(
-        each.replace(vantage=place)
-        for each in other.bundle.facts
-        if type(each).__name__ in ("ConntrackUse", "SocketsToTarget")
+        each.replace(vantage=place) for each in other.bundle.facts if type(each).__name__ == kind
     )
 
 

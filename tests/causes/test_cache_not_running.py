@@ -168,6 +168,22 @@ def test_a_managed_cache_of_that_name_in_another_region_leaves_a_doubt() -> None
     assert proofs(judge(Evidence(UNKNOWN_NAME, deleted, classic, target=CACHE)))
 
 
+def test_a_classic_cache_of_which_a_managed_one_bears_the_name_was_moved() -> None:
+    """That it was deleted is true, and not the cause."""
+    deleted = change("Microsoft.Cache/redis/delete", "", ago_s=3600)
+    home = "/subscriptions/s/resourceGroups/g/providers/Microsoft.Cache"
+    moved = ResourceSearch(
+        **CONTROL,
+        name="contoso",
+        found=(),
+        subscriptions=("s",),
+        elsewhere=((f"{home}/redisEnterprise/contoso", "contoso.eastus.redis.azure.net"),),
+    )
+
+    assert proofs(judge(Evidence(UNKNOWN_NAME, deleted, target=CACHE)))
+    assert proofs(judge(Evidence(UNKNOWN_NAME, deleted, moved, target=CACHE))) == []
+
+
 def test_a_search_that_finds_nothing_is_no_proof_of_absence() -> None:
     """The credential may not see all."""
     nothing = ResourceSearch(**CONTROL, name="contoso", found=(), subscriptions=("s",))

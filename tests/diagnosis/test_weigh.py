@@ -74,9 +74,17 @@ def test_clues_that_are_one_fact_seen_twice_count_once(weights: list[float]) -> 
 @given(weights=st.lists(st.floats(min_value=-4, max_value=4).filter(bool)))
 def test_clues_that_are_facts_of_their_own_add_up(weights: list[float]) -> None:
     """Without a word that they share, no two are taken for one."""
-    weighed = weigh(CAUSE, [clue(each) for each in weights], AT_THE_DIAL)
+    said = [clue(each).replace(because=f"fact {at}") for at, each in enumerate(weights)]
+    weighed = weigh(CAUSE, said, AT_THE_DIAL)
 
     assert weighed.score == pytest.approx(CAUSE.prior + sum(weights))
+
+
+def test_what_is_said_twice_counts_once() -> None:
+    """A quick look and a deeper one at the same host say the same."""
+    once, twice = ([clue(1.3)] * count for count in (1, 2))
+
+    assert weigh(CAUSE, twice, AT_THE_DIAL).score == weigh(CAUSE, once, AT_THE_DIAL).score
 
 
 @given(said=st.lists(gaps, max_size=4), broken=BROKEN)

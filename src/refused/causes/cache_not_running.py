@@ -237,9 +237,11 @@ def _gone(
 ) -> Proof | Clue:
     """Weigh a deletion in the log: proof where the name went with it."""
     said = changed_so(deleted, began)
-    # Managed caches of one name live in several regions, and a log does not say which is gone.
-    kind = f"/{deleted.operation.split('/')[1]}/".lower()
-    lives = any(kind in arm_id.lower() for each in searches[-1:] for arm_id, _ in each.elsewhere)
+    # Managed caches of one name live in several regions, and a log does not say which is gone; where one
+    # of that name took the place of a classic cache, that was moved, which is another cause.
+    kinds = (f"/{deleted.operation.split('/')[1]}/".lower(), "/redisenterprise/")
+    ids = [arm_id.lower() for each in searches[-1:] for arm_id, _ in each.elsewhere]
+    lives = any(kind in arm_id for arm_id in ids for kind in kinds)
     if is_nameless and not lives:
         return Proof(because=f"{said}, and its name leads nowhere", seen=(deleted,))
     return Clue(weight=2.2, because=said, seen=(deleted,))

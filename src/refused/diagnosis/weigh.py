@@ -41,15 +41,16 @@ class Weighed(Record):
 def weigh(cause: Cause, said: Iterable[Statement], broken: Broken | None) -> Weighed:
     """Sum the clues of one cause.
 
-    Clues that share a ``fact`` are one fact seen twice: the strongest of them counts, once.
+    Clues that share a ``fact``, or say the same, are one fact seen twice: the strongest of them
+    counts, once.
     A cause that nothing speaks for does not count: its prior alone accuses nobody.
     """
     statements = tuple(said)
     clues = tuple(each for each in statements if isinstance(each, Clue))
     proofs = tuple(each for each in statements if isinstance(each, Proof))
     strongest: dict[str, float] = {}
-    for at, clue in enumerate(clues):
-        key = clue.fact or str(at)
+    for clue in clues:
+        key = f"fact {clue.fact}" if clue.fact else clue.because
         if abs(clue.weight) > abs(strongest.get(key, 0.0)):
             strongest[key] = clue.weight
     fits = broken is not None and broken.hop in cause.shows_at
