@@ -6,7 +6,9 @@ VENV := .venv
 PY := $(VENV)/bin/python
 PYTHONS := 3.11 3.12 3.13
 UV_VERSION := 0.13.9
-PYTEST_ARGS ?= -n auto --dist loadfile
+# Most of the tests wait for a silence that is the point of them: twice as many as there are processors.
+WORKERS ?= $(shell expr 2 '*' $$(nproc 2>/dev/null || getconf _NPROCESSORS_ONLN 2>/dev/null || echo 2))
+PYTEST_ARGS ?= -n $(WORKERS) --dist loadfile
 # With REPORTS=DIR every test run leaves a JUnit file there, for CI to count.
 junit = $(if $(REPORTS),--junitxml=$(REPORTS)/$(1).xml)
 
