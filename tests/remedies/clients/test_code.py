@@ -246,3 +246,19 @@ def test_redis_pys_settings_are_keywords_that_it_has() -> None:
     connection = client.connection_pool.make_connection()
     assert isinstance(connection, redis.SSLConnection)
     assert connection.socket_timeout == 5
+
+
+@pytest.mark.parametrize("library", ["redis-py", "Celery", "Django"])
+def test_the_code_for_entra_makes_its_provider(library: str) -> None:
+    """By redis-entraid's own factory; nobody logs in here."""
+    from redis.credentials import CredentialProvider
+
+    file = find(library).config(ACR.replace(auth="entra")).files[0]
+    made: dict[str, Any] = {}
+    exec(compile(file.text, file.name, "exec"), made)  # noqa: S102 - our own code
+    provider = {
+        "redis-py": lambda: made["client"].connection_pool.connection_kwargs["credential_provider"],
+        "Celery": lambda: made["broker_transport_options"]["credential_provider"],
+        "Django": lambda: made["CACHES"]["default"]["OPTIONS"]["credential_provider"],
+    }[library]()
+    assert isinstance(provider, CredentialProvider)
