@@ -48,6 +48,13 @@ $(AZ_READY): requirements/az.txt
 	.venv-az/bin/python -m pip install --quiet --disable-pip-version-check --require-hashes -r requirements/az.txt
 	@touch $@
 
+# Redis clients of Node.js, whose words explain has to understand. Without npm their tests are skipped.
+NODE_READY := tests/tools/redis-clients/node_modules/.package-lock.json
+$(NODE_READY): tests/tools/redis-clients/package-lock.json
+	@if command -v npm >/dev/null; then \
+		npm ci --prefix tests/tools/redis-clients --ignore-scripts --no-audit --no-fund --silent; \
+	else echo "no npm: the clients of Node.js are left out"; fi
+
 az: $(AZ_READY) ## install the Azure CLI for the tests that want it
 
 # One environment for each Python of test-all: .venv-3.11 and so on.
@@ -75,7 +82,7 @@ FIRST := $(firstword $(PYTHONS))
 OTHERS := $(filter-out $(FIRST),$(PYTHONS))
 test-all: $(if $(QUICK),,test) test-all-$(FIRST) $(OTHERS:%=test-all-%) ## all tests, as root on Linux with kernel worlds; on the other Pythons the quick ones
 
-test-all-$(FIRST): $(AZ_READY) .venv-$(FIRST)/.ready-dev
+test-all-$(FIRST): $(AZ_READY) $(NODE_READY) .venv-$(FIRST)/.ready-dev
 	.venv-$(FIRST)/bin/python -m pytest -m "kernel or slow or az" $(PYTEST_ARGS) $(call junit,rest-$(FIRST))
 
 $(OTHERS:%=test-all-%): test-all-%: .venv-%/.ready-dev
