@@ -13,6 +13,8 @@ from typing import TYPE_CHECKING
 
 import pytest
 
+from refused.lab.servers import Server
+
 if TYPE_CHECKING:
     from collections.abc import Iterator
     from pathlib import Path
@@ -192,6 +194,46 @@ def test_looking_loads_no_event_loop_and_no_dataclasses(silent: int) -> None:
         text=True,
         check=True,
     )
+
+    assert done.stdout.strip() == "[]"
+
+
+@pytest.mark.parametrize(
+    ("is_well", "spared"),
+    [
+        (
+            True,
+            (
+                "ctypes shutil lzma subprocess json refused.evidence.over_time refused.evidence.kubernetes"
+                " refused.evidence.control_plane refused.probes.host_filter refused.probes.azure.look"
+            ),
+        ),
+        (
+            False,
+            (
+                "ctypes shutil lzma refused.evidence.kubernetes_faults refused.probes.over_time"
+                " refused.probes.azure.look refused.probes.kubernetes.cluster"
+            ),
+        ),
+    ],
+    ids=["healthy", "refused"],
+)
+def test_a_report_for_people_loads_only_what_it_says(is_well: bool, spared: str) -> None:
+    """A look pays for no clock, cluster, watch or archive that it has nothing to say of."""
+    with Server() as server, socket.socket() as shut:
+        shut.bind(("127.0.0.1", 0))
+        port = server.port if is_well else shut.getsockname()[1]
+        code = (
+            "import sys, io, contextlib\nfrom refused.cli.main import main\n"
+            f"with contextlib.redirect_stdout(io.StringIO()): main(['diagnose', '127.0.0.1:{port}', '--no-azure'])\n"
+            f"print(sorted(set({spared!r}.split()) & set(sys.modules)))"
+        )
+        done = subprocess.run(
+            [sys.executable, "-I", "-S", "-c", f"import sys; sys.path[:0] = {sys.path!r}\n{code}"],
+            capture_output=True,
+            text=True,
+            check=True,
+        )
 
     assert done.stdout.strip() == "[]"
 

@@ -68,12 +68,21 @@ def show(report: Report, options: Namespace) -> None:
     if options.json:
         print_json(report.to_json())
         return
-    from shutil import get_terminal_size
-
     color = sys.stdout.isatty() and not options.no_color and not os.environ.get("NO_COLOR")
     text = report.to_text(
-        width=min(get_terminal_size((80, 24)).columns, 100),
+        width=min(_width(), 100),
         color=color,
         verbose=bool(options.verbose),
     )
     print("\n".join(text.split("\n", 2)[:2]) if options.quiet else text)
+
+
+def _width() -> int:
+    """Return the columns of the terminal; what shutil says, which loads three kinds of archive for it."""
+    told = os.environ.get("COLUMNS", "")
+    if told.isdecimal() and int(told[:6]) > 0:
+        return int(told[:6])
+    try:
+        return os.get_terminal_size(sys.__stdout__.fileno()).columns or 80  # type: ignore[union-attr]
+    except (AttributeError, ValueError, OSError):
+        return 80

@@ -26,7 +26,6 @@ from refused.evidence.observations import (
     TcpDial,
     TlsHandshake,
 )
-from refused.evidence.over_time import OWN_SHORTAGES, cut_together, outages, rate_said, tally
 from refused.evidence.record import Record
 
 TYPE_CHECKING = False
@@ -129,6 +128,9 @@ def _over_time(evidence: Evidence, first: HopSeen) -> HopSeen:
     watches = evidence.look(OverTime)
     if not watches:
         return first
+    # Few runs watch; the others do not pay for it.
+    from refused.evidence.over_time import OWN_SHORTAGES, outages, rate_said, tally
+
     seen = tally(watches, first.hop)
     if seen is None:
         return first
@@ -156,7 +158,7 @@ def _over_time(evidence: Evidence, first: HopSeen) -> HopSeen:
         if longest.tries > 1:
             said += f"; the longest stretch took {longest.said}"
     # Judges of the dial know the word; of the hops behind, they know how it ended.
-    how = "flaky" if first.hop == "tcp" and most not in _OF_THIS_HOST else most
+    how = "flaky" if first.hop == "tcp" and most not in OWN_SHORTAGES else most
     return HopSeen(hop=first.hop, status="failed", said=said, ms=first.ms, how=how, at_times=True)
 
 
@@ -184,13 +186,12 @@ def _name_over_time(watches: Tuple[NamesOverTime, ...], first: HopSeen) -> HopSe
     fell = first.status == "failed"
     if not (fell and failed < tried) and not (not fell and failed):
         return first
+    from refused.evidence.over_time import rate_said
+
     how = first.how if fell else ill[0].outcome
     how = "not-found" if how == "nxdomain" else how
     said = f"at times: {rate_said(failed + fell, tried + 1)}: {how}"
     return HopSeen(hop="name", status="failed", said=said, ms=first.ms, how=how, at_times=True)
-
-
-_OF_THIS_HOST = frozenset(OWN_SHORTAGES)
 
 
 def _span_s(watches: Tuple[OverTime, ...]) -> float:
@@ -561,10 +562,16 @@ def _answered(pong: RedisReply, evidence: Evidence) -> HopSeen:
         )
         return _failed("command", "slow", said, pong.took_ms)
     for hold in evidence.look(IdleHold):
-        if hold.outcome != "ok" and not cut_together(evidence.look(OverTime), hold):
+        if hold.outcome != "ok" and not _is_cut_together(evidence, hold):
             said = f"the connection did not outlive {hold.idle_s:.0f} s of quiet ({hold.outcome})"
             return _failed("command", f"idle-{hold.outcome}", said)
     return _ok("command", f"{pong.command} is answered", pong.took_ms)
+
+
+def _is_cut_together(evidence: Evidence, hold: IdleHold) -> bool:
+    from refused.evidence.over_time import cut_together
+
+    return cut_together(evidence.look(OverTime), hold)
 
 
 # With less time than this an answer may just not have come by the end of ours.

@@ -526,7 +526,7 @@ class Walk:
 
     # --- the host ------------------------------------------------------------------------------
 
-    def _host(self, *, full: bool = False) -> None:
+    def _host(self, *, full: bool = False, clock: bool = True) -> None:
         from refused.probes import host
 
         if not self.vantage.is_local and self.wishes.root == "/":
@@ -545,6 +545,7 @@ class Walk:
                 environ=self.wishes.environ,
                 pid=self.wishes.pid,
                 full=full,
+                clock=clock,
                 # Packet filters are read by a program of their own, which only a fault is worth.
                 deep=full,
             )
@@ -705,7 +706,9 @@ class Walk:
             wait_for(wire, self.deadline if broken is not None else Deadline(0.0))
         if broken is None or self.deadline.over:
             return
-        jobs = [] if self.wishes.deep else [side(lambda: self._host(full=True))]
+        # A clock that is wrong breaks certificates and tokens, and no connection before them.
+        is_of_time = broken.hop in ("tls", "auth")
+        jobs = [] if self.wishes.deep else [side(lambda: self._host(full=True, clock=is_of_time))]
         if broken.hop == "tcp":
             jobs += [
                 side(self._repeat, addresses[0])

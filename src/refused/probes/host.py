@@ -67,6 +67,7 @@ def facts(
     pid: int | None = None,
     full: bool = False,
     deep: bool = False,
+    clock: bool = True,
     now: float | None = None,
 ) -> Tuple[Fact, ...]:
     """Return what the host tells.
@@ -76,7 +77,8 @@ def facts(
         root: The folder that plays ``/``; of a played host, only files are looked at.
         environ: The environment of the client, or our own.
         pid: Whose descriptors to count; our own without it.
-        full: Also read the tables that grow with the number of sockets, and ask for the clock.
+        full: Also read the tables that grow with the number of sockets.
+        clock: With *full*, also ask the kernel whether somebody keeps the clock right.
         deep: Also ask the packet filter, which takes a program of its own.
         now: Seconds since 1970 UTC, by this host's clock.
     """
@@ -108,7 +110,9 @@ def facts(
             listening,
             system="Linux" if is_linux else _system(),
             # To ask the kernel for its clock takes a library that takes 6 ms to load.
-            synchronised=_synchronised(ask_kernel=full) if root == "/" and is_linux else None,
+            synchronised=_synchronised(ask_kernel=full and clock)
+            if root == "/" and is_linux
+            else None,
             now=time.time() if now is None else now,
         )
     )

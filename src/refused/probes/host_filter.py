@@ -123,10 +123,12 @@ def _needs_iptables(listing: str | None) -> bool:
 def _run(*words: str) -> str | None:
     """Return what a program prints; ``None`` where it cannot be run, or is not allowed to."""
     import os
-    import shutil
     import subprocess
 
-    tool = shutil.which(words[0], path=f"{os.environ.get('PATH', '')}:/usr/sbin:/sbin")
+    # shutil would find it, too, and loads three kinds of archive for it.
+    folders = f"{os.environ.get('PATH', '')}:/usr/sbin:/sbin".split(":")
+    places = (os.path.join(folder, words[0]) for folder in folders if folder)
+    tool = next((p for p in places if os.path.isfile(p) and os.access(p, os.X_OK)), None)
     if tool is None:
         return None
     try:
