@@ -14,6 +14,7 @@ import subprocess
 import sys
 import tempfile
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -62,6 +63,14 @@ CACHES = {
     ),
 }
 
+# In the place of Entra ID: azure-identity is told which token it gets; redis-entraid is the real one.
+_IDENTITY_PYTHON = """\
+import os, time
+import azure.identity
+from azure.core.credentials import AccessToken
+token = AccessToken(os.environ["REDIS_TOKEN"], int(time.time()) + 3600)
+azure.identity.DefaultAzureCredential.get_token = lambda *_, **__: token
+"""
 _PYTHON = """\
 from redis_client import client
 assert client.ping()
@@ -140,12 +149,12 @@ PROGRAMS = {
     "redis-rb": ("run.rb", _RUBY, ("ruby", "run.rb")),
 }
 # Code for Entra ID that can be run where somebody gives it a token.
-ENTRA = ("ioredis", "phpredis", "predis", "redis-rb")
+ENTRA = ("redis-py", "celery", "django", "ioredis", "node-redis", "phpredis", "predis", "redis-rb")
 _IDENTITY = """\
 exports.DefaultAzureCredential = class {
   async getToken(scope) {
     if (scope !== 'https://redis.azure.com/.default') throw new Error(scope);
-    return { token: process.env.REDIS_KEY, expiresOnTimestamp: Date.now() + 3600000 };
+    return { token: process.env.REDIS_TOKEN, expiresOnTimestamp: Date.now() + 3600000 };
   }
 };
 """
@@ -165,7 +174,7 @@ def node_modules() -> str:
     """Fetch the clients for Node.js where they are not there yet; the reason where it cannot be."""
     if shutil.which("node") is None:
         return "node is not installed"
-    if not (NODE / "node_modules" / "ioredis").exists():
+    if not (NODE / "node_modules" / "@redis" / "entraid").exists():
         npm = shutil.which("npm")
         if npm is None:
             return "npm is not installed: the clients for Node.js cannot be fetched"
@@ -231,13 +240,15 @@ def ran(cache: str) -> dict[str, tuple[int, str]]:
     return found
 
 
-def _job(folder: Path, cache: str, name: str, auth: str) -> dict[str, object]:
+def _job(folder: Path, cache: str, name: str, auth: str) -> dict[str, Any]:
     folder.mkdir()
     for each in find(name).config(CACHES[cache].replace(auth=auth)).files:
         (folder / each.name).write_text(each.text)
     file, code, argv = PROGRAMS[name]
+    if auth == "entra" and file == "run.py":
+        code = _IDENTITY_PYTHON + code
     (folder / file).write_text(code)
-    paths = os.pathsep.join((str(NODE / "node_modules"), str(folder.parent / "stubs")))
+    paths = os.pathsep.join((str(folder.parent / "stubs"), str(NODE / "node_modules")))
     return {
         "name": f"{name}-{auth}",
         "argv": list(argv),

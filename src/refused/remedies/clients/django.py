@@ -115,5 +115,5 @@ def config(wanted: Wanted) -> ClientConfig:
                 "can do without, or take our refused.client.django.RedisCache, whose circuit fails at once."
             ),
         ),
-        executed="run against the lab over TLS, key; Entra's provider is only compiled",
+        executed="run against the lab over TLS, key and Entra ID (a token of our own making)",
     )

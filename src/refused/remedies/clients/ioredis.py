@@ -203,7 +203,7 @@ def config(wanted: Wanted) -> ClientConfig:
             ),
         ),
         notes=(*notes.common(wanted), connections, *own, *blocking),
-        executed="run against the lab over TLS: standalone and cluster, key; with Entra ID, where a stand-in gives the token",
+        executed="run against the lab over TLS: standalone and cluster, key and Entra ID (a token of our own making)",
     )
 
 

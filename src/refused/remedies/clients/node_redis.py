@@ -209,7 +209,7 @@ def config(wanted: Wanted) -> ClientConfig:
                 "the commands' time-out out there."
             ),
         ),
-        executed="run against the lab over TLS: standalone and cluster, key; Entra's provider is only parsed",
+        executed="run against the lab over TLS: standalone and cluster, key and Entra ID (a token of our own making)",
     )
 
 

@@ -187,7 +187,7 @@ def config(wanted: Wanted) -> ClientConfig:
             ),
         ),
         notes=(*notes.common(wanted), *notes.outbound(wanted, wanted.pool()), *extra),
-        executed="run against the lab over TLS: standalone and cluster, key; Entra's provider is only compiled",
+        executed="run against the lab over TLS: standalone and cluster, key and Entra ID (a token of our own making)",
     )
 
 
