@@ -117,6 +117,17 @@ def test_every_setting_has_a_reason_and_a_source(library: Library) -> None:
 
 
 @pytest.mark.parametrize("library", LIBRARIES, ids=lambda each: each.NAME)
+def test_notes_are_sentences_and_lines_are_short(library: Library) -> None:
+    """Nothing of ours is left in them."""
+    for config in configs(library):
+        for note in (*config.notes, config.executed, config.install):
+            assert isinstance(note, str)
+            assert not re.search(r"\{(?:wanted|figures|notes)|\('", note), note
+        for file in config.files:
+            assert max(map(len, file.text.splitlines())) <= 180
+
+
+@pytest.mark.parametrize("library", LIBRARIES, ids=lambda each: each.NAME)
 def test_no_setting_weakens_the_connection(library: Library) -> None:
     """No check is ever off, and no key stands in the code."""
     weak = re.compile(

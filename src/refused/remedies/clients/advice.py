@@ -90,6 +90,10 @@ class Page:
         """Add lines as they are."""
         self._lines += text.removesuffix("\n").split("\n")
 
+    def end(self, text: str) -> None:
+        """Put text at the end of the last line."""
+        self._lines[-1] += text
+
     def remark(self, text: str, indent: str = "") -> None:
         """Add a comment, wrapped."""
         from textwrap import wrap

@@ -217,7 +217,8 @@ def config(wanted: Wanted) -> ClientConfig:
             *notes.outbound(wanted, wanted.pool()),
             (
                 "PoolSize counts for each node of a cluster. net.KeepAliveConfig needs Go 1.23; before it, KeepAlive: "
-                f"{figures.KEEP_IDLE_S} * time.Second."
+                f"{figures.KEEP_IDLE_S} * time.Second. Older releases of the provider are "
+                "github.com/redis-developer/go-redis-entraid."
             ),
         ),
         executed="parsed by tree-sitter; no Go is run in our tests",

@@ -220,7 +220,7 @@ def config(wanted: Wanted) -> ClientConfig:
     if wanted.tls:
         page.add("            .withSsl(true)")
         page.set("            .withVerifyPeer({})", "withVerifyPeer")
-    page.add("            ;")
+    page.end(";")
     _login(wanted, page)
     resources = ""
     if wanted.cluster:

@@ -80,7 +80,7 @@ def settings(wanted: Wanted) -> Iterator[Advice]:
         name="reconnect (4.x)",
         value="3 tries, 0.1 to 3 s apart; keep-alive",
         literal=(
-            f"reconnect_attempts: {figures.TRIES}, reconnect_delay: {figures.FIRST_WAIT_S}, "
+            f"\n      reconnect_attempts: {figures.TRIES}, reconnect_delay: {figures.FIRST_WAIT_S},\n      "
             f"reconnect_delay_max: {figures.LONGEST_WAIT_S}, tcp_keepalive: {{ time: {figures.KEEP_IDLE_S}, "
             f"intvl: {figures.KEEP_EVERY_S}, probes: {figures.KEEP_PROBES} }}"
         ),

@@ -19,7 +19,7 @@ if TYPE_CHECKING:
 NAME = "Redisson"
 ALIASES = ("redisson-spring-boot-starter",)
 TITLE = "Redisson"
-VERSIONS = "4.x; in 3.x the TCP and TLS settings and the password stand on the server's settings"
+VERSIONS = "4.x; in 3.x the TCP and TLS settings stand on the server's settings"
 _DOCS = "https://github.com/redisson/redisson/blob/HEAD/docs/configuration.md"
 _BASELINE = (
     "https://learn.microsoft.com/azure/azure-cache-for-redis/cache-best-practices-client-libraries"
@@ -185,7 +185,6 @@ def config(wanted: Wanted) -> ClientConfig:
     page.add("import java.time.Duration;")
     if wanted.auth == "entra":
         page.add(
-            "import java.util.concurrent.CompletableFuture;\n"
             "import com.azure.core.credential.TokenRequestContext;\n"
             "import com.azure.identity.DefaultAzureCredential;\n"
             "import com.azure.identity.DefaultAzureCredentialBuilder;\n"
@@ -206,7 +205,12 @@ def config(wanted: Wanted) -> ClientConfig:
     for each in advised:
         if each.name.startswith("Config."):
             page.set(f"        config.{each.name.partition('.')[2]}({{}});", each.name)
-    _login(wanted, page)
+    if wanted.auth == "entra":
+        page.add(
+            "        DefaultAzureCredential identity = new DefaultAzureCredentialBuilder().build();\n"
+            "        TokenRequestContext scope = new TokenRequestContext()\n"
+            '            .addScopes("https://redis.azure.com/.default");'
+        )
     scheme = "rediss" if wanted.tls else "redis"
     use = "useClusterServers" if wanted.cluster else "useSingleServer"
     place = "addNodeAddress" if wanted.cluster else "setAddress"
@@ -218,9 +222,9 @@ def config(wanted: Wanted) -> ClientConfig:
     order += [each for each in advised if not each.name.startswith("Config.") and each not in order]
     for each in order:
         page.set(f"            .{each.name}({{}})", each.name)
-    page.add(
-        "            ;\n        return Redisson.create(config);\n    }\n\n    private Cache() {\n    }\n}"
-    )
+    _login(wanted, page)
+    page.end(";")
+    page.add("        return Redisson.create(config);\n    }\n\n    private Cache() {\n    }\n}")
     return ClientConfig(
         client=NAME,
         title=TITLE,
@@ -246,21 +250,20 @@ def config(wanted: Wanted) -> ClientConfig:
 
 
 def _login(wanted: Wanted, page: Page) -> None:
+    """Log in through the server's settings, which have it in 3.x and in 4.x."""
     if wanted.auth == "entra":
         page.remark(
-            "The resolver is asked at each login; azure-identity keeps the token, and renews it in time. "
-            "credentialsReapplyInterval logs open connections in again.",
-            "        ",
+            "The resolver is asked at each login; azure-identity keeps the token, and renews it in time.",
+            "            ",
         )
         page.add(
-            "        DefaultAzureCredential identity = new DefaultAzureCredentialBuilder().build();\n"
-            '        TokenRequestContext scope = new TokenRequestContext().addScopes("https://redis.azure.com/.default");\n'
-            "        config.setCredentialsResolver(address -> identity.getToken(scope)\n"
-            f'            .map(token -> new Credentials(System.getenv("{notes.USER}"), token.getToken()))\n'
-            "            .toFuture());\n"
-            "        config.setCredentialsReapplyInterval(600000);"
+            "            .setCredentialsResolver(address -> identity.getToken(scope)\n"
+            f'                .map(token -> new Credentials(System.getenv("{notes.USER}"), token.getToken()))\n'
+            "                .toFuture())"
         )
+        page.remark("Open connections are logged in again every 10 minutes.", "            ")
+        page.add("            .setCredentialsReapplyInterval(600000)")
     elif wanted.auth == "key":
         if wanted.user:
-            page.add(f'        config.setUsername(System.getenv("{notes.USER}"));')
-        page.add(f'        config.setPassword(System.getenv("{notes.KEY}"));')
+            page.add(f'            .setUsername(System.getenv("{notes.USER}"))')
+        page.add(f'            .setPassword(System.getenv("{notes.KEY}"))')

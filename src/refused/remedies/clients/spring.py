@@ -17,7 +17,7 @@ if TYPE_CHECKING:
 NAME = "Spring Boot"
 ALIASES = ("spring", "spring-data-redis", "springboot", "spring data redis")
 TITLE = "Spring Boot (Spring Data Redis on Lettuce)"
-VERSIONS = "Boot 3.x and 4.x; Boot 2 has spring.redis instead of spring.data.redis"
+VERSIONS = "Boot 3.4 and later; Boot 2 has spring.redis instead of spring.data.redis"
 _PROPERTIES = "https://docs.spring.io/spring-boot/appendix/application-properties/index.html"
 _STARTER = (
     "https://learn.microsoft.com/azure/developer/java/spring-framework/spring-cloud-azure-overview"
@@ -127,6 +127,10 @@ def config(wanted: Wanted) -> ClientConfig:
             (
                 "Set no lettuce.pool: the shared connection carries every command. A pool is for MULTI and blocking commands, "
                 f"and there max-active is {wanted.pool()} at most ({wanted.pool_why()})."
+            ),
+            (
+                "Boot 4 has the customizers in org.springframework.boot.data.redis.autoconfigure; Boot before 3.4 has "
+                "LettuceClientConfigurationBuilderCustomizer.clientOptions() alone."
             ),
             (
                 "Spring Session sends CONFIG at the start, which the service does not know: declare a bean "
