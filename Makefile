@@ -17,7 +17,7 @@ LAB_READY := $(VENV)/.ready-lab
 DEV_READY := $(VENV)/.ready-dev
 
 .DEFAULT_GOAL := help
-.PHONY: help demo test test-all lint lint-style lint-types lint-imports format docs docs-check bench lock wheel clean az
+.PHONY: help demo test test-all lint lint-style lint-types lint-imports format docs docs-check docs-calibration bench lock wheel clean az
 # A half-made environment is no environment.
 .DELETE_ON_ERROR:
 
@@ -111,6 +111,9 @@ docs: $(DEV_READY) ## build the causes' pages and the site
 docs-check: $(DEV_READY) ## say whether the documentation is whole and fresh; change nothing
 	$(PY) docs/build_causes.py --check
 	$(VENV)/bin/mkdocs build --strict --quiet
+
+docs-calibration: $(DEV_READY) ## measure anew how far stated probabilities are true (minutes; as root, for the kernel's faults)
+	$(PY) docs/build_calibration.py
 
 bench: $(DEV_READY) ## time what a cold start costs, from an installed wheel
 	$(PY) benchmarks/cold_start.py
