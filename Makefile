@@ -17,7 +17,7 @@ LAB_READY := $(VENV)/.ready-lab
 DEV_READY := $(VENV)/.ready-dev
 
 .DEFAULT_GOAL := help
-.PHONY: help demo test test-all lint lint-style lint-types lint-imports format docs docs-check docs-calibration bench lock wheel clean az
+.PHONY: help demo test test-all test-all-own environments lint lint-style lint-types lint-imports format docs docs-check docs-calibration bench lock wheel clean az
 # A half-made environment is no environment.
 .DELETE_ON_ERROR:
 
@@ -76,17 +76,19 @@ demo: $(LAB_READY) ## diagnose a broken cache of the lab, rehearse its fix, and 
 test: $(DEV_READY) ## set everything up and run the quick tests
 	$(PY) -m pytest -m "not kernel and not slow and not az" $(PYTEST_ARGS) $(call junit,quick)
 
-# The first Python runs everything: what is quick by `test`, the rest here. The others run what may
-# differ between Pythons. QUICK=done says that `test` has just been run.
-FIRST := $(firstword $(PYTHONS))
-OTHERS := $(filter-out $(FIRST),$(PYTHONS))
-test-all: $(if $(QUICK),,test) test-all-$(FIRST) $(OTHERS:%=test-all-%) ## all tests, as root on Linux with kernel worlds; on the other Pythons the quick ones
+# The Python of .venv runs everything: what is quick by `test`, the rest here. The others run what may
+# differ between Pythons, with fewer examples. QUICK=done says that `test` has just been run.
+OWN := $(shell "$$(tools/find-python)" -c 'import sys; print("%d.%d" % sys.version_info[:2])' 2>/dev/null)
+OTHERS := $(filter-out $(OWN),$(PYTHONS))
+test-all: $(if $(QUICK),,test) test-all-own $(OTHERS:%=test-all-%) ## all tests, as root on Linux with kernel worlds; on the other Pythons the quick ones
 
-test-all-$(FIRST): $(AZ_READY) $(NODE_READY) .venv-$(FIRST)/.ready-dev
-	.venv-$(FIRST)/bin/python -m pytest -m "kernel or slow or az" $(PYTEST_ARGS) $(call junit,rest-$(FIRST))
+test-all-own: $(AZ_READY) $(NODE_READY) $(DEV_READY)
+	$(PY) -m pytest -m "kernel or slow or az" $(PYTEST_ARGS) $(call junit,rest)
 
 $(OTHERS:%=test-all-%): test-all-%: .venv-%/.ready-dev
-	.venv-$*/bin/python -m pytest -m "not kernel and not slow and not az" $(PYTEST_ARGS) $(call junit,all-$*)
+	HYPOTHESIS_PROFILE=dev .venv-$*/bin/python -m pytest -m "not kernel and not slow and not az" $(PYTEST_ARGS) $(call junit,all-$*)
+
+environments: $(AZ_READY) $(NODE_READY) $(OTHERS:%=.venv-%/.ready-dev) ## make every environment that test-all wants
 
 lint: lint-style lint-types lint-imports ## style, types, and who may import whom (-k: all three, whatever fails)
 
