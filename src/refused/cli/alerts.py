@@ -752,9 +752,9 @@ def _read_file(path: str) -> str:
 
 
 def _say(line: str) -> None:
-    from refused.evidence.redaction import redact
+    from refused.evidence.redaction import redact_ours
 
-    print(redact(line), file=sys.stderr, flush=True)
+    print(redact_ours(line), file=sys.stderr, flush=True)
 
 
 def _journal() -> Journal:

@@ -135,7 +135,7 @@ def run(options: Namespace) -> int:
 
 
 def _show(made: Plan, options: Namespace) -> None:
-    from refused.evidence.redaction import redact
+    from refused.evidence.redaction import redact_ours
     from refused.report import plan as words
 
     if options.json:
@@ -145,7 +145,7 @@ def _show(made: Plan, options: Namespace) -> None:
 
         print_json(dumps(redact_data(words.to_data(made, options.target)), indent=2))
         return
-    print(redact(words.to_text(made, form=options.form or "", width=_width())))
+    print(redact_ours(words.to_text(made, form=options.form or "", width=_width())))
 
 
 def _apply(made: Plan, journal: Journal, options: Namespace) -> int:
@@ -314,9 +314,9 @@ def _rehearsed(said: Rehearsal) -> int:
 
 
 def _tell(line: str) -> None:
-    from refused.evidence.redaction import redact
+    from refused.evidence.redaction import redact_ours
 
-    print(redact(line), file=sys.stderr, flush=True)
+    print(redact_ours(line), file=sys.stderr, flush=True)
 
 
 def made_target(text: str) -> str:

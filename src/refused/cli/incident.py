@@ -359,16 +359,16 @@ def _ask_whys(store: Store, incident: Incident) -> None:
 
 def _review(store: Store, options: Namespace) -> int:
     from refused.cli.config import responses
-    from refused.evidence.redaction import redact
+    from refused.evidence.redaction import redact_ours
     from refused.incidents.review import html, markdown
 
     incident, asked = store.find(options.id), responses(os.environ)
     if options.html:
-        write_file(options.html, redact(html(incident, asked)))
+        write_file(options.html, redact_ours(html(incident, asked)))
     if options.markdown:
-        write_file(options.markdown, redact(markdown(incident, asked)))
+        write_file(options.markdown, redact_ours(markdown(incident, asked)))
     if not (options.html or options.markdown):
-        print(redact(markdown(incident, asked)))
+        print(redact_ours(markdown(incident, asked)))
     return 0
 
 
