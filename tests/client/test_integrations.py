@@ -121,7 +121,7 @@ def test_celery_verifies_the_server_and_logs_in_by_a_provider() -> None:
     for name in ("broker_use_ssl", "redis_backend_use_ssl"):
         assert found[name]["ssl_cert_reqs"] is ssl.CERT_REQUIRED
         assert found[name]["ssl_check_hostname"] is True
-    assert found["broker_transport_options"]["credential_provider"] == "provider"
+    assert found["broker_url"].endswith("?credential_provider=provider")
     assert found["redis_backend_credential_provider"] == "provider"
 
 

@@ -23,7 +23,7 @@ def settings(
     *,
     results: bool = True,
     max_connections: int = 20,
-    credential_provider: Any = None,
+    credential_provider: str | None = None,
     ca_file: str | None = None,
 ) -> dict[str, Any]:
     """Return what to update an application's configuration with.
@@ -33,8 +33,9 @@ def settings(
             Managed Redis needs the Enterprise cluster policy, or none.
         results: Whether results are kept there too.
         max_connections: Of each of broker and results, in each process.
-        credential_provider: For Entra ID: :func:`refused.client.entra.managed_identity` and its
-            like.
+        credential_provider: For Entra ID: the dotted name of a function that returns one, as
+            ``myapp.redis_login``; workers import it, so an object would not do. It calls
+            :func:`refused.client.entra.managed_identity` or its like.
         ca_file: Who vouches for the server, where the system does not know.
 
     Raises:
@@ -77,7 +78,9 @@ def settings(
     if tls is not None:
         found["broker_use_ssl"] = tls
     if credential_provider is not None:
-        transport["credential_provider"] = credential_provider
+        # kombu reads it from the URL alone, and imports it.
+        joint = "&" if "?" in url else "?"
+        found["broker_url"] = f"{url}{joint}credential_provider={credential_provider}"
     if results:
         found |= {
             "result_backend": url,
