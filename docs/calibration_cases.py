@@ -144,8 +144,10 @@ def varied(told: Told, dice: Random, second: Sequence[Told]) -> Varied:
     """Vary what is visible of a bundle, add noise, and now and then a second fault of the same host."""
     facts: tuple[Fact, ...] = told.bundle.facts
     true = {told.cause, *told.also, *BRINGS.get(told.cause, ())}
-    if dice.random() < SECOND_FAULT:
-        other = dice.choice(second)
+    # Only faults of the host itself can be laid beside another one: the path is the first one's.
+    beside = [each for each in second if each.cause in SHOWN_BY]
+    if beside and dice.random() < SECOND_FAULT:
+        other = dice.choice(beside)
         kind = SHOWN_BY[other.cause]
         added = _facts_of_second(other, told.bundle, kind)
         # Of one host there is one table: it cannot show two faults of which each is judged by it.

@@ -14,7 +14,7 @@ if TYPE_CHECKING:
     from refused.evidence.record import Record
 
 # For a property that is held against every kind there is.
-FOR_EACH_KIND = settings(max_examples=max(10, settings().max_examples // 3))
+FOR_EACH_KIND = settings(max_examples=max(10, settings().max_examples // 10))
 KINDS: dict[str, type[Record]] = dict(bundle._kinds())
 # What stands inside a fact or beside the facts, and is read back the same way.
 RECORDS: dict[str, type[Record]] = {**KINDS, **record._RECORDS, "Target": Target}
