@@ -231,7 +231,7 @@ tight = st.text(alphabet="ab1=%/", min_size=4, max_size=9)
 
 
 @given(known=st.lists(tight | secrets, max_size=8), data=st.data())
-@settings(max_examples=settings().max_examples * 4)
+@settings(max_examples=settings().max_examples * 2)
 def test_many_are_masked_as_one_is(known: list[str], data: st.DataObject) -> None:
     """One pass over the text for all of them says what a search for each would."""
     forget()
