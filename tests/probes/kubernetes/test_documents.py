@@ -76,7 +76,7 @@ def test_a_few_aliases_are_what_people_write() -> None:
 def test_json_with_a_mistake_says_its_line(tmp_path: Path) -> None:
     """It is read as JSON, not as the YAML that it may happen to be."""
     file = tmp_path / "x.json"
-    file.write_text('{"kind": "Pod",\n}')
+    file.write_text('{"kind": "Pod",\n 7}')
 
     with pytest.raises(BadManifest, match=r"x\.json:2: not JSON"):
         read([str(file)])
