@@ -17,7 +17,7 @@ LAB_READY := $(VENV)/.ready-lab
 DEV_READY := $(VENV)/.ready-dev
 
 .DEFAULT_GOAL := help
-.PHONY: help demo test test-all test-all-own environments lint lint-style lint-types lint-imports format docs docs-check docs-calibration bench lock wheel clean az
+.PHONY: help demo test test-all test-all-own environments node lint lint-style lint-types lint-imports format docs docs-check docs-calibration bench lock wheel clean az
 # A half-made environment is no environment.
 .DELETE_ON_ERROR:
 
@@ -48,19 +48,20 @@ $(AZ_READY): requirements/az.txt
 	.venv-az/bin/python -m pip install --quiet --disable-pip-version-check --require-hashes -r requirements/az.txt
 	@touch $@
 
-# Redis clients of Node.js, whose words explain has to understand. Without npm their tests are skipped.
-NODE_READY := tests/tools/redis-clients/node_modules/.package-lock.json
-$(NODE_READY): tests/tools/redis-clients/package-lock.json
-	@if command -v npm >/dev/null; then \
-		npm ci --prefix tests/tools/redis-clients --ignore-scripts --no-audit --no-fund --silent; \
-	else echo "no npm: the clients of Node.js are left out"; fi
-
 az: $(AZ_READY) ## install the Azure CLI for the tests that want it
 
 # One environment for each Python of test-all: .venv-3.11 and so on.
 $(PYTHONS:%=.venv-%/.ready-dev): .venv-%/.ready-dev: requirements/dev.txt pyproject.toml
 	$(call install,.venv-$*,requirements/dev.txt,$*)
 	@touch $@
+
+# Redis clients of Node.js, whose words explain has to understand. Without npm their tests are skipped.
+NODE_READY := tests/tools/redis-clients/node_modules/.package-lock.json
+$(NODE_READY): tests/tools/redis-clients/package-lock.json
+	@if command -v npm >/dev/null; then \
+		npm ci --prefix tests/tools/redis-clients --ignore-scripts --no-audit --no-fund --silent || \
+		echo "npm cannot fetch the clients of Node.js: their tests are left out"; \
+	else echo "no npm: the clients of Node.js are left out"; fi
 
 demo: $(LAB_READY) ## diagnose a broken cache of the lab, rehearse its fix, and look at a healthy one
 	@$(PY) -m compileall -q src
@@ -73,7 +74,9 @@ demo: $(LAB_READY) ## diagnose a broken cache of the lab, rehearse its fix, and 
 	@echo '$$ refused diagnose lab:healthy'
 	@$(VENV)/bin/refused diagnose lab:healthy
 
-test: $(DEV_READY) ## set everything up and run the quick tests
+node: $(NODE_READY) ## install the Redis clients of Node.js for the tests that want them
+
+test: $(DEV_READY) $(NODE_READY) ## set everything up and run the quick tests
 	$(PY) -m pytest -m "not kernel and not slow and not az" $(PYTEST_ARGS) $(call junit,quick)
 
 # The Python of .venv runs everything: what is quick by `test`, the rest here. The others run what may
