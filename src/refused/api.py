@@ -23,6 +23,9 @@ if TYPE_CHECKING:
     from refused.lab.scenario import Scenario
     from refused.lab.world import World
     from refused.probes.kubernetes.beside import Look as ClusterLook
+    from refused.probes.logs.read import LogRead
+    from refused.probes.logs.sources import Source
+    from refused.probes.logs.tally import Group
     from refused.probes.stopwatch import Deadline
     from refused.remedies.apply import Seen
     from refused.remedies.arm import Writer
@@ -98,16 +101,30 @@ def read_files(files: Sequence[str]) -> tuple[LoggedError, ...]:
     Raises:
         ValueError: A file cannot be read; the message is one line for people.
     """
+    from refused.probes.logs.sources import Source
+
+    _, found = read_log([Source(file) for file in files])
+    return tuple(error for errors in found.values() for error in errors)
+
+
+def read_log(
+    sources: Sequence[Source], on_new: Callable[[LogRead, Group], None] | None = None
+) -> tuple[LogRead, dict[Group, tuple[LoggedError, ...]]]:
+    """Read logs once, in chunks; return what was read, and the errors in each group of it.
+
+    Args:
+        on_new: Is told of each kind of error that has not been seen before.
+
+    Raises:
+        ValueError: A source cannot be read; the message is one line for people.
+    """
     from refused.diagnosis.signatures import all_patterns, matcher, own_ids
     from refused.probes.logs.facts import facts_of
     from refused.probes.logs.read import read_logs
-    from refused.probes.logs.sources import Source
 
     patterns = [(each.id, each.pattern, each.ignores_case) for each in all_patterns()]
-    read = read_logs([Source(file) for file in files], patterns, now=time.time())
-    return tuple(
-        error for errors in facts_of(read, matcher(), own_ids()).values() for error in errors
-    )
+    read = read_logs(sources, patterns, now=time.time(), on_new=on_new)
+    return read, facts_of(read, matcher(), own_ids())
 
 
 def explain(text: str, *, scope: str | None = None) -> Report:

@@ -312,28 +312,12 @@ AT_HOME_ALONE = {
 }  # fmt: skip
 
 
-TIMES = st.one_of(
-    st.text(max_size=8),
-    st.builds(
-        "{}{}".format,
-        st.one_of(st.integers(-5, 5000), st.floats(-5, 5000)),
-        st.sampled_from(["", "s", "ms", "m", "h", " s", "S", "d"]),
-    ),
-)
-
-
 def outcome(work: Any, *given: object) -> object:
     """Return the value, or the words of the refusal."""
     try:
         return work(*given)
     except ValueError as refusal:
         return str(refusal)
-
-
-@given(TIMES)
-def test_a_time_means_the_same(text: str) -> None:
-    """To the last digit, and to the words of the refusal."""
-    assert outcome(agent.seconds, text, "--for") == outcome(installed.seconds, text, "--for")
 
 
 VARIABLES = [

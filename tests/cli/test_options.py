@@ -12,7 +12,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from refused.cli.options import BadOption, looking, probing, seconds, showing, with_environment
+from refused.cli.options import looking, probing, showing, with_environment
+from refused.vantage.words import BadOption, seconds
 from tests.cli.running import here
 
 if TYPE_CHECKING:

@@ -7,7 +7,8 @@ from typing import Any
 
 import pytest
 
-from refused.cli.options import BadOption, fleet, sharing, with_environment
+from refused.cli.options import fleet, sharing, with_environment
+from refused.vantage.words import BadOption
 from tests.cli.running import here
 
 

@@ -9,7 +9,8 @@ from __future__ import annotations
 
 import os
 
-from refused.cli.options import BadOption, print_json
+from refused.cli.options import print_json
+from refused.vantage.words import BadOption
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from refused.cli.options import BadOption
+from refused.vantage.words import BadOption
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:

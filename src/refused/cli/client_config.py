@@ -16,7 +16,8 @@ import os
 import sys
 from typing import TYPE_CHECKING
 
-from refused.cli.options import BadOption, print_json
+from refused.cli.options import print_json
+from refused.vantage.words import BadOption
 
 if TYPE_CHECKING:
     from argparse import ArgumentParser, Namespace

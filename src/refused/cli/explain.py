@@ -112,22 +112,12 @@ def gather(files: Sequence[str], options: Namespace) -> tuple[Bundle, Timeline |
 def _read_log(
     sources: Sequence[Source], options: Namespace
 ) -> tuple[tuple[LoggedError, ...], Timeline]:
-    import time
-
-    from refused.diagnosis.signatures import all_patterns, matcher, own_ids
-    from refused.probes.logs.facts import facts_of
-    from refused.probes.logs.read import read_logs
+    from refused.api import read_log
+    from refused.diagnosis.signatures import all_patterns
     from refused.report.timeline import Timeline
 
-    patterns = all_patterns()
-    read = read_logs(
-        sources,
-        [(each.id, each.pattern, each.ignores_case) for each in patterns],
-        now=time.time(),
-        on_new=_say_new if options.follow else None,
-    )
-    found = facts_of(read, matcher(), own_ids())
-    timeline = Timeline(read, found, {each.id: each.cause for each in patterns})
+    read, found = read_log(sources, _say_new if options.follow else None)
+    timeline = Timeline(read, found, {each.id: each.cause for each in all_patterns()})
     return tuple(error for errors in found.values() for error in errors), timeline
 
 

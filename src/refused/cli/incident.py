@@ -20,7 +20,8 @@ import sys
 import time
 from typing import TYPE_CHECKING
 
-from refused.cli.options import BadOption, looking, print_json, probing, with_environment
+from refused.cli.options import looking, print_json, probing, with_environment
+from refused.vantage.words import BadOption
 
 if TYPE_CHECKING:
     from argparse import ArgumentParser, Namespace

@@ -26,7 +26,7 @@ from __future__ import annotations
 import argparse
 import sys
 
-from refused.cli.options import BadOption
+from refused.vantage.words import BadOption
 
 SIDE_BY_SIDE = 3
 DEFAULT = "healthy.azure"

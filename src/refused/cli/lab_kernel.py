@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import sys
 
-from refused.cli.options import BadOption
+from refused.vantage.words import BadOption
 
 SIDE_BY_SIDE = 2
 # Silence is waited for; in a network of one machine nothing takes longer that will still come.

@@ -5,19 +5,13 @@
 
 from __future__ import annotations
 
+from refused.vantage.words import BadOption, seconds, truth
+
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from argparse import ArgumentParser, Namespace
     from collections.abc import Mapping
     from typing import Any
-
-LONGEST_S = 3600.0
-
-
-class BadOption(ValueError):
-    """An option's value cannot be understood; the message is one line for people."""
-
-    for_people = True
 
 
 def looking(parser: ArgumentParser, *, needs_target: bool = True, holds: bool = True) -> None:
@@ -233,23 +227,22 @@ def with_environment(options: Namespace, environ: Mapping[str, str]) -> Namespac
     for name, value in vars(options).items():
         if value is not None or name in _NO_TWIN:
             continue
-        text = environ.get(_VARIABLES.get(name, f"REFUSED_{name.upper()}"))
+        variable = _VARIABLES.get(name, f"REFUSED_{name.upper()}")
+        text = environ.get(variable)
         if text is None or text == "":
             continue
         if name in _LISTS:
             setattr(options, name, text.split())
         elif name == "azure":
-            options.azure = _truth(text, name)
+            options.azure = truth(text, variable)
         elif name in _FLAGS:
-            setattr(options, name, _truth(text, name))
+            setattr(options, name, truth(text, variable))
         elif name == "pid":
             if not text.isdigit():
                 raise BadOption(f"REFUSED_PID: {text[:20]!r} is no process id; give a number")
             options.pid = int(text)
         elif name in _CHOICES and text not in _CHOICES[name]:
-            raise BadOption(
-                f"REFUSED_{name.upper()}: {text[:20]!r} is none of {', '.join(_CHOICES[name])}"
-            )
+            raise BadOption(f"{variable}: {text[:20]!r} is none of {', '.join(_CHOICES[name])}")
         else:
             setattr(options, name, text)
     return options
@@ -283,37 +276,6 @@ _CHOICES = {
     "scope": ("all", "some", "one"),
     "outbound": WAYS_OUT,
 }
-
-
-def _truth(text: str, name: str) -> bool:
-    word = text.strip().lower()
-    if word in ("1", "true", "yes", "on"):
-        return True
-    if word in ("0", "false", "no", "off"):
-        return False
-    raise BadOption(f"REFUSED_{name.upper()}: {text[:20]!r} is neither yes nor no; give 1 or 0")
-
-
-def seconds(text: str, option: str, most: float = LONGEST_S) -> float:
-    """Read ``5``, ``2.5``, ``500ms``, ``90s``, ``5m`` or ``1h`` as seconds.
-
-    Raises:
-        BadOption: *text* is no time, not above 0, or above *most*.
-    """
-    units = {"ms": 0.001, "s": 1.0, "m": 60.0, "h": 3600.0}
-    word = text.strip().lower()
-    unit = next((each for each in units if word.endswith(each)), "")
-    try:
-        value = float(word[: len(word) - len(unit)]) * units.get(unit, 1.0)
-    except ValueError:
-        raise BadOption(
-            f"{option}: {text[:20]!r} is no time; give seconds, or 500ms, 90s, 5m"
-        ) from None
-    if not 0 < value <= most:
-        raise BadOption(
-            f"{option}: {text[:20]!r} is out of range; give more than 0 and at most {most:.0f} s"
-        )
-    return value
 
 
 def probing(options: Namespace, environ: Mapping[str, str]) -> dict[str, Any]:

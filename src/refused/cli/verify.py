@@ -12,7 +12,8 @@ import sys
 import time
 from typing import TYPE_CHECKING
 
-from refused.cli.options import BadOption, looking, probing, seconds, with_environment
+from refused.cli.options import looking, probing, with_environment
+from refused.vantage.words import BadOption, seconds
 
 if TYPE_CHECKING:
     from argparse import ArgumentParser, Namespace

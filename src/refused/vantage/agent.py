@@ -24,6 +24,7 @@ from refused.probes.gather import Wishes
 from refused.vantage import envelope, open_vantage
 from refused.vantage.here import Here
 from refused.vantage.look import look
+from refused.vantage.words import BadOption, seconds, truth
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -33,14 +34,7 @@ if TYPE_CHECKING:
     from refused.vantage import Place
 
 USAGE = 2
-LONGEST_S = 3600.0
 TIMEOUT_S = 5.0
-
-
-class BadOption(ValueError):
-    """An option's value cannot be understood; the message is one line for people."""
-
-    for_people = True
 
 
 def main() -> int:
@@ -210,7 +204,7 @@ def with_environment(options: argparse.Namespace, environ: Mapping[str, str]) ->
         if name == "vantages":
             options.vantages = text.split()
         elif name in _FLAGS:
-            setattr(options, name, _truth(text, variable))
+            setattr(options, name, truth(text, variable))
         elif name == "pid":
             if not text.isdigit():
                 raise BadOption(f"{variable}: {text[:20]!r} is no process id; give a number")
@@ -219,37 +213,6 @@ def with_environment(options: argparse.Namespace, environ: Mapping[str, str]) ->
             raise BadOption(f"{variable}: {text[:20]!r} is none of {', '.join(_CHOICES[name])}")
         else:
             setattr(options, name, text)
-
-
-def _truth(text: str, variable: str) -> bool:
-    word = text.strip().lower()
-    if word in ("1", "true", "yes", "on"):
-        return True
-    if word in ("0", "false", "no", "off"):
-        return False
-    raise BadOption(f"{variable}: {text[:20]!r} is neither yes nor no; give 1 or 0")
-
-
-def seconds(text: str, option: str, most: float = LONGEST_S) -> float:
-    """Read ``5``, ``2.5``, ``500ms``, ``90s``, ``5m`` or ``1h`` as seconds.
-
-    Raises:
-        BadOption: *text* is no time, not above 0, or above *most*.
-    """
-    units = {"ms": 0.001, "s": 1.0, "m": 60.0, "h": 3600.0}
-    word = text.strip().lower()
-    unit = next((each for each in units if word.endswith(each)), "")
-    try:
-        value = float(word[: len(word) - len(unit)]) * units.get(unit, 1.0)
-    except ValueError:
-        raise BadOption(
-            f"{option}: {text[:20]!r} is no time; give seconds, or 500ms, 90s, 5m"
-        ) from None
-    if not 0 < value <= most:
-        raise BadOption(
-            f"{option}: {text[:20]!r} is out of range; give more than 0 and at most {most:.0f} s"
-        )
-    return value
 
 
 # --- fed through standard input ------------------------------------------------------------------
