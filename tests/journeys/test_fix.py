@@ -18,7 +18,7 @@ from refused.lab.azure_network import guard, rule
 from refused.lab.scenario import by_id
 from refused.lab.world import World
 from refused.remedies.change import Setting
-from refused.remedies.corrected import corrected
+from refused.remedies.corrected import CannotCorrect, corrected
 from tests.journeys.at_work import documents, writes
 
 if TYPE_CHECKING:
@@ -216,4 +216,25 @@ def test_the_corrected_target_is_healthy(scenario: str, enter: Enter) -> None:
         better = corrected(world.target, settings)
 
         code, out = refused("diagnose", better, *words)
+        assert code == CURED, out
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("scenario", ["auth-wrong-key", "auth-missing"])
+def test_the_corrected_key_is_healthy(scenario: str, enter: Enter) -> None:
+    """The plan says that the key is to be another, and never which; with the cache's own it works."""
+    with by_id(scenario).up() as world:
+        refused = enter(world)
+        code, out = refused("fix", world.target, "--json")
+        assert code == NOT_CURED
+        step = json.loads(out)["steps"][0]
+        assert step["kind"] == "client-setting"
+        (setting,) = [Setting.from_json(each) for each in step["settings"]]
+        assert setting.name == "password"
+        with pytest.raises(CannotCorrect, match="REDISCLI_AUTH"):
+            corrected(world.target, [setting])
+        key = next(iter(world.arm.secrets.values()))["primaryKey"]
+
+        code, out = refused("diagnose", corrected(world.target, [setting.replace(after=key)]))
+
         assert code == CURED, out

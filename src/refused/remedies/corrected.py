@@ -7,6 +7,7 @@ for a second diagnosis, never for an output.
 from __future__ import annotations
 
 from refused.evidence.parse_target import parse_target
+from refused.evidence.redaction import MASK
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -19,6 +20,7 @@ _STACKEXCHANGE = {
     "tls": "ssl",
     "db": "defaultDatabase",
     "user": "user",
+    "password": "password",
     "protocol": "protocol",
     "max_tls": "sslProtocols",
     "keepalive_s": "keepAlive",
@@ -26,6 +28,10 @@ _STACKEXCHANGE = {
     "command_timeout_ms": "syncTimeout",
     "sni": "sslHost",
 }
+
+
+# Schemes that say TLS by one letter more than the plain one has.
+_SECURE = frozenset({"rediss", "valkeys"})
 
 
 class CannotCorrect(ValueError):
@@ -44,6 +50,8 @@ def corrected(
         CannotCorrect: Its form cannot hold one of the settings.
     """
     wanted = {setting.name: setting.after for setting in settings}
+    if (wanted.get("password") or "").startswith(MASK):
+        raise CannotCorrect("a plan never holds the key itself; give it in REDISCLI_AUTH")
     target = parse_target(text, environ=environ or {}).target
     if target.form == "stackexchange":
         return _stackexchange(text, wanted)
@@ -82,7 +90,7 @@ def _place(text: str, wanted: Mapping[str, str | None]) -> str:
 
 
 def _url(text: str, wanted: Mapping[str, str | None], port: int) -> str:
-    from urllib.parse import urlsplit, urlunsplit
+    from urllib.parse import quote, urlsplit, urlunsplit
 
     parts = urlsplit(text)
     scheme, path, login = parts.scheme, parts.path, ""
@@ -93,11 +101,14 @@ def _url(text: str, wanted: Mapping[str, str | None], port: int) -> str:
     host = host if colon else given or host
     for name, value in wanted.items():
         if name == "tls":
-            scheme = scheme.rstrip("s") + ("s" if value == "true" else "")
+            plain = scheme[:-1] if scheme in _SECURE else scheme
+            scheme = f"{plain}s" if value == "true" else plain
         elif name == "db":
             path = "" if value in (None, "0") else f"/{value}"
         elif name == "user":
             login = f"{value or ''}:{login.partition(':')[2]}" if ":" in login else f"{value}@"
+        elif name == "password":
+            login = f"{login.rstrip('@').partition(':')[0]}:{quote(value or '', safe='')}@"
         elif name not in ("host", "port"):
             raise CannotCorrect(f"a URL of that client has no place for {name}")
     host = wanted.get("host") or host
