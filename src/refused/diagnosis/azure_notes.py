@@ -133,7 +133,7 @@ def _clients(view: Evidence, cache: AzureCache) -> Iterator[str]:
         yield "connected clients were not read"
         return
     most = max(counts)
-    said = f"up to {most:.0f} clients were connected lately"
+    said = f"up to {most:.0f} {'client was' if most == 1 else 'clients were'} connected lately"
     if limit is None:
         yield f"{said}; the limit of this size is not published"
     elif most >= NEAR * limit:

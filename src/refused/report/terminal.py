@@ -96,15 +96,33 @@ def _blocks(report: Report, width: int, paint: Paint, *, verbose: bool) -> Itera
         yield sockets_block(report.bundle)
     if said.notes:
         yield ["Note", *_items(iter(said.notes), width)]
+    yield from _what_next(report, width)
+
+
+def _what_next(report: Report, width: int) -> Iterator[list[str]]:
+    """Say what to look at, how to go on, and how soon."""
+    said = report.diagnosis
     if said.next_check is not None:
         # A command is never broken over lines: people paste it.
         yield [
             *_wrap(f"Next, look at {said.next_check.check.what}:", width),
             f"  {plain(report.command(said.next_check.check.command))}",
         ]
+    if _can_be_planned(report):
+        yield [
+            "To plan what ends it, one change at a time:",
+            f"  {plain(report.command('refused fix {target}'))}",
+        ]
     if said.verdict == "fault":
         level = f"Severity {said.severity}" if said.severity else "Severity unknown"
         yield _wrap(f"{level}: {said.severity_because}.{_response(report.response)}", width)
+
+
+def _can_be_planned(report: Report) -> bool:
+    """Whether a plan is worth asking for: a live target, and a cause that is more than possible."""
+    first = next(iter(report.causes), None)
+    is_live = report.bundle.target.form != "text"
+    return is_live and first is not None and first.certainty != "possible"
 
 
 _SERVICES = {
