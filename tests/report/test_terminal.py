@@ -92,7 +92,7 @@ def test_what_one_reason_hides_is_said_in_one_line() -> None:
     )
 
     assert lines == [
-        "- AzureCache, Metric and FirewallRules: denied here; ask for Reader",
+        "- the cache's resource, the metrics and firewall rules: denied here; ask for Reader",
         "- ResourceHealth: late here; ask for Reader",
         "- ResourceChange: denied here; ask twice",
     ]

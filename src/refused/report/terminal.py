@@ -276,9 +276,30 @@ def _unseen(gaps: tuple[Unseen, ...]) -> Iterator[str]:
     """Say what could not be seen, once for each reason: one closed door hides many things."""
     behind: dict[tuple[str, str], list[str]] = {}
     for gap in gaps:
-        behind.setdefault((gap.why, gap.how_to_see), []).append(gap.what)
+        behind.setdefault((gap.why, gap.how_to_see), []).append(_in_words(gap.what))
     for (why, how), hidden in behind.items():
         yield f"{_listed(hidden)}: {why}" + (f"; {how}" if how else "")
+
+
+# Kinds of facts whose name, taken apart, is not what people call the thing.
+_CALLED = {
+    "ArmAnswer": "Azure's raw answers",
+    "AzureCache": "the cache's resource",
+    "Metric": "the metrics",
+    "NodeVisit": "the cluster's nodes",
+    "ResourceChange": "what was changed",
+    "ResourceSearch": "the cache's resource",
+    "TlsHandshake": "a TLS handshake",
+}
+
+
+def _in_words(what: str) -> str:
+    """Say the kind of a fact as people would; what is in words already stays as it is."""
+    if what in _CALLED:
+        return _CALLED[what]
+    if not what.isalpha() or what[1:].islower() or not what[:1].isupper():
+        return what
+    return "".join(f" {each.lower()}" if each.isupper() else each for each in what).strip()
 
 
 def _listed(names: list[str]) -> str:
