@@ -93,8 +93,8 @@ def test_what_one_reason_hides_is_said_in_one_line() -> None:
 
     assert lines == [
         "- the cache's resource, the metrics and firewall rules: denied here; ask for Reader",
-        "- ResourceHealth: late here; ask for Reader",
-        "- ResourceChange: denied here; ask twice",
+        "- resource health: late here; ask for Reader",
+        "- what was changed: denied here; ask twice",
     ]
     assert {each["what"] for each in data} >= {
         "AzureCache",
