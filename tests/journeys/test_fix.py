@@ -7,6 +7,9 @@ they were.
 from __future__ import annotations
 
 import json
+import signal
+import subprocess
+import sys
 from typing import TYPE_CHECKING
 
 import pytest
@@ -238,3 +241,45 @@ def test_the_corrected_key_is_healthy(scenario: str, enter: Enter) -> None:
         code, out = refused("diagnose", corrected(world.target, [setting.replace(after=key)]))
 
         assert code == CURED, out
+
+
+KILLED = """
+import os, signal, sys
+from refused.remedies.journal import Entry
+note = Entry.note
+def noting(self, step, **facts):
+    note(self, step, **facts)
+    if step == sys.argv[1]:
+        os.kill(os.getpid(), signal.SIGKILL)
+Entry.note = noting
+from refused.cli.main import main
+sys.exit(main(sys.argv[2:]))
+"""
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("step", ["exported", "writing", "written", "looked"])
+def test_the_run_after_a_kill_says_what_was_left_and_finishes_it(step: str, enter: Enter) -> None:
+    """Also where the change had been made and the path is well again: nothing is written twice."""
+    with by_id("firewall-ip-blocked").up() as world:
+        refused = enter(world)
+        log = len(writes(world))
+        dead = subprocess.run(
+            [sys.executable, "-c", KILLED, step, "fix", world.target, "--apply", "--yes"],
+            capture_output=True,
+            check=False,
+            timeout=60,
+        )
+        assert dead.returncode == -signal.SIGKILL
+
+        refused("fix", world.target)
+        assert f"was left at '{step}'" in refused.err
+
+        code, out = refused("fix", world.target, "--apply", "--yes")
+        if step in ("exported", "writing"):
+            assert (code, "abandoned" in out) == (NOT_CURED, True), out
+            code, out = refused("fix", world.target, "--apply", "--yes")
+        assert code == CURED, (out, refused.err)
+        assert len(writes(world)) - log == 1
+        refused("fix", world.target)
+        assert "was left" not in refused.err

@@ -115,6 +115,12 @@ def run(options: Namespace) -> int:
         return _undo(journal, options)
     if not options.target:
         raise NotAgreed("give a TARGET, or --journal, or --undo")
+    left = _left_open(journal, options.target)
+    if left is not None and options.apply:
+        return _take_up(left, options)
+    if left is not None:
+        _tell(f"change {left.id} was left at '{left.state}': {left.change.title}")
+        _tell(f"--apply finishes it first, --undo {left.id} takes it back")
     from refused.api import judge, plan, probe, rehearse
 
     bundle = probe(options.target, **probing(options, os.environ))
@@ -150,7 +156,8 @@ def _show(made: Plan, options: Namespace) -> None:
 
 def _apply(made: Plan, journal: Journal, options: Namespace) -> int:
     from refused.api import arm_writer, looker
-    from refused.remedies.apply import apply, resume, snapshot
+    from refused.evidence.redaction import redact
+    from refused.remedies.apply import apply, snapshot
 
     step = next((each for each in made.steps if each.change.write is not None), None)
     first = made.steps[0] if made.steps else None
@@ -168,9 +175,6 @@ def _apply(made: Plan, journal: Journal, options: Namespace) -> int:
         return NOT_CURED
     change = step.change
     arm = arm_writer(os.environ)
-    left = journal.open_on(change.resource_id)
-    if left is not None:
-        return _take_up(left, resume, arm, look, options)
     # What is shown now is what must still hold when the write is sent.
     planned = snapshot(change, arm)
     _agree(change, options)
@@ -180,7 +184,7 @@ def _apply(made: Plan, journal: Journal, options: Namespace) -> int:
         journal,
         look(change.hop),
         planned=planned,
-        target=made_target(options.target),
+        target=redact(options.target),
         keep=options.keep,
         tell=_tell,
     )
@@ -202,11 +206,25 @@ def _keep(change: Change, outcome: Outcome, options: Namespace) -> None:
     store.close()
 
 
-def _take_up(left: Entry, resume: object, arm: object, look: object, options: Namespace) -> int:
+def _left_open(journal: Journal, target: str) -> Entry | None:
+    """Return the change of this target that a run before this one did not finish."""
+    from refused.evidence.redaction import redact
+
+    mine = redact(target)
+    return next((each for each in journal.entries() if each.is_open and each.target == mine), None)
+
+
+def _take_up(left: Entry, options: Namespace) -> int:
+    """Finish what an earlier run left open, before anything else is changed there."""
+    from refused.api import arm_writer, looker
+    from refused.remedies.apply import resume
+
+    arm = arm_writer(os.environ)
+    look = looker(options.target, probing(options, os.environ))
+
     _tell(f"change {left.id} was left at '{left.state}': {left.change.title}")
     _tell("finishing it first; it is kept if it helped, and taken back if not")
-    outcome = resume(left, arm, look(left.change.hop), keep=options.keep, tell=_tell)  # type: ignore[operator]
-    return _said(outcome)
+    return _said(resume(left, arm, look(left.change.hop), keep=options.keep, tell=_tell))
 
 
 def _undo(journal: Journal, options: Namespace) -> int:
@@ -317,13 +335,6 @@ def _tell(line: str) -> None:
     from refused.evidence.redaction import redact_ours
 
     print(redact_ours(line), file=sys.stderr, flush=True)
-
-
-def made_target(text: str) -> str:
-    """Return the target as it may be written down: without secrets."""
-    from refused.evidence.redaction import redact
-
-    return redact(text)
 
 
 def _journal() -> Journal:
