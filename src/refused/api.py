@@ -503,6 +503,27 @@ def arm_writer(environ: Mapping[str, str]) -> Writer:
     return Opened(environ)
 
 
+def led_to(target: str, options: Mapping[str, Any]) -> str:
+    """Return *target* as a look that is repeated wants it: an id or a cache's name as its host and port.
+
+    Only the control plane can lead from these to a host. It is asked once, before anything is changed
+    or watched, so that each later look needs no word of Azure's.
+
+    Raises:
+        BadTarget: It leads nowhere.
+    """
+    from refused.probes.azure.beside import is_bare
+
+    kind = kind_of(target)
+    environ = options.get("environ") or {}
+    if kind in ("lab", "bundle") or (
+        kind == "endpoint" and not is_bare(parse_target(target, environ=environ))
+    ):
+        return target
+    found = probe(target, **options).target
+    return f"{'rediss' if found.tls else 'redis'}://{found.host}:{found.port}"
+
+
 def looker(target: str, options: Mapping[str, Any]) -> Callable[[str], Callable[[], Seen]]:
     """Return what looks at *target* again, as the first diagnosis did, for a change to be proved by.
 
@@ -511,6 +532,7 @@ def looker(target: str, options: Mapping[str, Any]) -> Callable[[str], Callable[
     """
     from refused.remedies.apply import Seen as Shown
 
+    place = led_to(target, options)
     wanted = {**options, "azure": False, "resource": None, "changes": None, "echo": None}
     wanted["reads_cluster"] = False
 
@@ -518,7 +540,7 @@ def looker(target: str, options: Mapping[str, Any]) -> Callable[[str], Callable[
         def look() -> Seen:
             from refused.evidence.path import HOPS
 
-            report = diagnose(target, **wanted)
+            report = diagnose(place, **wanted)
             until = HOPS[: HOPS.index(hop) + 1]
             path = {each.hop: each for each in report.diagnosis.path if each.hop in until}
             failed = next((each for each in path.values() if each.status == "failed"), None)

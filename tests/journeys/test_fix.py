@@ -283,3 +283,17 @@ def test_the_run_after_a_kill_says_what_was_left_and_finishes_it(step: str, ente
         assert len(writes(world)) - log == 1
         refused("fix", world.target)
         assert "was left" not in refused.err
+
+
+@pytest.mark.slow
+def test_an_id_is_led_to_its_host_before_anything_is_changed(enter: Enter) -> None:
+    """The looks that prove a change, and those of a watch, need no word of Azure's."""
+    with by_id("firewall-ip-blocked").up() as world:
+        refused = enter(world)
+
+        code, out = refused("fix", world.resource, "--apply", "--yes")
+        assert code == CURED, (out, refused.err)
+
+        code, out = refused("verify", "contoso", "--for", "3s", "--every", "200ms")
+        assert code == CURED, (out, refused.err)
+        assert "0 failed" in out

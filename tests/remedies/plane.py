@@ -48,6 +48,12 @@ class Plane:
         held["documents"][path] = document
         self._save(held)
 
+    def replace(self, documents: dict[str, Any]) -> None:
+        """Put other documents in the place of all that there are, as somebody else would."""
+        held = self._load()
+        held["documents"] = documents
+        self._save(held)
+
     def read(self, path: str, _api_version: str) -> Reply:
         """Return a document."""
         document = self.documents.get(path)

@@ -222,6 +222,40 @@ def test_an_undo_throws_nobody_s_edit_away(plane: Plane, journal: Journal) -> No
     assert journal.open_on(CACHE) is None
 
 
+def test_what_somebody_took_away_already_needs_no_undo(plane: Plane, journal: Journal) -> None:
+    """It is as before: nothing is written, and the resource is free."""
+    change = rule_change()
+    apply(change, plane, journal, plane.look, planned=snapshot(change, plane))
+    held = plane.documents
+    del held[RULE]
+    plane.replace(held)
+    sent = len(plane.writes)
+
+    outcome = undo(journal.find(), plane)
+
+    assert outcome.state == "undone"
+    assert len(plane.writes) == sent
+    journal.begin(rule_change())
+
+
+def test_what_did_not_help_and_was_edited_since_is_left_and_shuts_nothing(
+    plane: Plane, journal: Journal
+) -> None:
+    """Whoever edited it decides; another change may be made meanwhile."""
+    change = rule_change()
+
+    def look() -> Seen:
+        plane.edit(RULE, {"id": RULE, "properties": {"startIP": "203.0.113.0"}})
+        return silent()
+
+    outcome = apply(change, plane, journal, look, planned=snapshot(change, plane))
+
+    assert (outcome.state, outcome.cured) == ("kept", False)
+    assert "left in place" in outcome.learnt
+    assert RULE in plane.documents
+    assert journal.open_on(CACHE) is None
+
+
 def test_without_an_undo_of_its_own_the_export_is_put_back(plane: Plane, journal: Journal) -> None:
     """The document as it was, without what only Azure writes."""
     old = {

@@ -111,7 +111,10 @@ class _Rounds:
     """One round of attempts after the other."""
 
     def __init__(self, options: Namespace) -> None:
+        from refused.api import led_to
+
         self.options = options
+        self._place = led_to(options.target, probing(options, os.environ))
         self._ask_azure_at = 0.0
 
     def __call__(self) -> Iterator[Attempt]:
@@ -125,7 +128,7 @@ class _Rounds:
             told |= {"azure": False, "resource": None}
         else:
             self._ask_azure_at = time.monotonic() + AZURE_EVERY_S
-        yield from attempt(options.target, write=options.write, **told)
+        yield from attempt(self._place, write=options.write, **told)
         for url in options.http or ():
             yield _http(url, told["timeout_s"])
 

@@ -228,9 +228,12 @@ def undo(
     if back is None:
         raise CouldNotApply(f"{change.title}: what was there before is not in the journal")
     entry.journal.take_up(entry)
-    made = entry.last("made")
+    made, exported = entry.last("made"), entry.last("exported")
     if entry.state != "undoing" and made is not None:
         now = snapshot(change, arm)
+        if exported is not None and not differences(exported["documents"], now):
+            entry.note("undone", why="it was as before already")
+            return Outcome(id=entry.id, state="undone", cured=False, learnt=learnt)
         different = differences(made["documents"], now)
         if different:
             entry.journal.release(entry)
@@ -312,7 +315,13 @@ def _finish(
         entry.note("kept", cured=False)
         return Outcome(id=entry.id, state="kept", cured=False, learnt=learnt, waited_s=waited)
     tell(f"{learnt}; taking it back")
-    done = undo(entry, arm, tell=tell, sleep=sleep, learnt=learnt)
+    try:
+        done = undo(entry, arm, tell=tell, sleep=sleep, learnt=learnt)
+    except ChangedMeanwhile as edited:
+        # Somebody went on from it: theirs to decide. Left open, it would shut the resource for ever.
+        entry.note("kept", cured=False, why=str(edited))
+        learnt = f"{learnt}; it is left in place: {edited}"
+        return Outcome(id=entry.id, state="kept", cured=False, learnt=learnt, waited_s=waited)
     return done.replace(waited_s=waited)
 
 

@@ -151,7 +151,7 @@ class _Beginning:
         parsed, wanted = self.read(target), self.wanted
         if wanted.azure is False:
             return Start(parsed, self.quiet_look())
-        if _is_bare(parsed):
+        if is_bare(parsed):
             return self.by_name(target, parsed)
         concerns = parsed.target.service != "redis" or wanted.resource is not None
         if wanted.azure or (concerns and self.is_logged_in()):
@@ -263,7 +263,7 @@ def _nobody_logged_in() -> Unseen:
     )
 
 
-def _is_bare(parsed: Parsed) -> bool:
+def is_bare(parsed: Parsed) -> bool:
     """Whether the target is one word that may be a cache's name as well as a host's."""
     target = parsed.target
     return (
