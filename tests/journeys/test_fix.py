@@ -297,3 +297,13 @@ def test_an_id_is_led_to_its_host_before_anything_is_changed(enter: Enter) -> No
         code, out = refused("verify", "contoso", "--for", "3s", "--every", "200ms")
         assert code == CURED, (out, refused.err)
         assert "0 failed" in out
+
+
+@pytest.mark.parametrize("target", ["@evidence.json", "lab:firewall-ip-blocked"])
+def test_a_change_is_proved_against_a_live_target_alone(
+    target: str, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """What was saved, or is made for the purpose, would prove nothing; Azure is not asked."""
+    assert main(["fix", target, "--apply", "--yes"]) == USAGE
+
+    assert "live target" in capsys.readouterr().err

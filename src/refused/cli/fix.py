@@ -115,6 +115,12 @@ def run(options: Namespace) -> int:
         return _undo(journal, options)
     if not options.target:
         raise NotAgreed("give a TARGET, or --journal, or --undo")
+    from refused.evidence.parse_target import kind_of
+
+    if options.apply and kind_of(options.target) in ("bundle", "lab"):
+        raise NotAgreed(
+            "a change is proved against what is there now: give the live target; --rehearse needs none"
+        )
     left = _left_open(journal, options.target)
     if left is not None and options.apply:
         return _take_up(left, options)

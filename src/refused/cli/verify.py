@@ -71,6 +71,8 @@ def run(options: Namespace) -> int:
     from refused.remedies.watch import Notes, watch
 
     with_environment(options, os.environ)
+    if options.target.strip().startswith("@"):
+        raise BadOption("a saved bundle stays as it is: give the live target to watch")
     for_s = seconds(options.for_, "--for", LONGEST_S)
     every_s = seconds(options.every, "--every", for_s)
     for url in options.http or ():
