@@ -115,6 +115,11 @@ def run(options: Namespace) -> int:
         return _undo(journal, options)
     if not options.target:
         raise NotAgreed("give a TARGET, or --journal, or --undo")
+    return _mend(journal, options)
+
+
+def _mend(journal: Journal, options: Namespace) -> int:
+    """Look, judge and plan; then show the plan, rehearse it, or make its first change."""
     from refused.evidence.parse_target import kind_of
 
     if options.apply and kind_of(options.target) in ("bundle", "lab"):
