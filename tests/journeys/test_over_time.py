@@ -19,6 +19,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable
 
     from refused.evidence.bundle import Bundle
+    from refused.lab.servers import Server
 
 pytestmark = pytest.mark.timeout(90)
 
@@ -28,16 +29,27 @@ STARTING = (
 )
 
 
-def watched(
-    world: World, hold_s: float, deed: Callable[[], None] | None = None, after_s: float = 1.5
-) -> Bundle:
+def watched(world: World, hold_s: float, deed: Callable[[], None] | None = None) -> Bundle:
     """Look at a world for a while, and do something to it meanwhile."""
-    doing = threading.Timer(after_s, deed or (lambda: None))
+    doing = threading.Thread(target=deed or (lambda: None))
     doing.start()
     try:
         return probe_world(world, hold_s=hold_s)
     finally:
         doing.join()
+
+
+def until(server: Server, sign: str, times: int = 1) -> None:
+    """Wait until the server has so many connections that its list of clients describes like this.
+
+    What is done to a watch has to be done under it, and not while the path is still being walked:
+    on a busy machine that takes seconds.
+    """
+    for _ in range(400):
+        if str(server.command("CLIENT", "LIST")).count(sign) >= times:
+            return
+        time.sleep(0.05)
+    pytest.fail(f"the watch never came: no {times} clients with {sign!r}")
 
 
 def the(bundle: Bundle) -> OverTime:
@@ -72,6 +84,7 @@ def test_a_failover_that_was_announced_is_confirmed_and_its_length_told() -> Non
     with world:
 
         def fail_over() -> None:
+            until(cache.server, " sub=1 ")
             cache.server.command("PUBLISH", "AzureRedisEvents", STARTING)
             cache.server.stop()
             time.sleep(1.2)
@@ -96,6 +109,7 @@ def test_a_blip_that_nobody_announced_is_told_with_its_rate_and_length() -> None
     with world:
 
         def blink() -> None:
+            until(server, " user=default ", times=2)
             server.stop()
             time.sleep(1.2)
             server.start()
