@@ -17,7 +17,7 @@ LAB_READY := $(VENV)/.ready-lab
 DEV_READY := $(VENV)/.ready-dev
 
 .DEFAULT_GOAL := help
-.PHONY: help demo test test-all test-all-own environments node lint lint-style lint-types lint-imports format docs docs-check docs-calibration bench lock wheel clean az
+.PHONY: help setup demo test test-all test-all-own environments lint lint-style lint-types lint-imports format docs docs-check docs-calibration bench lock wheel clean az
 # A half-made environment is no environment.
 .DELETE_ON_ERROR:
 
@@ -74,13 +74,14 @@ demo: $(LAB_READY) ## diagnose a broken cache of the lab, rehearse its fix, and 
 	@echo '$$ refused diagnose lab:healthy'
 	@$(VENV)/bin/refused diagnose lab:healthy
 
-node: $(NODE_READY) ## install the Redis clients of Node.js for the tests that want them
+setup: $(DEV_READY) $(NODE_READY) ## install what the tests and the linters want
 
-test: $(DEV_READY) $(NODE_READY) ## set everything up and run the quick tests
+test: setup ## set everything up and run the quick tests
 	$(PY) -m pytest -m "not kernel and not slow and not az" $(PYTEST_ARGS) $(call junit,quick)
 
 # The Python of .venv runs everything: what is quick by `test`, the rest here. The others run what may
-# differ between Pythons, with fewer examples. QUICK=done says that `test` has just been run.
+# differ between Pythons, the newest of them with six times the examples of each property. QUICK=done
+# says that `test` has just been run.
 OWN := $(shell "$$(tools/find-python)" -c 'import sys; print("%d.%d" % sys.version_info[:2])' 2>/dev/null)
 OTHERS := $(filter-out $(OWN),$(PYTHONS))
 test-all: $(if $(QUICK),,test) test-all-own $(OTHERS:%=test-all-%) ## all tests, as root on Linux with kernel worlds; on the other Pythons the quick ones
@@ -89,7 +90,7 @@ test-all-own: $(AZ_READY) $(NODE_READY) $(DEV_READY)
 	$(PY) -m pytest -m "kernel or slow or az" $(PYTEST_ARGS) $(call junit,rest)
 
 $(OTHERS:%=test-all-%): test-all-%: .venv-%/.ready-dev
-	HYPOTHESIS_PROFILE=dev .venv-$*/bin/python -m pytest -m "not kernel and not slow and not az" $(PYTEST_ARGS) $(call junit,all-$*)
+	$(if $(filter $(lastword $(OTHERS)),$*),HYPOTHESIS_PROFILE=thorough) .venv-$*/bin/python -m pytest -m "not kernel and not slow and not az" $(PYTEST_ARGS) $(call junit,all-$*)
 
 environments: $(AZ_READY) $(NODE_READY) $(OTHERS:%=.venv-%/.ready-dev) ## make every environment that test-all wants
 

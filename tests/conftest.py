@@ -50,11 +50,13 @@ FOREIGN = frozenset(
 settings.register_profile("dev", max_examples=50, deadline=None)
 settings.register_profile(
     "ci",
-    max_examples=300,
+    max_examples=50,
     deadline=None,  # a busy runner is slow, not wrong
     derandomize=True,  # a red run can be repeated
     suppress_health_check=[HealthCheck.too_slow],
 )
+# What one Python of `make test-all` takes the time for.
+settings.register_profile("thorough", settings.get_profile("ci"), max_examples=300)
 settings.load_profile(PROFILE)
 
 
