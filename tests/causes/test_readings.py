@@ -186,6 +186,25 @@ def test_connected_peers_belong_to_the_network_and_others_do_not() -> None:
         assert not around.complete
 
 
+def test_a_peer_without_access_is_foreign_and_one_that_was_not_read_is_known_by_its_peering() -> (
+    None
+):
+    """Being connected is not enough: the peering may give no access."""
+    hub = CACHES.replace(
+        network_id=f"{NETWORK}/hub", network_prefixes=("10.2.0.0/16",), prefixes=()
+    )
+    own = CLIENTS.replace(
+        peers=((f"{NETWORK}/hub", "Connected"), (f"{NETWORK}/far", "Connected")),
+        peer_prefixes=("10.3.0.0/16",),
+        closed_peers=(f"{NETWORK}/HUB",),
+    )
+    around = surroundings(own, [own, hub])
+
+    assert "10.2.0.0/16" not in around.inside
+    assert "10.2.0.0/16" in around.outside
+    assert "10.3.0.0/16" in around.inside
+
+
 def test_az_asks_each_service_in_its_own_words() -> None:
     """Azure Managed Redis has its keys at the database."""
     assert az("acr") == "az redis"

@@ -18,6 +18,7 @@ from tests.causes.azure_scenery import (
     CONTROL,
     GROUP,
     GUARD,
+    NETWORK,
     SILENCE,
     change,
     denied,
@@ -113,6 +114,27 @@ def test_rules_hold_for_a_private_endpoint_only_where_its_subnet_enforces_them(
     subnet = CACHES.replace(role="endpoint", endpoint_policies=policies)
 
     assert bool(proofs(heard(AT_ENDPOINT, FROM_SUBNET, CLIENTS, subnet, group))) is is_proof
+
+
+def test_a_peering_without_access_leaves_the_peer_to_the_rules_of_ones_own() -> None:
+    """The tag VirtualNetwork does not hold it then, so that the last default rule decides."""
+    hub = f"{NETWORK}/hub-vnet"
+    there = CACHES.replace(
+        role="endpoint",
+        network_id=hub,
+        network_prefixes=("10.2.0.0/16",),
+        prefixes=("10.2.0.0/24",),
+    )
+    silent = AT_ENDPOINT.replace(address="10.2.0.4")
+    peered = CLIENTS.replace(peers=((hub, "Connected"),))
+    closed = peered.replace(closed_peers=(hub,))
+
+    assert proofs(heard(silent, FROM_SUBNET, peered, there, guarded())) == []
+    (said,) = proofs(heard(silent, FROM_SUBNET, closed, there, guarded()))
+    assert "the rule DenyAllOutBound (priority 65500" in said
+    assert said.endswith("the peering of its network with hub-vnet gives no access")
+    own = rule("redis", "Allow", "6380", priority=200)
+    assert proofs(heard(silent, FROM_SUBNET, closed, there, guarded(own))) == []
 
 
 def test_a_rule_that_cannot_be_read_proves_nothing() -> None:

@@ -331,10 +331,13 @@ def surroundings(
     """
     if own is None:
         return Surroundings(outside=outside)
-    inside = dict.fromkeys((*own.network_prefixes, *own.prefixes))
+    inside = dict.fromkeys((*own.network_prefixes, *own.prefixes, *own.peer_prefixes))
     connected = [peer for peer, state in own.peers if state.lower() == "connected"]
     for other in subnets:
-        if same_id(other.network_id, own.network_id) or any(
+        is_closed = any(same_id(other.network_id, peer) for peer in own.closed_peers)
+        if is_closed:
+            outside = (*outside, *other.network_prefixes, *other.prefixes)
+        elif same_id(other.network_id, own.network_id) or any(
             same_id(other.network_id, peer) for peer in connected
         ):
             inside.update(dict.fromkeys((*other.network_prefixes, *other.prefixes)))

@@ -242,6 +242,9 @@ def _azure_says(evidence: Evidence) -> Iterator[Statement]:
         if decision.access == "Deny":
             change = what_changed(changes, CHANGES, began)
             after = f"; {changed_so(change, began)}" if change is not None else ""
+            if decision.rule.default and subnet is not None and subnet.closed_peers:
+                peers = ", ".join(last_name(each) for each in subnet.closed_peers[:NAMED])
+                after = f"; the peering of its network with {peers} gives no access{after}"
             seen = (group, *tried, *((change,) if change else ()))
             yield Proof(because=f"{said}{after}", seen=seen)
             return

@@ -320,6 +320,9 @@ class AzureSubnet(Observation):
     Attributes:
         dns_servers: The network's own DNS servers; empty is Azure's, which sees private zones.
         peers: Ids of the networks it is peered with, as ``(id, state)``.
+        peer_prefixes: The address ranges that connected peers add to the tag ``VirtualNetwork``.
+        closed_peers: Ids of peers that add none, since their peering gives no access
+            (``allowVirtualNetworkAccess``): packets reach them, and only a rule of one's own lets them in.
         endpoint_policies: ``Enabled`` where NSG rules apply to private endpoints in it.
     """
 
@@ -335,6 +338,8 @@ class AzureSubnet(Observation):
     peers: tuple[tuple[str, str], ...] = ()
     endpoint_policies: str | None = None
     service_endpoints: tuple[str, ...] = ()
+    peer_prefixes: tuple[str, ...] = ()
+    closed_peers: tuple[str, ...] = ()
 
 
 class Metric(Observation):
@@ -396,7 +401,8 @@ class ResourceHealth(Observation):
 
     Attributes:
         state: ``Available``, ``Unavailable``, ``Degraded`` or ``Unknown``.
-        cause: ``PlatformInitiated``, ``CustomerInitiated`` or as Azure said.
+        cause: ``PlatformInitiated``, ``Planned`` (by the platform too), ``CustomerInitiated``, or as
+            Azure said.
         since: When it came into this state.
     """
 

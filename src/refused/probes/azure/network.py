@@ -199,6 +199,7 @@ def subnet_of(
 ) -> AzureSubnet:
     """Read a subnet; *network* is ``None`` where it could not be read."""
     inside, around = dig(subnet, "properties"), dig(network, "properties")
+    peerings = [dig(each, "properties") for each in items(around, "virtualNetworkPeerings")]
     return AzureSubnet(
         **stamp,
         id=subnet_id,
@@ -211,17 +212,32 @@ def subnet_of(
         nat_gateway_id=text(inside, "natGateway", "id"),
         dns_servers=texts(around, "dhcpOptions", "dnsServers"),
         peers=tuple(
-            (
-                text(each, "properties", "remoteVirtualNetwork", "id") or "",
-                text(each, "properties", "peeringState") or "",
-            )
-            for each in items(around, "virtualNetworkPeerings")
+            (text(each, "remoteVirtualNetwork", "id") or "", text(each, "peeringState") or "")
+            for each in peerings
+        ),
+        peer_prefixes=_once(
+            prefix
+            for each in peerings
+            if same(text(each, "peeringState"), "Connected") and not _is_closed(each)
+            for prefix in _remote_prefixes(each)
+        ),
+        closed_peers=_once(
+            text(each, "remoteVirtualNetwork", "id") or "" for each in peerings if _is_closed(each)
         ),
         endpoint_policies=text(inside, "privateEndpointNetworkPolicies"),
         service_endpoints=tuple(
             text(each, "service") or "" for each in items(inside, "serviceEndpoints")
         ),
     )
+
+
+def _is_closed(peering: Any) -> bool:
+    return truth(peering, "allowVirtualNetworkAccess") is False
+
+
+def _remote_prefixes(peering: Any) -> tuple[str, ...]:
+    """Return the peer's prefixes as the network knows them: those that were last brought in step."""
+    return texts(peering, "remoteAddressSpace", "addressPrefixes")
 
 
 def group_of(
