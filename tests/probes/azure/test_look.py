@@ -458,6 +458,29 @@ def test_an_aggregation_that_a_metric_lacks_costs_nothing(papers: Papers, resolv
     assert "Metric" not in gaps(bundle)
 
 
+@pytest.mark.parametrize("is_all", [True, False])
+def test_a_metric_that_azure_failed_to_read_is_unseen(
+    papers: Papers, resolver: str, *, is_all: bool
+) -> None:
+    """Its series is empty for another reason than that nothing happened."""
+
+    def script(asked: Asked) -> Reply:
+        reply = healthy(asked)
+        if asked.path.endswith("/metrics"):
+            for each in reply.body["value"]:
+                if is_all or each["name"]["value"] == "serverLoad":
+                    each.update(timeseries=[], errorCode="Timeout")
+        return reply
+
+    with Scripted(papers, script) as server:
+        bundle = look(server, resolver)
+
+    missing = gaps(bundle)["Metric" if is_all else "the metric serverLoad"]
+    assert missing.why == "Azure could not read it (Timeout)"
+    assert "serverLoad" not in {each.name for each in all_of(bundle, Metric)}
+    assert ("Metric" in gaps(bundle)) is is_all
+
+
 def test_connections_that_may_not_be_listed_are_read_from_the_cache(
     papers: Papers, resolver: str
 ) -> None:

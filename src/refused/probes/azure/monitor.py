@@ -9,7 +9,7 @@ import re
 
 from refused.evidence.control_plane import Metric, ResourceChange, ResourceHealth, ServiceEvent
 from refused.evidence.redaction import redact
-from refused.probes.azure.ways import dig, items, moment, number, text
+from refused.probes.azure.ways import dig, items, moment, number, same, text
 from refused.service.arm import may_touch_a_cache
 
 TYPE_CHECKING = False
@@ -32,7 +32,7 @@ def metrics_of(
     span: tuple[float, float],
     stamp: Stamp,
 ) -> list[Metric]:
-    """Read a batch of metrics.
+    """Read a batch of metrics, leaving out those that Azure could not read itself.
 
     Args:
         wanted: The aggregation that tells, by metric.
@@ -41,7 +41,9 @@ def metrics_of(
     by_name = {name.lower(): (name, how) for name, how in wanted.items()}
     found = []
     for each in items(body, "value"):
-        said = text(each, "name", "value") or text(each, "name") or ""
+        if _failure_of(each):
+            continue
+        said = _name_of(each)
         name, aggregation = by_name.get(said.lower(), (said, ""))
         for series in items(each, "timeseries") or [{}]:
             points, used = _points(items(series, "data"), aggregation)
@@ -60,6 +62,24 @@ def metrics_of(
                 )
             )
     return found
+
+
+def failed_metrics(body: Any) -> list[tuple[str, str]]:
+    """Return name and reason of each metric that Azure could not read: its series are empty, not calm."""
+    pairs = ((_name_of(each), _failure_of(each)) for each in items(body, "value"))
+    return [(name, why) for name, why in pairs if why]
+
+
+def _name_of(metric: Any) -> str:
+    return text(metric, "name", "value") or text(metric, "name") or ""
+
+
+def _failure_of(metric: Any) -> str:
+    code = text(metric, "errorCode")
+    if code is None or same(code, "Success"):
+        return ""
+    said = text(metric, "errorMessage")
+    return redact(f"{code}: {said}" if said else code)[:200]
 
 
 def _points(data: Sequence[Any], aggregation: str) -> tuple[tuple[tuple[float, float], ...], str]:
@@ -173,8 +193,17 @@ def _rank(change: ResourceChange) -> tuple[int, float]:
     return (_DONE.index(word) if word in _DONE else 2, change.when)
 
 
+# A record's id holds the resource and the time as well, which a selection of its parts may leave out:
+# ``{resource}/events/{one's own id}/ticks/{100 ns since the year 1}``.
+_RECORD_ID = re.compile(r"(/.+)/events/[^/]+/ticks/(\d{17,19})", re.IGNORECASE)
+_TICKS_IN_1970 = 621_355_968_000_000_000
+
+
 def _change(event: Any, stamp: Stamp) -> ResourceChange | None:
+    whole_id = _RECORD_ID.fullmatch(text(event, "id") or "")
     when = moment(event, "eventTimestamp")
+    if when is None and whole_id is not None:
+        when = (int(whole_id[2]) - _TICKS_IN_1970) / 1e7
     operation = text(event, "operationName", "value") or text(event, "operationName")
     if when is None or operation is None:
         return None
@@ -183,7 +212,9 @@ def _change(event: Any, stamp: Stamp) -> ResourceChange | None:
         **stamp,
         when=when,
         operation=operation,
-        resource_id=text(event, "resourceId") or text(event, "resourceUri") or "",
+        resource_id=text(event, "resourceId")
+        or text(event, "resourceUri")
+        or (whole_id[1] if whole_id is not None else ""),
         # Where only the event's name was asked for, its end is all that is known.
         status=status or text(event, "eventName", "value") or "",
         caller=text(event, "caller") or "",
@@ -257,7 +288,7 @@ def health_of(body: Any, cache_id: str, stamp: Stamp) -> ResourceHealth | None:
         **stamp,
         resource_id=cache_id,
         state=state,
-        cause=_cause_of(text(inside, "context"), text(inside, "reasonType")),
+        cause=_cause_of(*(text(inside, name) for name in ("context", "reasonType", "category"))),
         # Azure spells it so.
         since=_first(moment(inside, "occuredTime"), moment(inside, "occurredTime")),
         title=redact(text(inside, "title") or "")[:200],
@@ -265,19 +296,24 @@ def health_of(body: Any, cache_id: str, stamp: Stamp) -> ResourceHealth | None:
     )
 
 
-def _cause_of(context: str | None, reason: str | None) -> str:
-    """Return who began it, in one word as other answers of Azure have it."""
+def _cause_of(context: str | None, reason: str | None, category: str | None) -> str:
+    """Return who began it, in one word as other answers of Azure have it.
+
+    What the platform does is an outage or its planned work; *reason* or *category* tell which.
+    """
     words = {
         "platforminitiated": "PlatformInitiated",
         "customerinitiated": "CustomerInitiated",
         "userinitiated": "CustomerInitiated",
         "unplanned": "PlatformInitiated",
+        "planned": "Planned",
     }
-    for said in (context, reason):
-        known = words.get((said or "").replace(" ", "").lower())
-        if known:
-            return known
-    return context or reason or ""
+    plain = [(said or "").replace(" ", "").lower() for said in (context, reason, category)]
+    known = next((words[each] for each in plain if each in words), None)
+    if known == "PlatformInitiated" and "planned" in plain:
+        return "Planned"
+    said = (each for each, word in zip((context, reason), plain) if word != "notapplicable")
+    return known or next((each for each in said if each), "")
 
 
 def _first(*values: float | None) -> float | None:

@@ -580,7 +580,14 @@ class Reader:
             self.book.write(answer.unseen("Metric"))
             return
         found = monitor.metrics_of(answer.body, self.id, wanted, span, answer.stamp())
-        self.book.write(*found, None if found else _no_answer(answer).unseen("Metric"))
+        failed = monitor.failed_metrics(answer.body)
+        if not found and failed:
+            answer.why, answer.how = f"Azure could not read it ({failed[0][1]})", "try again"
+        elif not found:
+            _no_answer(answer)
+        self.book.write(*found, None if found else answer.unseen("Metric"))
+        if found:
+            self.book.write(*(_metric_unseen(name, why) for name, why in failed))
 
     def _ask_batch(
         self, wanted: dict[str, str], span: tuple[float, float], more: dict[str, str]
@@ -707,6 +714,15 @@ def has_address(interface: Any, address: str) -> bool:
     return any(
         text(each, "properties", "privateIPAddress") == address
         for each in items(interface, "properties", "ipConfigurations")
+    )
+
+
+def _metric_unseen(name: str, why: str) -> Unseen:
+    return Unseen(
+        vantage=CONTROL_PLANE,
+        what=f"the metric {name}",
+        why=f"Azure could not read it ({why})",
+        how_to_see="try again",
     )
 
 
