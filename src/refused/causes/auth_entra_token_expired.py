@@ -114,6 +114,12 @@ SYMPTOMS = {
 
 def read(told: Told) -> Iterator[Statement]:
     """Weigh what the errors of a text tell beside their words."""
+    if told.saw("bad-login") and told.was_up and told.is_azure:
+        yield Clue(
+            weight=2.4,
+            because="the login worked, the connection ended, and the same login is refused: a token's way",
+            seen=told.errors,
+        )
     if told.marked("token") and told.saw("no-login", "bad-login", "closed", "auth-or-tls"):
         yield Clue(weight=1.6, because="the text speaks of tokens", seen=told.errors)
     if told.marked("token") and told.marked("expires") and told.saw("no-login", "bad-login"):

@@ -110,6 +110,7 @@ SIGNATURES = (
 # Log-odds that a symptom lends it where nothing more is told.
 SYMPTOMS = {
     "no-login": 2.4,
+    "auth-or-tls": 0.9,
     "no-topology": 0.1,
     "no-sentinel": 0.2,
     "cannot-reach": 0.1,

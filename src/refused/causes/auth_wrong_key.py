@@ -203,6 +203,15 @@ SYMPTOMS = {
 
 def read(told: Told) -> Iterator[Statement]:
     """Weigh what the errors of a text tell beside their words."""
+    if told.marked("host=user"):
+        # A slash, "#" or "?" in the password ends the part of the URL that names the host.
+        yield Clue(
+            weight=3.6,
+            because="the user's name was taken for the host, as when the password is not escaped in the URL",
+            seen=told.errors,
+        )
+    if told.saw("bad-login") and told.was_up:
+        yield Clue(weight=-0.6, because="the client had been logged in before", seen=told.errors)
     if told.marked("token") and told.marked("expires") and told.saw("bad-login"):
         yield Clue(
             weight=-1.5,

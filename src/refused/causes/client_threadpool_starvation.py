@@ -114,6 +114,13 @@ SYMPTOMS = {
 
 def read(told: Told) -> Iterator[Statement]:
     """Weigh what the errors of a text tell beside their words."""
+    if told.starved_threads:
+        yield Clue(
+            weight=1.2,
+            because="many times as many threads are busy as the pool keeps ready, so that nobody fetches replies",
+            seen=told.errors,
+            fact="many threads",
+        )
     if (
         told.is_counted
         and 0 < told.count("worker-min") < told.count("worker-busy") < told.count("worker-min") + 8

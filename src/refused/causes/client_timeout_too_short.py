@@ -89,6 +89,7 @@ SIGNATURES = (
 )
 # Log-odds that a symptom lends it where nothing more is told.
 SYMPTOMS = {
+    "no-greeting": 0.6,
     "read-error": 1.5,
     "no-answer": 1.0,
     "timed-out": 0.7,

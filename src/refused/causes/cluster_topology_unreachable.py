@@ -172,6 +172,24 @@ def read(told: Told) -> Iterator[Statement]:
     """Weigh what the errors of a text tell beside their words."""
     if (
         told.port is not None
+        and 7000 <= told.port <= 7009
+        and told.is_private
+        and told.saw("connect-timeout", "refused", "unreachable", "timed-out")
+    ):
+        # https://redis.io/docs/latest/operate/oss_and_stack/management/scaling/ numbers its nodes from 7000.
+        yield Clue(
+            weight=1.8,
+            because="the port is one that nodes of a cluster are given by custom, at a private address",
+            seen=told.errors,
+        )
+    if told.was_up:
+        yield Clue(
+            weight=-1.0,
+            because="the client had been connected to the address before",
+            seen=told.errors,
+        )
+    if (
+        told.port is not None
         and (
             10220 <= told.port <= 10231
             or 13000 <= told.port <= 13999

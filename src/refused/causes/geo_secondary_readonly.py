@@ -118,6 +118,12 @@ SYMPTOMS = {
 
 def read(told: Told) -> Iterator[Statement]:
     """Weigh what the errors of a text tell beside their words."""
+    if told.marked("made-replica") and not told.marked("sentinel"):
+        yield Clue(
+            weight=3.4,
+            because="a client told the server to be a replica of another, and no sentinel did",
+            seen=told.errors,
+        )
     if told.saw("read-only") and told.is_azure:
         yield Clue(
             weight=1.5,

@@ -128,6 +128,7 @@ SIGNATURES = (
 )
 # Log-odds that a symptom lends it where nothing more is told.
 SYMPTOMS = {
+    "stalled": 1.2,
     "reset": 1.4,
     "closed": 1.6,
     "broken-pipe": 2.1,
@@ -145,6 +146,29 @@ SYMPTOMS = {
 
 def read(told: Told) -> Iterator[Statement]:
     """Weigh what the errors of a text tell beside their words."""
+    if told.marked("round-life"):
+        yield Clue(
+            weight=2.8 if told.marked("round-lives") else 2.0,
+            because="the connection ends as long after its beginning as somebody's limit of idle time",
+            seen=told.errors,
+            fact="rhythm",
+        )
+    if (
+        told.is_azure
+        and (told.over_tls or told.was_up or told.port == 6379)
+        and told.saw("reset", "closed", "broken-pipe", "stalled", "lost-command")
+    ):
+        yield Clue(
+            weight=0.6,
+            because="Azure closes a connection that was idle for ten minutes",
+            seen=told.errors,
+        )
+    if told.marked("sync"):
+        yield Clue(
+            weight=-1.6,
+            because="a replica had only begun to speak to its primary",
+            seen=told.errors,
+        )
     if (
         told.period_s is not None
         and 30 <= told.period_s <= 3600

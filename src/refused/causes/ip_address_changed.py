@@ -205,6 +205,7 @@ SIGNATURES = (
 )
 # Log-odds that a symptom lends it where nothing more is told.
 SYMPTOMS = {
+    "unreachable": 0.9,
     "reconnecting": 1.8,
     "cannot-reconnect": 1.6,
 }
@@ -212,6 +213,14 @@ SYMPTOMS = {
 
 def read(told: Told) -> Iterator[Statement]:
     """Weigh what the errors of a text tell beside their words."""
+    if told.was_up and told.saw("connect-timeout", "unreachable") and told.is_private:
+        yield Clue(
+            weight=2.4,
+            because="the client had been connected, and goes on to dial addresses where nobody is any more",
+            seen=told.errors,
+        )
+    if told.saw("bad-login", "no-login"):
+        yield Clue(weight=-2.0, because="a Redis server answers at the address", seen=told.errors)
     if told.saw("reconnecting") and "reconnected" in told.wrappers:
         yield Clue(
             weight=-2.0,

@@ -100,5 +100,11 @@ SYMPTOMS = {
 
 def read(told: Told) -> Iterator[Statement]:
     """Weigh what the errors of a text tell beside their words."""
+    if told.saw("local-ports") and told.is_here_by_name and not told.marked("time-wait"):
+        yield Clue(
+            weight=1.4,
+            because="localhost may be ::1, an address that a host without IPv6 does not have",
+            seen=told.errors,
+        )
     if ":" in told.address and told.saw("unreachable", "connect-timeout"):
         yield Clue(weight=2.5, because="an IPv6 address was dialled", seen=told.errors)

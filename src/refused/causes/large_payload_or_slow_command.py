@@ -101,6 +101,12 @@ SYMPTOMS = {
 
 def read(told: Told) -> Iterator[Statement]:
     """Weigh what the errors of a text tell beside their words."""
+    if told.starved_threads:
+        yield Clue(
+            weight=-1.4,
+            because="no thread was free to fetch replies: that they lie unread tells nothing of their size",
+            seen=told.errors,
+        )
     if told.count("in") >= 60000:
         yield Clue(
             weight=2.4,

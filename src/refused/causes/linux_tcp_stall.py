@@ -119,6 +119,7 @@ SIGNATURES = (
 )
 # Log-odds that a symptom lends it where nothing more is told.
 SYMPTOMS = {
+    "stalled": 2.6,
     "read-error": 0.7,
     "socket-failure": 1.4,
     "no-answer": 0.9,

@@ -150,6 +150,27 @@ SYMPTOMS = {
 
 def read(told: Told) -> Iterator[Statement]:
     """Weigh what the errors of a text tell beside their words."""
+    if told.saw("local-ports") and told.is_here_by_name and not told.marked("time-wait"):
+        yield Clue(
+            weight=2.0,
+            because="nothing on the client's own host answers to its name",
+            seen=told.errors,
+            fact="dialled",
+        )
+    if told.is_here and "cannot-connect" in (*told.wrappers, *told.symptoms):
+        yield Clue(
+            weight=2.4,
+            because="the client's own host was dialled, and no connection came about",
+            seen=told.errors,
+            fact="dialled",
+        )
+    if told.saw("refused") and told.is_here and told.marked("up-elsewhere"):
+        yield Clue(
+            weight=-1.5,
+            because="another Redis answers in the same text, so that none is missing",
+            seen=told.errors,
+            fact="elsewhere",
+        )
     if told.saw("refused") and told.is_here and told.runtime != "node":
         yield Clue(
             weight=0.8, because="the client's own host refuses", seen=told.errors, fact="dialled"

@@ -113,6 +113,7 @@ SIGNATURES = (
 )
 # Log-odds that a symptom lends it where nothing more is told.
 SYMPTOMS = {
+    "no-greeting": 0.8,
     "odd-reply": 1.5,
 }
 

@@ -225,6 +225,19 @@ SYMPTOMS = {
 def read(told: Told) -> Iterator[Statement]:
     """Weigh what the errors of a text tell beside their words."""
     if (
+        told.hosted is not None
+        and not told.hosted.has_public_side
+        and not told.is_private
+        and told.saw("connect-timeout", "cannot-connect", "timed-out", "cannot-reach")
+    ):
+        # 60 is what BSD and macOS call a dial without an answer: somebody's desk, not the provider's network.
+        weight = 2.6 if told.errno == 60 else 1.6
+        yield Clue(
+            weight=weight,
+            because=f"{told.hosted.name} has no public side, and answers within its own network alone",
+            seen=told.errors,
+        )
+    if (
         told.saw("connect-timeout", "not-connected")
         and told.speaks("stackexchange")
         and not told.address

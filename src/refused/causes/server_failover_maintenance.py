@@ -383,6 +383,7 @@ SIGNATURES = (
 )
 # Log-odds that a symptom lends it where nothing more is told.
 SYMPTOMS = {
+    "stalled": 0.7,
     "refused": 0.2,
     "tls-cut": 0.6,
     "auth-or-tls": 0.2,
@@ -411,6 +412,12 @@ SYMPTOMS = {
 
 def read(told: Told) -> Iterator[Statement]:
     """Weigh what the errors of a text tell beside their words."""
+    if told.marked("made-replica") and not told.marked("sentinel"):
+        yield Clue(
+            weight=-2.0,
+            because="a client, and no sentinel, told the server to follow another",
+            seen=told.errors,
+        )
     if told.saw("closed", "reset", "socket-failure") and told.marked("lived"):
         yield Clue(
             weight=1.1,

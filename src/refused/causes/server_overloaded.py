@@ -219,6 +219,7 @@ SIGNATURES = (
 )
 # Log-odds that a symptom lends it where nothing more is told.
 SYMPTOMS = {
+    "no-greeting": 1.1,
     "tls-silent": 0.8,
     "read-error": 0.3,
     "no-answer": 1.4,

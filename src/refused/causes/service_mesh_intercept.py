@@ -249,7 +249,7 @@ SIGNATURES = (
     ),
     Signature(
         id="service-mesh-intercept-envoy-flags",
-        pattern=r"envoy[^\n]{0,200}(?:6379|6380|redis)|(?:outbound|inbound)\|(?:6379|6380|10000)\||PassthroughCluster|BlackHoleCluster|outbound_\.6379",
+        pattern=r"\benvoy\b[^\n]{0,200}(?:6379|6380|redis)|(?:outbound|inbound)\|(?:6379|6380|10000)\||PassthroughCluster|BlackHoleCluster|outbound_\.6379",
         family="envoy",
         weight=3.6,
         says="a sidecar's log names the connection to Redis",
@@ -276,6 +276,7 @@ SIGNATURES = (
 )
 # Log-odds that a symptom lends it where nothing more is told.
 SYMPTOMS = {
+    "no-greeting": 0.6,
     "tls-cut": 0.3,
     "reset": 1.0,
     "closed": 0.2,

@@ -152,6 +152,7 @@ SIGNATURES = (
 )
 # Log-odds that a symptom lends it where nothing more is told.
 SYMPTOMS = {
+    "no-greeting": 1.9,
     "connect-timeout": 0.5,
     "tls-cut": 1.4,
     "tls-silent": 1.8,
@@ -171,9 +172,44 @@ SYMPTOMS = {
     "cannot-reach": 0.5,
 }
 
+# How a server that wants TLS ends a connection that speaks plain text.
+_CUT = ("reset", "closed", "broken-pipe", "read-error", "lost-command")
+
 
 def read(told: Told) -> Iterator[Statement]:
     """Weigh what the errors of a text tell beside their words."""
+    if (
+        told.hosted is not None
+        and told.hosted.speaks_tls_alone
+        and not told.over_tls
+        and told.saw(*_CUT, "no-greeting", "no-answer", "timed-out")
+    ):
+        yield Clue(
+            weight=3.2,
+            because=f"the host is of {told.hosted.name}, which takes TLS alone, and no TLS shows in the text",
+            seen=told.errors,
+            fact="scheme",
+        )
+    elif told.hosted is not None and told.hosted.speaks_tls_alone and told.over_tls:
+        yield Clue(
+            weight=-2.0,
+            because=f"TLS was spoken to {told.hosted.name}, which is what it takes",
+            seen=told.errors,
+            fact="scheme",
+        )
+    elif told.marked("plain-url") and not told.marked("tls-url") and told.saw(*_CUT, "no-greeting"):
+        yield Clue(
+            weight=0.5,
+            because="the URL asks for plain text, and the first words were cut off",
+            seen=told.errors,
+            fact="scheme",
+        )
+    if told.service == "acr" and told.port == 6379 and not told.over_tls:
+        yield Clue(
+            weight=-2.5,
+            because="6379 of an Azure Cache for Redis takes plain text, which is what was spoken",
+            seen=told.errors,
+        )
     if (
         told.saw("closed")
         and told.speaks("redis-py", "hiredis", "redis-cli", "lettuce")

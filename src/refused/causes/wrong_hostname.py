@@ -209,6 +209,33 @@ SYMPTOMS = {
 
 def read(told: Told) -> Iterator[Statement]:
     """Weigh what the errors of a text tell beside their words."""
+    if told.is_no_host:
+        yield Clue(
+            weight=4.0,
+            because="what was dialled is no host: a setting's name, a URL, or nothing",
+            seen=told.errors,
+            fact="no host",
+        )
+    if told.marked("host=user"):
+        yield Clue(
+            weight=-1.0,
+            because="a user's name stands where the host should: the URL was read wrongly",
+            seen=told.errors,
+        )
+    if told.saw("local-ports") and told.is_here_by_name and not told.marked("time-wait"):
+        yield Clue(
+            weight=3.4,
+            because="the client's own host has no such address: a container without IPv6 dials itself",
+            seen=told.errors,
+            fact="dialled",
+        )
+    if told.saw("refused") and told.is_here and told.marked("up-elsewhere"):
+        yield Clue(
+            weight=3.6,
+            because="another Redis answers in the same text, and only the client's own host refuses",
+            seen=told.errors,
+            fact="dialled",
+        )
     if told.saw("refused") and told.is_here and told.runtime == "node":
         yield Clue(
             weight=1.0,

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import re
 
+from refused.evidence.host_names import oddities
 from refused.evidence.matching import Late, WordTable
 from refused.evidence.path import is_literal
 from refused.evidence.redaction import redact
@@ -62,7 +63,7 @@ _CLIENTS = WordTable(
         ("lua-resty-redis", r"\[lua\]|resty"),
         ("dapr", r"\bdapr|pub sub pubsub"),
         ("linkerd", r"linkerd"),
-        ("envoy", r"envoy|istio"),
+        ("envoy", r"\benvoy\b|istio"),
     ),
     ignores_case=True,
 )
@@ -166,6 +167,10 @@ _ODD_BYTE = Late(
     "RESP",
     "rror",
 )
+_CONNECTED_TO = Late(
+    r"[Cc]onnected to:? (?:rediss?://)?(?:[^ \n@]{1,200}@)?\[?([A-Za-z0-9_.:-]{1,200}?)\]?:[0-9]{2,5}\b",
+    "onnected to",
+)
 _NODE_ADVERTISED = Late(r"(?:MOVED|ASK) [0-9]{1,5} (\S{0,255}):([0-9]{2,5})", "MOVED", "ASK")
 
 _SLOW = frozenset(
@@ -218,7 +223,7 @@ _MARKS = WordTable(
             "token",
             r"\btoken\b|\bAAD\b|\bEntra\b|managed ?identity|Microsoft\.Azure\.StackExchangeRedis|re-?authenticat",
         ),
-        ("mesh", r"istio|envoy|linkerd|\bdaprd\b|sidecar|:15006\b"),
+        ("mesh", r"istio|\benvoy\b|linkerd|\bdaprd\b|sidecar|:15006\b"),
         ("kubernetes", r"\.svc\b|svc\.cluster\.local|kubernetes|\bpod\b|\bk8s\b"),
         ("worker", r"sidekiq|celery|bull|resque|huey|fetching (?:job|message)"),
         ("serverless", r"lambda|serverless|azure functions|WEBSITE_"),
@@ -244,6 +249,16 @@ _MARKS = WordTable(
         (
             "tls-alert",
             r"alert handshake failure|handshake_failure|alert number 40\b|tls: handshake failure",
+        ),
+        # A scheme without TLS; whoever also writes the other has both in mind.
+        ("plain-url", r"\bredis://"),
+        ("tls-url", r"\b(?:rediss|tls|valkeys)://"),
+        # Netty prints "!" between the ends of a channel that was open and is no more.
+        ("once-up", r" ! R:|Reconnecting, last destination was|ConnectionWatchdog"),
+        ("sync", r"for SYNC\b|MASTER <-> (?:REPLICA|SLAVE)|Connecting to MASTER\b"),
+        (
+            "made-replica",
+            r"(?:REPLICAOF|SLAVEOF) [^ \n]{1,200}:[0-9]{1,5} enabled \(user request|enabled \(user request from [^\n]{0,400}cmd=(?:slaveof|replicaof)",
         ),
         # A scheme without TLS before a port that speaks nothing else.
         ("plain-scheme", r"(?:redis|tcp)://[^ \n\]]{1,255}:(?:6380|10000)\b"),
@@ -370,7 +385,7 @@ def _counters(text: str) -> Tuple[Tuple[str, float], ...]:
 
 def _marks(text: str) -> Tuple[str, ...]:
     """Return further words on the whole, each from a fixed list."""
-    found = list(_MARKS.all(text))
+    found = [*(f"host={kind}" for kind in oddities(text)), *_MARKS.all(text)]
     if "mgr:" in text or "rs:" in text or "state:" in text:
         found += [f"{name}={value}" for name, value in _STATES.findall(text)]
     commands = {word.upper() for word in _COMMAND.findall(text)}
@@ -386,6 +401,10 @@ def _marks(text: str) -> Tuple[str, ...]:
         letter = odd.group(1) or odd.group(2) or odd.group(4)
         byte = letter or chr(min(int(odd.group(3) or 0), 255))
         found.append(f"byte={ord(byte)}")
+    if any(
+        _place(host, None)["address_class"] != "loopback" for host in _CONNECTED_TO.findall(text)
+    ):
+        found.append("up-elsewhere")
     moved = _NODE_ADVERTISED.search(text)
     if moved:
         found.append(f"moved-to={int(moved.group(2))}")

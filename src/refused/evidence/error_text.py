@@ -15,14 +15,15 @@ from __future__ import annotations
 import re
 
 from refused.evidence.error_context import context_of, endpoint_of
-from refused.evidence.error_times import gaps, time_of
+from refused.evidence.error_times import gaps, is_round, time_of
+from refused.evidence.error_trace import exact_ids
 from refused.evidence.error_words import WORDINGS
 from refused.evidence.observations import LoggedError
 from refused.evidence.redaction import redact
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from typing import Any, Callable, Dict, FrozenSet, List, Sequence, Tuple
+    from typing import Any, Callable, Dict, FrozenSet, List, Optional, Sequence, Tuple
 
     # Takes one line, gives the ids of the patterns (signatures and wordings) that are found in it.
     Match = Callable[[str], Sequence[str]]
@@ -35,6 +36,7 @@ MOST_AROUND = 2_000
 LONGEST_AROUND = 262_144
 MOST_LINES = 20_000
 MOST_GAPS = 200
+MOST_MARKS = 40
 # Beyond so many endpoints, errors are told apart by their words alone.
 MOST_PLACES = 100
 
@@ -82,11 +84,32 @@ _FOREIGN = re.compile(
     r"mysql|mariadb|postgres|\bpg_|pgsql|mongo|rabbitmq|\bamqp|kafka|hikari|jdbc|sqlserver|SqlClient|SqlException|"
     r"cosmos|blob\.core|servicebus|eventhub|elasticsearch|opensearch|\bsmtp|\bldap|memcache|zookeeper|\betcd\b|"
     r"docker\.sock|kube-api|MountVolume|apiserver|cassandra|oracle|clickhouse|\bgrpc|database\.windows\.net|vault\.azure\.net|"
-    r":(?:80|443|8080|8443|1433|1521|3306|5432|27017|5671|5672|9092|9200|2181|11211|25|465|587|389|636|22|9042)\b",
+    # A port, and neither the minutes or seconds of a time, nor a process of Node's, nor the line of a source file.
+    r"(?<![:T ][0-9]{2})(?<!\(node)(?<!\.java)(?<!\.php)(?<!\.(?:py|rb|js|ts|go|cs|kt|rs|ex))"
+    r":(?:80|443|8080|8443|1433|1521|3306|5432|27017|5671|5672|9092|9200|2181|11211|25|465|587|389|636|22|9042)\b(?!:[0-9])",
+    re.IGNORECASE,
+)
+# Hosts that are called as a database is, or another service: a resolver names no port.
+_OTHER_HOST = re.compile(
+    r"\b(?:ENOTFOUND|EAI_AGAIN|UnknownHostException:|lookup|resolve(?: host(?:name)?)?:?) ['\"]?(?:[a-z0-9]{1,20}[-_.])?"
+    r"(?:db|database|postgres(?:ql)?|pg|pgbouncer|mysql|mariadb|mssql|mongo(?:db)?|kafka|broker|zookeeper|rabbit(?:mq)?|nats|"
+    r"elastic(?:search)?|opensearch|minio|vault|mail(?:hog|pit)?|smtp|influxdb|clickhouse|memcached|etcd|keycloak)"
+    r"(?:[-_]?[0-9]{1,2})?(?:\.[a-z0-9.-]{1,100})?(?:['\"\s:,)]|$)",
     re.IGNORECASE,
 )
 # A URL is somebody's page or call, but for the audience of the tokens that Redis takes.
 _URL = re.compile(r"https?://(?!redis\.azure\.)[^ \n'\"]{1,2000}", re.IGNORECASE)
+# Where an error sends its reader is no service that failed; nor is where Azure hands out tokens.
+_HELP = re.compile(
+    r"https?://(?:aka\.ms|(?:go|learn|docs|support|login)\.microsoft(?:online)?\.com|docs\.|nodejs\.org|redis\.io|"
+    r"stackexchange\.github\.io|169\.254\.169\.254|github\.com/[^ /\n]{1,100}/[^ /\n]{1,100}/(?:issues|wiki|blob|pull))"
+    r"[^ \n'\"]{0,2000}",
+    re.IGNORECASE,
+)
+# Compose and Heroku put a container's or a program's name in front of what it says.
+_SPEAKER = re.compile(r"^[ \t]*[A-Za-z0-9][A-Za-z0-9_.-]{0,100} {0,40}\| ?")
+# A site about Redis is no server of it.
+_SITE = re.compile(r"\b(?:[a-z0-9-]{1,40}\.)?(?:redis|valkey)\.(?:io|com|net|dev)\b", re.IGNORECASE)
 _FOREIGN_PLACE = re.compile(
     r"(?:https?://)?([A-Za-z0-9.-]{3,253}):?(443|80|8080|8443|1433|1521|3306|5432|27017|5671|5672|9092|9200)?\b"
 )
@@ -113,7 +136,7 @@ def read_errors(
         first_line: The number of its first line there.
     """
     lines = _lines(text)
-    told = [_told(line, at, match, own) for at, line in enumerate(lines)]
+    told = [_told(at, lines, match, own) for at in range(len(lines))]
     failing = [each for each in told if each.ids]
     if not failing:
         return ()
@@ -122,13 +145,65 @@ def read_errors(
     ours = [each for each in failing if _concerns_redis(each, speaks_redis=speaks_redis)]
     if not ours:
         return ()
-    if not speaks_redis and (_FOREIGN.search(whole) is not None or _is_anybodys(ours, told)):
+    if not speaks_redis and (_is_foreign(whole) or _is_anybodys(ours, told)):
         return ()
     kept = {each.at for each in ours}
     elsewhere = tuple(
         dict.fromkeys(_foreign_place(each.line) for each in failing if each.at not in kept)
     )
-    return _grouped(ours, context_of(whole), _depths(lines), elsewhere, (file, first_line))
+    shared = context_of(whole)
+    shared["marks"] = (*shared["marks"], *_marks_of_lives(lines, ours))[:MOST_MARKS]
+    return _grouped(ours, shared, _depths(lines), elsewhere, (file, first_line))
+
+
+# What a client prints when a connection has come about.
+_UP = re.compile(
+    r"(?<!not )(?<!never )\b(?:re)?connected\b(?! clients)|connection (?:is )?(?:established|opened|ready)\b|"
+    r"\bredis\b[^\n]{0,20}\bready\b",
+    re.IGNORECASE,
+)
+# How an open connection ends.
+_ENDS = frozenset(
+    [
+        "reset",
+        "closed",
+        "broken-pipe",
+        "read-error",
+        "socket-failure",
+        "not-connected",
+        "lost-command",
+        "reconnecting",
+        "went-away",
+    ]
+)
+
+
+def _marks_of_lives(lines: Sequence[str], ours: Sequence[_Told]) -> Tuple[str, ...]:
+    """Return what the time between a connection's beginning and its end tells, where both stand in the text."""
+    ends = {
+        each.at
+        for each in ours
+        if not _ENDS.isdisjoint(_SYMPTOM_OF[name] for name in each.ids if name in _SYMPTOM_OF)
+    }
+    found: List[float] = []
+    since: Optional[float] = None
+    for at in range(max(ends, default=-1) + 1):
+        moment = time_of(lines[at]) if at in ends or _UP.search(lines[at]) else None
+        if moment is None:
+            continue
+        if at not in ends:
+            since = moment
+        elif since is not None and moment >= since:
+            found.append(moment - since)
+            since = None
+    if not found:
+        return ()
+    kept = sum(is_round(each) for each in found)
+    return (
+        "once-up",
+        *(("round-life",) if kept * 2 > len(found) else ()),
+        *(("round-lives",) if kept > 1 else ()),
+    )
 
 
 def _around(lines: Sequence[str], failing: Sequence[_Told]) -> str:
@@ -161,7 +236,7 @@ class _Told:
         self.at = at
         self.ids = ids
         self.is_ours = is_ours
-        self.is_foreign = bool(ids) and _FOREIGN.search(line) is not None
+        self.is_foreign = bool(ids) and _is_foreign(line)
 
 
 def _lines(text: str) -> List[str]:
@@ -170,8 +245,17 @@ def _lines(text: str) -> List[str]:
     return [line if len(line) <= LONGEST_LINE else line[:LONGEST_LINE] for line in found]
 
 
-def _told(line: str, at: int, match: Match, own: FrozenSet[str]) -> _Told:
+def _is_foreign(text: str) -> bool:
+    """Whether *text* names another service."""
+    said = text if "http" not in text else _HELP.sub("", text)
+    return _FOREIGN.search(said) is not None or _OTHER_HOST.search(said) is not None
+
+
+def _told(at: int, lines: Sequence[str], match: Match, own: FrozenSet[str]) -> _Told:
+    line = lines[at]
     ids = tuple(match(line)) if line.strip() else ()
+    if ids:
+        ids = exact_ids(ids, at, lines)
     is_ours = any(name in own or _FAMILY_OF.get(name, "any") not in GENERAL for name in ids)
     return _Told(line, at, ids, is_ours=is_ours)
 
@@ -180,21 +264,27 @@ def _concerns_redis(each: _Told, *, speaks_redis: bool) -> bool:
     """Whether a failing line is about Redis: it says so, or nothing says otherwise."""
     if not each.is_foreign or each.is_ours:
         return True
-    return speaks_redis and _NAMES_REDIS.search(_URL.sub("", each.line)) is not None
+    said = _URL.sub("", _SPEAKER.sub("", each.line))
+    return speaks_redis and _NAMES_REDIS.search(said) is not None
 
 
 def _names_redis(text: str) -> bool:
     """Whether a word of *text* is of Redis; a path in somebody's URL is none."""
-    return _REDIS.search(_URL.sub("", text)) is not None
+    return _REDIS.search(_SITE.sub("", _URL.sub("", text))) is not None
 
 
 # A certificate that is not trusted is what every program prints behind a proxy that re-signs.
 _ANYBODYS = ("tls-unverified.", "tls-refused.", "tls-certificate-untrusted-", "tls-inspection-root")
+# At Heroku the store's own certificate is signed by itself:
+# https://devcenter.heroku.com/articles/connecting-heroku-redis
+_DYNO = re.compile(r"\bapp\[[a-z_-]{1,30}\.[0-9]{1,5}\]:")
 _FRAME = re.compile(r"^ {2,}at |^\tat |^ {2,}File \"|^ {2,}from ")
 
 
 def _is_anybodys(ours: Sequence[_Told], told: Sequence[_Told]) -> bool:
     """Whether a trace shows distrust of a certificate, its frames, and no sign of Redis in any of them."""
+    if any(_DYNO.search(each.line) for each in ours):
+        return False
     trust_alone = all(name.startswith(_ANYBODYS) for each in ours for name in each.ids)
     return trust_alone and any(_FRAME.match(each.line) for each in told)
 

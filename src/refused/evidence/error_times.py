@@ -92,3 +92,15 @@ def gaps(times: Sequence[float]) -> Tuple[float, ...]:
     return tuple(
         round(later - earlier, 3) for earlier, later in zip(times, times[1:]) if later >= earlier
     )
+
+
+# What people and products set as the limit of silence, in seconds; 350 is that of AWS's balancers.
+_LIMITS_S = (10, 15, 20, 30, 45, 60, 90, 120, 180, 240, 300, 350, 600, 900, 1200, 1800, 3600, 7200)
+
+
+def is_round(seconds: float) -> bool:
+    """Whether a connection that lived so long may have met a limit of idle time.
+
+    What notices the end comes a little later than the limit, hardly ever before it.
+    """
+    return any(-0.2 <= seconds - each <= max(1.0, each / 100) for each in _LIMITS_S)

@@ -6,6 +6,7 @@ The module keeps to Python 3.8 and the standard library: it travels to remote ho
 from __future__ import annotations
 
 from refused.evidence.error_words import SYMPTOMS
+from refused.service.hosted import hosted_service
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -26,6 +27,7 @@ class Told:
         signatures: The ids of all signatures that match.
         counters: The first count of each name.
         service: ``acr``, ``acre``, ``amr`` or ``redis``, by the host names.
+        hosted: What else is known of the service by its host name; ``None`` where it is not listed.
     """
 
     def __init__(self, errors: Sequence[LoggedError]) -> None:
@@ -55,7 +57,10 @@ class Told:
         self.elapsed_ms = next((e.elapsed_ms for e in errors if e.elapsed_ms is not None), None)
         self.timeout_ms = next((e.timeout_ms for e in errors if e.timeout_ms is not None), None)
         self.elsewhere = tuple(dict.fromkeys(place for each in errors for place in each.elsewhere))
-        self.service = _service(tuple(each.host for each in errors if each.host))
+        hosts = tuple(each.host for each in errors if each.host)
+        self.service = _service(hosts)
+        self.hosted = next(filter(None, map(hosted_service, hosts)), None)
+        self.errno = next((each.errno for each in errors if each.errno is not None), None)
 
     @property
     def is_azure(self) -> bool:
@@ -77,6 +82,21 @@ class Told:
         """Whether the client dialled its own host."""
         return self.address_class in ("loopback", "unspecified")
 
+    @property
+    def is_here_by_name(self) -> bool:
+        """Whether the client dialled its own host by a name, or by an address of IPv6: which one that is depends."""
+        return self.is_here and self.address != "127.0.0.1"
+
+    @property
+    def was_up(self) -> bool:
+        """Whether the text shows that a connection had come about before."""
+        return self.marked("once-up", "lived")
+
+    @property
+    def is_no_host(self) -> bool:
+        """Whether what was dialled is no host: a setting's name, a URL, nothing."""
+        return self.marked("host=setting", "host=template", "host=nothing", "host=url")
+
     def saw(self, *symptoms: str) -> bool:
         """Whether one of *symptoms* was seen."""
         return not self.symptoms.isdisjoint(symptoms)
@@ -92,6 +112,15 @@ class Told:
     def count(self, name: str) -> float:
         """Return what the exception counts under *name*; 0 where it does not."""
         return self.counters.get(name, 0.0)
+
+    @property
+    def starved_threads(self) -> bool:
+        """Whether many times as many threads are busy as the pool keeps ready: the next ones come at two a second."""
+        return any(
+            0 < self.count(f"{pool}-min") * 5 <= self.count(f"{pool}-busy")
+            and self.count(f"{pool}-busy") >= 20
+            for pool in ("worker", "iocp")
+        )
 
     @property
     def is_counted(self) -> bool:

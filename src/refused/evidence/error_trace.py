@@ -1,0 +1,68 @@
+"""Say more exactly what failed than its line does: by the frames beside it, and by what it rests on.
+
+"Connection timed out" is what the system says of a dial that nobody answers, and of an open
+connection whose other end has fallen silent. Which of the two it was stands in the trace.
+
+The module keeps to Python 3.8 and the standard library: it travels to remote hosts.
+"""
+
+from __future__ import annotations
+
+import re
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from typing import Sequence, Tuple
+
+# Frames so near to a failing line belong to the call that failed.
+_NEAR = 4
+_READING = re.compile(
+    r"\brecv(?:_into|from|msg)?\(|_read_ready|\.readobj\(|\.read_response\(|_read_from_socket|\.sock_recv\(|"
+    r"SocketDispatcher\.read|FileDispatcherImpl\.read|SocketInputStream\.|SocketChannelImpl\.read|NioSocketImpl\.\w{0,20}[rR]ead|"
+    r"TCP\.onStreamRead|\(\*(?:net)?FD\)\.Read|\(\*conn\)\.Read|fill_buffer|_fillbuf|read_nonblock|NetworkStream\.\w{0,10}Read|"
+    r"syscall: '?\"?read\b"
+)
+_DIALLING = re.compile(
+    r"\bsock(?:et)?\.connect\(|create_connection|\bsock_connect|_connect\(|finishConnect|socketConnect|\bconnect0\b|"
+    r"TCPConnectWrap|afterConnect|Dialer\)\.|connect_nonblock|SocketChannelImpl\.connect|NioSocketImpl\.connect|syscall: '?\"?connect\b"
+)
+# Wordings that fit a dial as well as a read.
+_EITHER = frozenset(
+    ["connect-timeout.posix", "connect-timeout.php", "connect-timeout.windows", "timed-out.posix"]
+)
+_STALLED = "stalled.any"
+_NO_GREETING = "no-greeting.redis-rb"
+_NOT_BESIDE_GREETING = frozenset(
+    ["connect-timeout.redis-rb", "connect-timeout.redis-rb-in-errno", "no-answer.redis-rb"]
+)
+
+
+def exact_ids(ids: Tuple[str, ...], at: int, lines: Sequence[str]) -> Tuple[str, ...]:
+    """Return the ids found in line *at*, without those that what stands beside it contradicts.
+
+    Args:
+        ids: The ids of the patterns found in the line.
+        at: Its place in *lines*.
+    """
+    if _NO_GREETING in ids:
+        return tuple(name for name in ids if name not in _NOT_BESIDE_GREETING)
+    if _EITHER.isdisjoint(ids):
+        return ids
+    if _STALLED in ids:
+        return tuple(name for name in ids if name not in _EITHER)
+    if _was_reading(at, lines):
+        return (*(name for name in ids if name not in _EITHER), _STALLED)
+    return ids
+
+
+def _was_reading(at: int, lines: Sequence[str]) -> bool:
+    """Whether the frame nearest to a line, above as Python has it or below as others do, reads."""
+    above = range(at - 1, max(-1, at - 1 - _NEAR), -1)
+    below = range(at + 1, min(len(lines), at + 1 + _NEAR))
+    for places in (above, below):
+        for place in places:
+            if _DIALLING.search(lines[place]) is not None:
+                return False
+            if _READING.search(lines[place]) is not None:
+                return True
+    return False
