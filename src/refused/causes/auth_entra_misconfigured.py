@@ -199,6 +199,23 @@ SIGNATURES = (
         says="the connection was opened, and the login on it never came or did not count",
         example="NOAUTH Returned - connection has not yet authenticated",
     ),
+    # The classes of Azure.Identity have one name in all languages.
+    Signature(
+        id="auth-entra-misconfigured-credential",
+        pattern=r"(?:DefaultAzure|ChainedToken|Environment|ManagedIdentity|WorkloadIdentity|AzureCli|AzureCLI|AzureDeveloperC[Ll][Ii]|AzurePowerShell|VisualStudio(?:Code)?|InteractiveBrowser|Client(?:Secret|Certificate|Assertion)|UsernamePassword|OnBehalfOf|DeviceCode|SharedTokenCache|AppService|Imds)Credential(?:\.get_?token(?:_info)? failed| authentication (?:failed|unavailable|error)| (?:failed|unavailable)|: [^\n]{0,80}(?:fail|timed? ?out|unavailable|not found|could not|no |error|[Pp]lease|required|unable))",
+        family="azure",
+        weight=4.6,
+        says="no token can be had for this identity",
+        example="ClientSecretCredential authentication failed: x",
+    ),
+    Signature(
+        id="auth-entra-misconfigured-msal",
+        pattern=r"\bMsal(?:Client|Service|UiRequired|Server|Interactive)?(?:Exception|Error)\b|Azure\.Identity\.AuthenticationFailedException|Aggregate(?:Authentication|CredentialUnavailable)Error|azure\.core\.exceptions\.ClientAuthenticationError|Multiple user assigned identities exist|[Pp]lease run '?az login|AADSTS(?:1002012|[0-9]{5}\b|500[0-9]{3}|700(?:0[0-9]{2}|[1-9][0-9]{2})|7000[0-9]{3}|9[0-9]{4,5})|\bRequestTokenErr\b",
+        family="azure",
+        weight=4.4,
+        says="the token service turns the identity away",
+        example="AADSTS1002012: The provided value for scope is not valid.",
+    ),
 )
 # Log-odds that a symptom lends it where nothing more is told.
 SYMPTOMS = {

@@ -86,7 +86,7 @@ def _span(seconds: float) -> str:
 SIGNATURES = (
     Signature(
         id="auth-entra-token-expired-reauth-failed",
-        pattern=r"Failed to re-?authenticate|[Rr]e-?authentication (?:of connection|failed)|Failed all [0-9]{1,4} attempts to acquire a new token|Current token expired|token (?:has |is )?expired|expired (?:access )?token|ExpiredToken|AADSTS70043|AADSTS500133|re-authenticate[^\n]{0,40}(?:fail|error)",
+        pattern=r"Failed to re-?authenticate|[Rr]e-?authentication (?:of connection|failed)|Failed all [0-9]{1,4} attempts to acquire a new token|Current token expired|ExpiredToken|AADSTS70043|AADSTS500133|re-authenticate[^\n]{0,40}(?:fail|error)",
         family="azure",
         weight=4.7,
         says="a token ran out, or its renewal failed",
@@ -100,6 +100,31 @@ SIGNATURES = (
         says="the renewal of a token failed",
         example="Failed to refresh the token",
         ignores_case=True,
+    ),
+    Signature(
+        id="auth-entra-token-expired-grant-expired",
+        pattern=r"AADSTS(?:700082|700084|50173|50089|70043|70008|500133)\b",
+        family="azure",
+        weight=5.8,
+        says="what the token was to be renewed with has expired",
+        example="AADSTS700082: The refresh token has expired due to inactivity.",
+    ),
+    Signature(
+        id="auth-entra-token-expired-said-expired",
+        pattern=r"(?:ERR|WRONGPASS):? [^\n]{0,40}[Tt]oken (?:has |is |was )?expired|[Tt]oken renewal failed|\bTokenRenewalErr\b",
+        family="azure",
+        weight=4.7,
+        says="the token's time has run out",
+        example="ERR Token has expired",
+    ),
+    # Sessions and web APIs have tokens as well.
+    Signature(
+        id="auth-entra-token-expired-some-token",
+        pattern=r"[Tt]oken (?:has |is |was )?(?:already )?expired|expired (?:access )?token",
+        family="azure",
+        weight=1.5,
+        says="a token has expired, and it is not said whose",
+        example="the access token has expired",
     ),
 )
 # Log-odds that a symptom lends it where nothing more is told.

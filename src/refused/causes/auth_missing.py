@@ -106,6 +106,15 @@ SIGNATURES = (
         example="redis: password is not set",
         ignores_case=True,
     ),
+    # networking.c: more than 10 arguments, or 16 KiB, from a client that has not logged in.
+    Signature(
+        id="auth-missing-length-before-login",
+        pattern=r"unauthenticated (?:multi)?bulk length",
+        family="server",
+        weight=4.2,
+        says="before the login, long commands are refused",
+        example="ERR Protocol error: unauthenticated multibulk length",
+    ),
 )
 # Log-odds that a symptom lends it where nothing more is told.
 SYMPTOMS = {

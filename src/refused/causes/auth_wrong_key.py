@@ -170,9 +170,9 @@ def _azure_says(evidence: Evidence) -> Iterator[Statement]:
 SIGNATURES = (
     Signature(
         id="auth-wrong-key-url-split",
-        pattern=r"could not be cast to integer value as|invalid userinfo|URI malformed|invalid port \"?:?[^0-9\"\n ]|bad URI\(is not URI\?\)[^\n]{0,20}redis",
+        pattern=r"could not be cast to integer value as|invalid userinfo|URI malformed|invalid port \":?[^0-9\"\n ]|bad URI\(is not URI\?\)[^\n]{0,20}redis",
         family="socket",
-        weight=3.0,
+        weight=4.2,
         says="the connection string is cut where a letter of the key was not escaped",
         example="ValueError: Port could not be cast to integer value as 'abc'",
     ),
@@ -191,6 +191,14 @@ SIGNATURES = (
         weight=4.6,
         says="a key is sent to a server that has none, or in a form that it does not take",
         example="ERR Client sent AUTH, but no password is set",
+    ),
+    Signature(
+        id="auth-wrong-key-none-needed",
+        pattern=r"does not require a password, but a password was supplied|called without any password configured",
+        family="ioredis",
+        weight=4.4,
+        says="a password is sent to a server that has none",
+        example="This Redis server's `default` user does not require a password, but a password was supplied",
     ),
 )
 # Log-odds that a symptom lends it where nothing more is told.

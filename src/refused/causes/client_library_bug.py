@@ -95,6 +95,39 @@ SIGNATURES = (
         says="replies are read out of step",
         example="protocol error, got '\"' as reply type byte",
     ),
+    # networking.c closes after it; threads or forks that share a connection write such.
+    Signature(
+        id="client-library-bug-server-saw-garbage",
+        pattern=r"ERR Protocol error: |Protocol error \([^)\n]{1,60}\) from client|only \(P(?:\|S)?\)SUBSCRIBE ?/|QUIT[^\n]{0,20} allowed in this context",
+        family="server",
+        weight=2.8,
+        says="the server is sent what no client should send",
+        example="ERR Protocol error: unbalanced quotes in request",
+    ),
+    Signature(
+        id="client-library-bug-shared-or-late",
+        pattern=r"connection from a child process|InheritedError|reconnect to Redis after forking|[Ee]vent loop is closed|attached to a different (?:event )?loop|close pipeline or multi block|either ServerName or InsecureSkipVerify",
+        family="any",
+        weight=3.4,
+        says="the client is used as it does not allow",
+        example="Redis::InheritedError: Tried to use a connection from a child process without reconnecting.",
+    ),
+    Signature(
+        id="client-library-bug-setting",
+        pattern=r"[Kk]eyword '[^'\n]{1,60}' is not supported|maxRetriesPerRequest must be null|Class [^\n]{0,4}Redis[^\n]{0,4} not found|Unable to find the socket transport|Redis connection \[[^\]\n]{1,80}\] not configured|[Pp]lease remove or rename the Redis facade|requires redis-py versions|Invalid SSL Certificate Requirements|with no ssl options",
+        family="any",
+        weight=3.0,
+        says="the client refuses how it is set up, before it dials",
+        example="Class 'Redis' not found",
+    ),
+    Signature(
+        id="client-library-bug-reply-of-another",
+        pattern=r"Unexpected reply: [+:$*]|Unknown reply on (?:multi|integer)|expected [+:$*], got [+:$*]",
+        family="servicestack",
+        weight=2.6,
+        says="the reply of another command is read",
+        example="RedisResponseException: Unexpected reply: +PONG, sPort: 50123, LastCommand: GET",
+    ),
 )
 # Log-odds that a symptom lends it where nothing more is told.
 SYMPTOMS = {

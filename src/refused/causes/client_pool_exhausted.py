@@ -99,6 +99,22 @@ SIGNATURES = (
         says="the pool had no connection to give",
         example="ConnectionPool::TimeoutError: Waited 5 sec, 0/5 available",
     ),
+    Signature(
+        id="client-pool-exhausted-dotnet",
+        pattern=r"Redis Timeout expired\.[^\n]{0,120}from the pool|ObjectPool\.Get[^\n]{0,20}(?:获取超时|[Tt]imed? ?out)",
+        family="any",
+        weight=4.2,
+        says="the pool had no connection to give in time",
+        example="Redis Timeout expired. The timeout period elapsed prior to obtaining a connection from the pool.",
+    ),
+    Signature(
+        id="client-pool-exhausted-empty",
+        pattern=r"connection pool is empty|no connections? (?:available )?in (?:the )?pool|(?:[Tt]imed? ?out|exceeded)[^\n]{0,20} waiting for (?:a |an |the )?(?:free |idle |available )?(?:client|connection)\b|waiting for a slot to become available|ResourceRequest timed out|PoolError: Timeout|ConnectionPoolTooBusy|max wait queue size of",
+        family="any",
+        weight=3.2,
+        says="the pool had no connection to give",
+        example="redis: connection pool is empty",
+    ),
 )
 # Log-odds that a symptom lends it where nothing more is told.
 SYMPTOMS = {

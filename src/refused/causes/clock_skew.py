@@ -137,4 +137,20 @@ SIGNATURES = (
         example="AADSTS700024: Client assertion is not within its valid time range",
         ignores_case=True,
     ),
+    Signature(
+        id="clock-skew-not-valid-yet",
+        pattern=r"certificate (?:is )?not valid yet",
+        family="tls",
+        weight=4.6,
+        says="the certificate begins in the client's future",
+        example="invalid peer certificate: certificate not valid yet",
+    ),
+    Signature(
+        id="clock-skew-assertion",
+        pattern=r"AADSTS700024",
+        family="azure",
+        weight=5.8,
+        says="what proves the client's identity lies outside its time",
+        example="AADSTS700024: Client assertion is not within its valid time range.",
+    ),
 )

@@ -137,6 +137,31 @@ SIGNATURES = (
         says="the node that the client was given holds no slot",
         example="Disconnect cache:6380 because the node does not hold any slot",
     ),
+    Signature(
+        id="cluster-mode-mismatch-keys-or-node",
+        pattern=r"keys have different slots|different key slots are not allowed|\bCrossSlot\b|[Cc]ross slot keys|CrossSlotPipelining|AmbiguousNodeError|doesn't know which node the",
+        family="any",
+        weight=4.8,
+        says="keys of one command lie in different slots of a cluster",
+        example="No way to dispatch this command to Redis Cluster because keys have different slots.",
+    ),
+    Signature(
+        id="cluster-mode-mismatch-said-not-a-cluster",
+        pattern=r"Cluster is disabled\. Use --cluster_mode|\[ERR\] Node [^\n]{1,255} is not configured as a cluster node",
+        family="server",
+        weight=4.8,
+        says="a cluster client asks a server that is no cluster",
+        example="[ERR] Node 10.1.2.3:6379 is not configured as a cluster node.",
+    ),
+    # The server says so in cluster mode alone; a plain client that is given a database index sends SELECT.
+    Signature(
+        id="cluster-mode-mismatch-select",
+        pattern=r"SELECT is not allowed in cluster mode|ERR SELECT is not (?:allowed|supported)[^\n]{0,20}cluster",
+        family="server",
+        weight=5.4,
+        says="a client that chooses a database meets a cluster, which has but one",
+        example="ERR SELECT is not allowed in cluster mode",
+    ),
 )
 # Log-odds that a symptom lends it where nothing more is told.
 SYMPTOMS = {

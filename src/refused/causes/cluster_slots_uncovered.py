@@ -72,6 +72,22 @@ SIGNATURES = (
         says="slots of the cluster have no node",
         example="CLUSTERDOWN Hash slot not served",
     ),
+    Signature(
+        id="cluster-slots-uncovered-node-failing",
+        pattern=r"Marking node [0-9a-f]{40} (?:\([^\n)]{0,80}\) )?as failing|FAIL message received from [0-9a-f]{40}",
+        family="server",
+        weight=2.4,
+        says="the nodes of a cluster have given one of them up",
+        example="Marking node 07c37dfeb235213a872192d90877d0cd55635b91 () as failing (quorum reached).",
+    ),
+    Signature(
+        id="cluster-slots-uncovered-state-fail",
+        pattern=r"Cluster state changed: fail|Cluster is currently down: (?:At least|I am part)|The Redis Cluster is down",
+        family="server",
+        weight=5.0,
+        says="the cluster says that it is down",
+        example="Cluster state changed: fail",
+    ),
 )
 # Log-odds that a symptom lends it where nothing more is told.
 SYMPTOMS = {

@@ -155,6 +155,14 @@ SIGNATURES = (
         says="redirections lead to nodes that cannot be used",
         example="Too many Cluster redirections. Last error: Error: Connection is closed.",
     ),
+    Signature(
+        id="cluster-topology-unreachable-stranger",
+        pattern=r"not allowed\. This (?:partition|connection point) is not known in the cluster view",
+        family="lettuce",
+        weight=3.8,
+        says="the cluster sends the client to a node that its own list does not hold",
+        example="Connection to 10.9.8.7:6379 not allowed. This partition is not known in the cluster view.",
+    ),
 )
 # Log-odds that a symptom lends it where nothing more is told.
 SYMPTOMS = {

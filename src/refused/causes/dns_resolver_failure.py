@@ -212,6 +212,14 @@ SIGNATURES = (
         example="Temporary failure in name resolution",
         ignores_case=True,
     ),
+    Signature(
+        id="dns-resolver-failure-temporary-in-other-languages",
+        pattern=r"Temporärer Fehler bei der Namensauflösung|Échec temporaire dans la résolution|Fallo temporal en la resolución|Errore temporaneo nella risoluzione|Falha temporária na resolução|Временный сбой в разрешении имен|域名解析暂时失败|名前解決に一時的に失敗|Tymczasowy błąd rozwiązywania|non-recoverable error occurred during a database lookup",
+        family="socket",
+        weight=4.6,
+        says="the resolver itself fails for the moment",
+        example="Temporärer Fehler bei der Namensauflösung",
+    ),
 )
 # Log-odds that a symptom lends it where nothing more is told.
 SYMPTOMS = {

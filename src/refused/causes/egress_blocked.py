@@ -270,7 +270,7 @@ SIGNATURES = (
     ),
     Signature(
         id="egress-blocked-revocation-unreachable",
-        pattern=r"RevocationStatusUnknown|OfflineRevocation|unable to (?:get certificate CRL|check revocation)|revocation server was offline|CRYPT_E_REVOCATION_OFFLINE|0x80092013",
+        pattern=r"RevocationStatusUnknown|OfflineRevocation|unable[ _]to[ _](?:get[ _](?:certificate )?CRL|check revocation)|NO_REVOCATION_CHECK|0x80092012|revocation server was offline|CRYPT_E_REVOCATION_OFFLINE|0x80092013",
         family="tls",
         weight=3.2,
         says="the revocation list of the certificate cannot be fetched",

@@ -120,6 +120,14 @@ SIGNATURES = (
         example="# You requested maxclients of 10000 requiring at least 10032 max file descriptors.",
         ignores_case=True,
     ),
+    Signature(
+        id="ephemeral-port-or-fd-exhaustion-event-loop-full",
+        pattern=r"Error registering fd event for the new client|WSAEMFILE|\b10024\b[^\n]{0,60}[Ss]ocket|Too many open sockets|ENOBUFS|No buffer space available|Errno 105\b|open files in system|\bENFILE\b|\[Errno 23\]",
+        family="socket",
+        weight=4.4,
+        says="the system has no socket, buffer or descriptor left",
+        example="connect ENOBUFS 10.1.2.3:6379",
+    ),
 )
 # Log-odds that a symptom lends it where nothing more is told.
 SYMPTOMS = {

@@ -125,6 +125,14 @@ SIGNATURES = (
         says="a connection that lay idle in the pool was found dead",
         example="Error while validating pooled Connection object.",
     ),
+    Signature(
+        id="idle-timeout-own-limit",
+        pattern=r"ERR_REDIS_IDLE_TIMEOUT|RedisError: Idle timeout reached",
+        family="bun",
+        weight=4.0,
+        says="the client itself ends connections that are idle",
+        example="RedisError: Idle timeout reached after 30000ms",
+    ),
 )
 # Log-odds that a symptom lends it where nothing more is told.
 SYMPTOMS = {

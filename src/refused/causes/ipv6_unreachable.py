@@ -91,6 +91,14 @@ SIGNATURES = (
         example="Error: connect ENETUNREACH 2001:db8::5:6379",
         ignores_case=True,
     ),
+    Signature(
+        id="ipv6-unreachable-no-family",
+        pattern=r"\bEAFNOSUPPORT\b|Address family not supported",
+        family="socket",
+        weight=4.2,
+        says="this host has no such kind of address",
+        example="connect EAFNOSUPPORT ::1:6379",
+    ),
 )
 # Log-odds that a symptom lends it where nothing more is told.
 SYMPTOMS = {

@@ -85,6 +85,23 @@ SIGNATURES = (
         says="the server dropped a client whose replies piled up",
         example="Client id=5 scheduled to be closed ASAP for overcoming of output buffer limits.",
     ),
+    Signature(
+        id="large-payload-or-slow-command-script-runs",
+        pattern=r"\bBUSY [A-Z][A-Za-z]{2,20} is busy|(?:Redis|Valkey|KeyDB) is busy running a|\bUNKILLABLE Sorry",
+        family="server",
+        weight=2.4,
+        says="the server runs a script, and answers nothing else",
+        example="BUSY Valkey is busy running a script.",
+    ),
+    Signature(
+        id="large-payload-or-slow-command-over-limit",
+        pattern=r"max (?:request|(?:single )?(?:record|key|value)) size (?:is |was )?exceeded|too big mbulk count|exceeds the maximum (?:allowed )?(?:request|value|key|record) size",
+        family="any",
+        weight=4.2,
+        says="the request is larger than the service takes",
+        example="ERR max request size exceeded. Limit: 1048576 bytes",
+        ignores_case=True,
+    ),
 )
 # Log-odds that a symptom lends it where nothing more is told.
 SYMPTOMS = {

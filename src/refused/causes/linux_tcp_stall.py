@@ -116,6 +116,14 @@ SIGNATURES = (
         says="the kernel gave an open connection up after minutes of retransmission",
         example="Error while reading from socket: (110, 'Connection timed out')",
     ),
+    Signature(
+        id="linux-tcp-stall-keep-alive",
+        pattern=r"broken due to keep-alive activity|\b10052\b[^\n]{0,60}keep-alive",
+        family="socket",
+        weight=3.4,
+        says="the other side did not answer the keep-alive",
+        example="The connection has been broken due to keep-alive activity detecting a failure",
+    ),
 )
 # Log-odds that a symptom lends it where nothing more is told.
 SYMPTOMS = {

@@ -128,11 +128,37 @@ SIGNATURES = (
     ),
     Signature(
         id="local-server-not-running-protected-mode",
-        pattern=r"DENIED Redis is running in protected mode",
+        pattern=r"DENIED [A-Z][A-Za-z]{2,20} is running in protected mode",
         family="server",
         weight=2.5,
         says="a self-hosted server answers its own host alone (protected mode)",
         example="-DENIED Redis is running in protected mode because protected mode is enabled",
+    ),
+    Signature(
+        id="local-server-not-running-cannot-listen",
+        pattern=r"Could not create server TCP listening socket [^\n]{0,120}bind: |Failed listening on port [0-9]{1,5} \(",
+        family="server",
+        weight=6.0,
+        says="the server cannot listen, and ends",
+        example="Could not create server TCP listening socket *:6379: bind: Cannot assign requested address",
+    ),
+    # The kernel names the process it ends; a server that cannot allocate says so and aborts (zmalloc's handler).
+    Signature(
+        id="local-server-not-running-crashed",
+        pattern=r"BUG REPORT START: Cut & paste|\b(?:Redis|Valkey|KeyDB) [0-9.]{3,12} crashed by signal|Out Of Memory allocating [0-9]{1,20} bytes|Killed process [0-9]{1,9} \((?:redis|valkey|keydb)|oom-kill[^\n]{0,300}task=(?:redis|valkey|keydb)",
+        family="server",
+        weight=3.8,
+        says="the server's process came to its end",
+        example="=== REDIS BUG REPORT START: Cut & paste starting from here ===",
+    ),
+    Signature(
+        id="local-server-not-running-no-socket-file",
+        pattern=r"(?:redis|valkey)[^\n]{0,120}\.sock\b[^\n]{0,60}(?:No such file|ENOENT)|ENOENT[^\n]{0,80}(?:redis|valkey)[^ \n]{0,40}\.sock\b",
+        family="socket",
+        weight=4.2,
+        says="no server has opened its local socket there",
+        example="Could not connect to Redis at /run/redis/redis.sock: No such file or directory",
+        ignores_case=True,
     ),
 )
 # Log-odds that a symptom lends it where nothing more is told.

@@ -259,6 +259,15 @@ SIGNATURES = (
         says="an answer came before a command was sent, as a greeting at the limit does",
         example="Command queue state error. If you can reproduce this, please report it.",
     ),
+    Signature(
+        id="max-clients-reached-plan-limit",
+        pattern=r"ERR max(?:imum)? (?:number of )?(?:concurrent )?(?:clients|connections)[^\n]{0,30}(?:reached|exceeded)|(?:number of )?connections? (?:has |have )?(?:reached|exceeded) the (?:limit|maximum)|connection limit of (?:the|your) plan",
+        family="any",
+        weight=4.8,
+        says="the plan's limit of connections is reached",
+        example="ERR max concurrent connections exceeded",
+        ignores_case=True,
+    ),
 )
 # Log-odds that a symptom lends it where nothing more is told.
 SYMPTOMS = {

@@ -116,6 +116,23 @@ SIGNATURES = (
         says="the server's memory limit is reached",
         example="OOM command not allowed when used memory > 'maxmemory'.",
     ),
+    Signature(
+        id="memory-pressure-oom-no-memory-left",
+        pattern=r"Out Of Memory allocating [0-9]{1,20} bytes|Killed process [0-9]{1,9} \((?:redis|valkey|keydb)|oom-kill[^\n]{0,300}task=(?:redis|valkey|keydb)",
+        family="server",
+        weight=3.4,
+        says="the host has no memory left for the server",
+        example="Out of memory: Killed process 4242 (redis-server)",
+    ),
+    Signature(
+        id="memory-pressure-oom-quota",
+        pattern=r"ERR [^\n]{0,20}(?:capacity|memory|storage|data size) quota (?:is |was )?exceeded",
+        family="any",
+        weight=4.4,
+        says="the data has reached what the plan allows",
+        example="ERR DB capacity quota exceeded",
+        ignores_case=True,
+    ),
 )
 # Log-odds that a symptom lends it where nothing more is told.
 SYMPTOMS = {

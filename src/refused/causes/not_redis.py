@@ -110,6 +110,14 @@ SIGNATURES = (
         says="another service's greeting was read",
         example="unexpected reply: SSH-2.0-OpenSSH",
     ),
+    Signature(
+        id="not-redis-http-reply",
+        pattern=r"(?:can't parse|unexpected response line|invalid reply|bad reply)[^\n]{0,12}HTTP/1",
+        family="go",
+        weight=3.7,
+        says="a web server answers",
+        example="redis: can't parse HTTP/1.1 400 Bad Request",
+    ),
 )
 # Log-odds that a symptom lends it where nothing more is told.
 SYMPTOMS = {

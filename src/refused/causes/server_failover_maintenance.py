@@ -357,7 +357,7 @@ SIGNATURES = (
     ),
     Signature(
         id="server-failover-maintenance-masterdown",
-        pattern=r"\bMASTERDOWN\b|master_link_status:down|\bNOREPLICAS\b|\bUNBLOCKED\b force|Connection with (?:master|replica|slave)[^\n]{0,80}lost|MASTER aborted replication|-ERR (?:master|primary) (?:is )?down",
+        pattern=r"\bMASTERDOWN\b|master_link_status:down|\bNOREPLICAS\b|\bUNBLOCKED\b force|Connection with (?:master|replica|slave)[^\n]{0,80}lost|-ERR (?:master|primary) (?:is )?down",
         family="server",
         weight=4.8,
         says="a replica has lost its primary",
@@ -379,6 +379,40 @@ SIGNATURES = (
         says="the client knows no primary",
         example="No connection (requires writable - not eligible for replica) is active/available to service this operation: SET k",
         ignores_case=True,
+    ),
+    Signature(
+        id="server-failover-maintenance-roles-change",
+        pattern=r"\bNOMASTERLINK\b|\bINPROG\b|[Ff]ailover already in progress|\bNOGOOD(?:SLAVE|REPLICA)\b|MASTER timeout: no data nor PING|(?:previous|old) master is now a (?:slave|replica)|[Ee]xpected (?:slave|replica) but got master|instance state changed \(master",
+        family="server",
+        weight=4.4,
+        says="the roles of primary and replica change",
+        example="NOMASTERLINK Can't SYNC while not connected with my master",
+    ),
+    # Valkey 8 answers so instead of READONLY where the client said CLIENT CAPA redirect.
+    Signature(
+        id="server-failover-maintenance-redirect",
+        pattern=r"(?:^|[ '-])REDIRECT [A-Za-z0-9.-]{1,200}:[0-9]{2,5}\b",
+        family="any",
+        weight=3.6,
+        says="a replica sends the client to the primary",
+        example="-REDIRECT 10.1.2.4:6379",
+    ),
+    # What stands behind the colon is the reason: NOAUTH where the replica has no masterauth.
+    Signature(
+        id="server-failover-maintenance-sync-refused",
+        pattern=r"MASTER aborted replication",
+        family="server",
+        weight=2.4,
+        says="a replica may not copy from its primary",
+        example="MASTER aborted replication with an error: x",
+    ),
+    Signature(
+        id="server-failover-maintenance-node-failing",
+        pattern=r"Marking node [0-9a-f]{40} (?:\([^\n)]{0,80}\) )?as failing|FAIL message received from [0-9a-f]{40}",
+        family="server",
+        weight=2.8,
+        says="the nodes of a cluster have given one of them up",
+        example="Marking node 07c37dfeb235213a872192d90877d0cd55635b91 () as failing (quorum reached).",
     ),
 )
 # Log-odds that a symptom lends it where nothing more is told.

@@ -216,6 +216,16 @@ SIGNATURES = (
         says="the server's disk keeps it waiting",
         example="Asynchronous AOF fsync is taking too long (disk is busy?).",
     ),
+    # connect(2) on a local socket fails with EAGAIN while the backlog is full.
+    Signature(
+        id="server-overloaded-backlog-full",
+        pattern=r"dial unix [^\n]{1,255}resource temporarily unavailable|unix socket[^\n]{1,255}resource temporarily unavailable",
+        family="socket",
+        weight=2.8,
+        says="the server does not take connections as fast as they come",
+        example="dial unix /run/redis/redis.sock: connect: resource temporarily unavailable",
+        ignores_case=True,
+    ),
 )
 # Log-odds that a symptom lends it where nothing more is told.
 SYMPTOMS = {

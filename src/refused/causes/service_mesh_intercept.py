@@ -233,7 +233,7 @@ def _struck_said(fault: MeshFault, evidence: Evidence) -> str:
 SIGNATURES = (
     Signature(
         id="service-mesh-intercept-upstream-failure",
-        pattern=r"\bupstream (?:failure|protocol error)\b",
+        pattern=r"\bupstream (?:failure|protocol error)\b|\bfinished with [0-9]{1,6} error\(s\)",
         family="envoy",
         weight=2.6,
         says="a proxy for Redis says that what stands behind it failed",
@@ -249,7 +249,7 @@ SIGNATURES = (
     ),
     Signature(
         id="service-mesh-intercept-envoy-flags",
-        pattern=r"\benvoy\b[^\n]{0,200}(?:6379|6380|redis)|(?:outbound|inbound)\|(?:6379|6380|10000)\||PassthroughCluster|BlackHoleCluster|outbound_\.6379",
+        pattern=r"\benvoy\b[^\n]{0,120}(?:upstream|response[_ ]flags?|connection[_ ](?:termination|failure)|remote reset|no healthy|disconnect|reset reason)[^\n]{0,120}(?:6379|6380|redis)|\benvoy\b[^\n]{0,120}(?:6379|6380|redis)[^\n]{0,120}(?:upstream|response[_ ]flags?|connection[_ ](?:termination|failure)|remote reset|no healthy|disconnect|reset reason)|(?:outbound|inbound)\|(?:6379|6380|10000)\||PassthroughCluster|BlackHoleCluster|outbound_\.6379",
         family="envoy",
         weight=3.6,
         says="a sidecar's log names the connection to Redis",

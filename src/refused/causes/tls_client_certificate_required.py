@@ -95,6 +95,42 @@ SIGNATURES = (
         says="the server does not accept the certificate that it was shown",
         example="sslv3 alert bad certificate: SSL alert number 42",
     ),
+    # A client reads such an alert where the server looked at its certificate; a server's log shows the other direction.
+    Signature(
+        id="tls-client-certificate-required-received-alert",
+        pattern=r"alert[:_, {'(]{1,4}(?:unknown[ _]?ca|certificate[ _]?(?:unknown|expired|revoked)|access[ _]?denied)\b|alert number 4[4-9]\b|remote error: tls: (?:unknown certificate|expired certificate|revoked certificate|access denied)",
+        family="tls",
+        weight=3.2,
+        says="the other side does not accept the certificate that it was shown",
+        example="received fatal alert: UnknownCA",
+        ignores_case=True,
+    ),
+    Signature(
+        id="tls-client-certificate-required-access-denied",
+        pattern=r"alert[:_, {'(]{1,4}(?:certificate[ _]?required|access[ _]?denied)|alert number (?:116|49)\b|Empty client certificate chain|client certificate (?:is )?(?:missing|not (?:sent|provided|presented))",
+        family="tls",
+        weight=4.6,
+        says="the server demands a certificate of the client",
+        example="received fatal alert: CertificateRequired",
+        ignores_case=True,
+    ),
+    Signature(
+        id="tls-client-certificate-required-own-pair",
+        pattern=r"private key does not match|key[ _]values[ _]mismatch|credentials supplied to the package were not recognized|SEC_E_UNKNOWN_CREDENTIALS|0x8009030D|(?:fail(?:ed|ure)|unable|cannot|could not)[^\n]{0,20} (?:to )?load[^\n]{0,20} (?:client cert|private key|key file|certificate chain)|Keystore was tampered with|tls: failed to find any PEM data|no certificate or crl found",
+        family="tls",
+        weight=4.0,
+        says="the client's own certificate or key cannot be used",
+        example="tls: private key does not match public key",
+        ignores_case=True,
+    ),
+    Signature(
+        id="tls-client-certificate-required-check-certificates",
+        pattern=r"check the CA or [Cc]lient certificate",
+        family="insight",
+        weight=2.4,
+        says="the tool could not verify, or was not accepted",
+        example="Could not connect to cache:6380, please check the CA or Client certificate.",
+    ),
 )
 # Log-odds that a symptom lends it where nothing more is told.
 SYMPTOMS = {

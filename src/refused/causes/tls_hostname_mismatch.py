@@ -144,6 +144,23 @@ SIGNATURES = (
         says="the certificate is for another name",
         example="Peer certificate CN=`*.cache.example' did not match expected CN=`10.1.2.3'",
     ),
+    Signature(
+        id="tls-hostname-mismatch-server-name",
+        pattern=r"alert[:_, {'(]{1,4}unrecognized[ _]?name|alert number 112\b|tls: unrecognized name|handshake alert: {1,2}unrecognized_name",
+        family="tls",
+        weight=3.6,
+        says="the server knows no certificate for the name that was asked for",
+        example="handshake alert:  unrecognized_name",
+        ignores_case=True,
+    ),
+    Signature(
+        id="tls-hostname-mismatch-more-words",
+        pattern=r"hostname_check_failed|CERT_E_CN_NO_MATCH|0x80090322|0x800[Bb]010[Ff]|CN name does not match|certificate is not valid for (?:any names|name )",
+        family="tls",
+        weight=4.9,
+        says="the certificate does not carry the name that was dialled",
+        example="{:tls_alert, {:handshake_failure, hostname_check_failed}}",
+    ),
 )
 # Log-odds that a symptom lends it where nothing more is told.
 SYMPTOMS = {

@@ -135,7 +135,7 @@ SIGNATURES = (
     ),
     Signature(
         id="tls-plaintext-mixup-server-saw-tls",
-        pattern=r"Error accepting a client connection: [^\n]{0,60}(?:wrong version|http request|unknown protocol)|unauthenticated (?:multi)?bulk length|invalid multibulk length|ERR unknown command [`']\\x16",
+        pattern=r"Error accepting a client connection: [^\n]{0,60}(?:wrong version|http request|unknown protocol)|ERR unknown command [`']\\x16",
         family="server",
         weight=3.2,
         says="the server was sent something that is not what its port speaks",
@@ -148,6 +148,51 @@ SIGNATURES = (
         weight=4.8,
         says="a TLS alert came where a reply of Redis was awaited",
         example='Protocol error, got "\\x15" as reply type byte',
+    ),
+    Signature(
+        id="tls-plaintext-mixup-garbage-at-server",
+        pattern=r"ERR Protocol error: (?:invalid multibulk length|unbalanced quotes|too big inline)|ERR unknown command .?\\x16",
+        family="server",
+        weight=1.8,
+        says="the server is sent bytes that are no command",
+        example="ERR Protocol error: invalid multibulk length",
+    ),
+    # The proxy of Redis Enterprise, and of Redis Cloud; Dragonfly looks at the first five bytes.
+    Signature(
+        id="tls-plaintext-mixup-service-said",
+        pattern=r"unencrypted connection is prohibited|Bad TLS header",
+        family="server",
+        weight=5.4,
+        says="the server speaks TLS alone, and was spoken to without",
+        example="ERR unencrypted connection is prohibited",
+    ),
+    # OpenSSL's reasons, as sentences and as constants; Schannel calls the same an invalid token.
+    Signature(
+        id="tls-plaintext-mixup-reason",
+        pattern=r"wrong[ _]version[ _]number|packet[ _]length[ _]too[ _]long|record[ _]layer[ _]failure|SSL routines:[a-z0-9_]{0,60}:https?[ _](?:proxy[ _])?request|SSL[:_] ?https?_(?:proxy_)?request\b|SSL23_GET_SERVER_HELLO:unknown[ _]protocol|ERR_SSL_UNKNOWN_PROTOCOL|SEC_E_INVALID_TOKEN|0x80090308",
+        family="tls",
+        weight=4.6,
+        says="the other side does not speak TLS on this port",
+        example="error:0A00009C:SSL routines::http request",
+        ignores_case=True,
+    ),
+    # net_ssl_io_frame of .NET Framework, what newer versions call a corrupted frame.
+    Signature(
+        id="tls-plaintext-mixup-no-frame",
+        pattern=r"handshake failed due to an unexpected packet format|Received data in non-data mode",
+        family="tls",
+        weight=4.4,
+        says="the other side answered with bytes that are no TLS record",
+        example="The handshake failed due to an unexpected packet format.",
+    ),
+    # A TLS record of type 21 and version 3.x; a server that speaks TLS answers plain bytes with it.
+    Signature(
+        id="tls-plaintext-mixup-alert-record",
+        pattern=r"\\x15\\x03|\\u0015\\u0003",
+        family="tls",
+        weight=4.8,
+        says="what came back begins like an alert of TLS",
+        example="Protocol Error: b'\\x15\\x03\\x03'",
     ),
 )
 # Log-odds that a symptom lends it where nothing more is told.

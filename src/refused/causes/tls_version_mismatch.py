@@ -141,6 +141,40 @@ SIGNATURES = (
         says="TLS versions are spoken of",
         example="ServicePointManager.SecurityProtocol = SecurityProtocolType.Tls",
     ),
+    Signature(
+        id="tls-version-mismatch-reason",
+        pattern=r"alert[:_, {'(]{1,4}(?:protocol[ _]?version|insufficient[ _]?security)|alert number 7[01]\b|[:_]unsupported[ _]protocol\b|no[ _]protocols[ _]available|no[ _](?:shared[ _]cipher|cipher[ _]match|ciphers[ _]available)|dh[ _]key[ _]too[ _]small|unsafe[ _]legacy[ _]renegotiation|version[ _]too[ _]low|unsupported[ _]ssl[ _]version|bad[ _]ssl[ _]version",
+        family="tls",
+        weight=4.7,
+        says="client and server have no TLS version or cipher in common",
+        example="error:0A0000B9:SSL routines::no cipher match",
+        ignores_case=True,
+    ),
+    Signature(
+        id="tls-version-mismatch-other-words",
+        pattern=r"SEC_E_ALGORITHM_MISMATCH|0x80090331|requested security protocol is not supported|selected protocol version TLS1?[0-9.]{1,3} is not accepted|ServerTlsVersionIsDisabled|peer is incompatible: |NoCipherSuitesInCommon|no supported versions satisfy|tls: insufficient security level",
+        family="tls",
+        weight=4.7,
+        says="client and server have no TLS version or cipher in common",
+        example="The server selected protocol version TLS10 is not accepted by client preferences [TLS13, TLS12]",
+    ),
+    # Schannel says so where the offered version or suites do not fit its settings.
+    Signature(
+        id="tls-version-mismatch-no-authority",
+        pattern=r"0x80090304|Local Security Authority cannot be contacted",
+        family="tls",
+        weight=3.6,
+        says="Windows could not agree on a way to speak TLS",
+        example="Win32Exception (0x80090304): The Local Security Authority cannot be contacted",
+    ),
+    Signature(
+        id="tls-version-mismatch-too-weak",
+        pattern=r"(?:ca|ee)[ _](?:md[ _]too[ _]weak|key[ _]too[ _]small)|(?:CA|EE) (?:certificate )?key too (?:weak|small)|Certificates do(?:es)? not conform to algorithm constraints|Algorithm constraints check failed",
+        family="tls",
+        weight=2.6,
+        says="one side holds the other's keys to be too weak",
+        example="error:0A00018F:SSL routines::ee key too small",
+    ),
 )
 # Log-odds that a symptom lends it where nothing more is told.
 SYMPTOMS = {

@@ -95,7 +95,7 @@ SIGNATURES = (
     ),
     Signature(
         id="unsupported-command-or-db-no-database",
-        pattern=r"DB index is out of range|invalid DB index|SELECT is not allowed in cluster mode|database does not exist on the server|ERR invalid DB|ERR SELECT is not",
+        pattern=r"DB index is out of range|invalid DB index|database does not exist on the server|ERR invalid DB",
         family="server",
         weight=4.9,
         says="the server does not have that database",
@@ -116,5 +116,30 @@ SIGNATURES = (
         weight=3.6,
         says="the server does not speak that version of RESP",
         example="NOPROTO unsupported protocol version",
+    ),
+    Signature(
+        id="unsupported-command-or-db-select",
+        pattern=r"SELECT is not allowed|ERR SELECT is not",
+        family="server",
+        weight=4.6,
+        says="there is no other database to choose",
+        example="ERR SELECT is not supported",
+    ),
+    # Envoy's Redis proxy answers with unsupported command; StackExchange.Redis asks its list of features.
+    Signature(
+        id="unsupported-command-or-db-not-offered",
+        pattern=r"Unsupported CONFIG parameter|can't set (?:protected|immutable) config|command not allowed\. If the enable-|[Cc]ommand is not available\b|unsupported command '|-unsupported command\b|this protocol version is not supported",
+        family="any",
+        weight=4.8,
+        says="the server does not offer what it is asked for",
+        example="ERR Unsupported CONFIG parameter: notify-keyspace-events",
+    ),
+    Signature(
+        id="unsupported-command-or-db-option",
+        pattern=r"syntax error near '(?:KEEPTTL|GET|EX|NX)'|CLIENT SETINFO[^\n]{0,40}ERR",
+        family="server",
+        weight=2.6,
+        says="the server is older than what the command asks for",
+        example="ERR syntax error near 'KEEPTTL'",
     ),
 )

@@ -192,6 +192,24 @@ SIGNATURES = (
         example="TypeError: Invalid URL: redis://",
         ignores_case=True,
     ),
+    # A sentinel knows its primaries by name at all times, also while it fails over.
+    Signature(
+        id="wrong-hostname-master-name",
+        pattern=r"No such master with that name|seems to be not monitored|GetMasterAddrByName[^\n]{0,80}(?:redis: nil|null|<nil>)|GET-MASTER-ADDR-BY-NAME command returns empty",
+        family="any",
+        weight=3.2,
+        says="the sentinel watches no primary of that name",
+        example="ERR No such master with that name",
+    ),
+    Signature(
+        id="wrong-hostname-unparsable",
+        pattern=r"(?:missing port|too many colons) in address|invalid URL scheme|due (?:to )?invalid URI|invalid (?:redis )?ur[il]\b|parseURL[^\n]{0,40}|invalid database number|unknown (?:uri|connection|url) scheme|No such transport: redis|Sentinel and master name are required|TypeError: Invalid protocol\b",
+        family="socket",
+        weight=2.4,
+        says="the client cannot read what it is to dial",
+        example="dial tcp: address cache: missing port in address",
+        ignores_case=True,
+    ),
 )
 # Log-odds that a symptom lends it where nothing more is told.
 SYMPTOMS = {

@@ -151,6 +151,14 @@ SIGNATURES = (
         example="RangeError [ERR_SOCKET_BAD_PORT]: Port should be >= 0 and < 65536",
         ignores_case=True,
     ),
+    Signature(
+        id="wrong-port-http-reply",
+        pattern=r"(?:can't parse|unexpected response line|invalid reply|bad reply)[^\n]{0,12}HTTP/1",
+        family="go",
+        weight=4.5,
+        says="a web server answers on this port",
+        example="redis: can't parse HTTP/1.1 400 Bad Request",
+    ),
 )
 # Log-odds that a symptom lends it where nothing more is told.
 SYMPTOMS = {

@@ -39,6 +39,9 @@ class Told:
         if "socket-failure" in exact:
             # Windows words a read and a dial that time out alike.
             exact = tuple(name for name in exact if name != "connect-timeout")
+        if "tls-unverified" in exact:
+            # The handshake failed, and here is the reason.
+            exact = tuple(name for name in exact if name != "tls-refused")
         self.symptoms = frozenset(exact or (() if self.signatures else self.wrappers))
         self.marks = frozenset(mark for each in errors for mark in each.marks)
         self.clients = frozenset(each.client for each in errors if each.client)
