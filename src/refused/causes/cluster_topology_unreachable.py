@@ -204,6 +204,7 @@ def read(told: Told) -> Iterator[Statement]:
             or 15000 <= told.port <= 15999
             or 8500 <= told.port <= 8599
         )
+        and not told.is_here
         and told.saw("connect-timeout", "cannot-connect", "refused", "unreachable")
     ):
         yield Clue(

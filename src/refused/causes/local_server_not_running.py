@@ -190,6 +190,13 @@ def read(told: Told) -> Iterator[Statement]:
             seen=told.errors,
             fact="dialled",
         )
+    if told.saw("refused") and told.is_here and told.marked("container", "kubernetes"):
+        yield Clue(
+            weight=-1.2,
+            because="a container seldom holds its own server",
+            seen=told.errors,
+            fact="elsewhere",
+        )
     if told.saw("refused") and told.is_here and told.marked("up-elsewhere"):
         yield Clue(
             weight=-1.5,

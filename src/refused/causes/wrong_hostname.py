@@ -247,6 +247,13 @@ def read(told: Told) -> Iterator[Statement]:
             seen=told.errors,
             fact="dialled",
         )
+    if told.saw("refused") and told.is_here and told.marked("container", "kubernetes"):
+        yield Clue(
+            weight=2.6 if told.marked("container") else 1.6,
+            because="a container dials itself: to it, localhost is no other container and no host",
+            seen=told.errors,
+            fact="dialled",
+        )
     if told.saw("refused") and told.is_here and told.marked("up-elsewhere"):
         yield Clue(
             weight=3.6,

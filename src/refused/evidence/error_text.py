@@ -84,9 +84,13 @@ _FOREIGN = re.compile(
     r"mysql|mariadb|postgres|\bpg_|pgsql|mongo|rabbitmq|\bamqp|kafka|hikari|jdbc|sqlserver|SqlClient|SqlException|"
     r"cosmos|blob\.core|servicebus|eventhub|elasticsearch|opensearch|\bsmtp|\bldap|memcache|zookeeper|\betcd\b|"
     r"docker\.sock|kube-api|MountVolume|apiserver|cassandra|oracle|clickhouse|\bgrpc|database\.windows\.net|vault\.azure\.net|"
+    r"SQLSTATE|SQL Server|\bpsql:|docker\.io|ghcr\.io|\bquay\.io|ImagePull|[Ff]ailed to pull image|(?:Readiness|Liveness|Startup) probe|"
+    r"\brpc error: code|transport: Error while dialing|http: TLS handshake error|http: proxy error|while connecting to upstream|"
+    r"com\.netflix|management\.azure|\b[Tt]erraform\b|\bs?ftp:|TCP/IP connections on port|botocore|amazonaws\.com/|\bnats:|mqtt|minio|influx|prometheus|"
     # A port, and neither the minutes or seconds of a time, nor a process of Node's, nor the line of a source file.
-    r"(?<![:T ][0-9]{2})(?<!\(node)(?<!\.java)(?<!\.php)(?<!\.(?:py|rb|js|ts|go|cs|kt|rs|ex))"
-    r":(?:80|443|8080|8443|1433|1521|3306|5432|27017|5671|5672|9092|9200|2181|11211|25|465|587|389|636|22|9042)\b(?!:[0-9])",
+    r"(?<![:T ][0-9]{2})(?<!:[0-9])(?<!:[0-9]{3})(?<!:[0-9]{4})(?<!\(node)(?<!\.java)(?<!\.php)(?<!\.(?:py|rb|js|ts|go|cs|kt|rs|ex))"
+    r":(?:80|443|8080|8443|1433|1521|3306|5432|27017|5671|5672|9092|9200|2181|11211|25|465|587|389|636|22|9042|"
+    r"3000|4222|4317|4318|5044|5601|6443|8000|8081|8086|8123|8200|8500|8888|9000|9090|9093|9121|9411|10250|50051|61616)\b(?!:[0-9])",
     re.IGNORECASE,
 )
 # Hosts that are called as a database is, or another service: a resolver names no port.
@@ -108,6 +112,22 @@ _HELP = re.compile(
 )
 # Compose and Heroku put a container's or a program's name in front of what it says.
 _SPEAKER = re.compile(r"^[ \t]*[A-Za-z0-9][A-Za-z0-9_.-]{0,100} {0,40}\| ?")
+# What is called after Redis, and is a pod, an image, a page or a machine: it need not speak it.
+_CALLED_SO = re.compile(
+    r"[A-Za-z0-9_./-]{0,100}(?:redis|valkey)(?:[-_/.][A-Za-z0-9_./-]{1,100}|:(?:latest|alpine|[0-9]{1,2}\b(?![0-9])))"
+    r"|[A-Za-z0-9_./-]{0,100}[-_/](?:redis|valkey)\b|\((?:redis|valkey)\)",
+    re.IGNORECASE,
+)
+# What Redis's own clients are called after it, and what they dial.
+_CLIENT_OF = re.compile(
+    r"ioredis|(?:node_modules|site-packages|gems|vendor)[/\\]@?(?:redis|valkey|predis)|\bredis[./]exceptions|redis[/\\](?:asyncio|client|connection)|(?:go|node|redis)-redis|redis-(?:py|rb|client|cli)\b|:63(?:79|80)\b|"
+    r"(?:redis|valkey)s?://",
+    re.IGNORECASE,
+)
+# Whoever says what to do when an error comes has not met it.
+_ADVICE = re.compile(r"\bif you (?:see|get|encounter|run into|are seeing)\b", re.IGNORECASE)
+# Compose numbers the containers of a service.
+_COMPOSED = re.compile(r"^[ \t]*[A-Za-z0-9][A-Za-z0-9_.-]{0,100}[-_][0-9]{1,3} {1,40}\| ")
 # A site about Redis is no server of it.
 _SITE = re.compile(r"\b(?:[a-z0-9-]{1,40}\.)?(?:redis|valkey)\.(?:io|com|net|dev)\b", re.IGNORECASE)
 _FOREIGN_PLACE = re.compile(
@@ -142,7 +162,11 @@ def read_errors(
         return ()
     whole = _around(lines, failing)
     speaks_redis = _names_redis(whole) or any(each.is_ours for each in told)
-    ours = [each for each in failing if _concerns_redis(each, speaks_redis=speaks_redis)]
+    ours = [
+        each
+        for each in failing
+        if _concerns_redis(each, speaks_redis=speaks_redis) and not _is_anothers(each, lines)
+    ]
     if not ours:
         return ()
     if not speaks_redis and (_is_foreign(whole) or _is_anybodys(ours, told)):
@@ -152,7 +176,10 @@ def read_errors(
         dict.fromkeys(_foreign_place(each.line) for each in failing if each.at not in kept)
     )
     shared = context_of(whole)
-    shared["marks"] = (*shared["marks"], *_marks_of_lives(lines, ours))[:MOST_MARKS]
+    marks = [*shared["marks"], *_marks_of_lives(lines, ours)]
+    if any(_COMPOSED.match(each.line) is not None for each in ours):
+        marks.append("container")
+    shared["marks"] = tuple(marks[:MOST_MARKS])
     return _grouped(ours, shared, _depths(lines), elsewhere, (file, first_line))
 
 
@@ -253,7 +280,7 @@ def _is_foreign(text: str) -> bool:
 
 def _told(at: int, lines: Sequence[str], match: Match, own: FrozenSet[str]) -> _Told:
     line = lines[at]
-    ids = tuple(match(line)) if line.strip() else ()
+    ids = tuple(match(line)) if line.strip() and _ADVICE.search(line) is None else ()
     if ids:
         ids = exact_ids(ids, at, lines)
     is_ours = any(name in own or _FAMILY_OF.get(name, "any") not in GENERAL for name in ids)
@@ -264,8 +291,46 @@ def _concerns_redis(each: _Told, *, speaks_redis: bool) -> bool:
     """Whether a failing line is about Redis: it says so, or nothing says otherwise."""
     if not each.is_foreign or each.is_ours:
         return True
-    said = _URL.sub("", _SPEAKER.sub("", each.line))
-    return speaks_redis and _NAMES_REDIS.search(said) is not None
+    return speaks_redis and _speaks_of_redis(each.line)
+
+
+def _speaks_of_redis(line: str) -> bool:
+    """Whether a line that names another service is about Redis none the less."""
+    said = _URL.sub("", _SPEAKER.sub("", line))
+    if _CLIENT_OF.search(said) is not None:
+        return True
+    return _NAMES_REDIS.search(_CALLED_SO.sub("", said)) is not None
+
+
+def _may_be_of_redis(place: Optional[Dict[str, Any]]) -> bool:
+    """Whether a line names an endpoint that stands for itself, whoever speaks beside it."""
+    if place is None:
+        return False
+    port = place["port"]
+    return port is None or any(port in ports for ports in _REDIS_PORTS)
+
+
+_REDIS_PORTS = (range(6370, 6400), range(7000, 7010), range(10000, 20000), range(26379, 26382))
+# Where Azure hands out the tokens that Redis takes.
+_IDENTITY = "169.254.169.254"
+# So near lines tell of one failure.
+_BESIDE = 2
+
+
+def _is_anothers(each: _Told, lines: Sequence[str]) -> bool:
+    """Whether a failing line that names nobody stands in what another service's driver says."""
+    if each.is_ours or each.is_foreign or _may_be_of_redis(endpoint_of(each.line)):
+        return False
+    if _NAMES_REDIS.search(each.line) is not None:
+        return False
+    for far in range(1, _BESIDE + 1):
+        near = [lines[at] for at in (each.at - far, each.at + far) if 0 <= at < len(lines)]
+        near = [line for line in near if _IDENTITY not in line]
+        if any(_FOREIGN.search(_URL.sub("", line)) is not None for line in near):
+            return True
+        if any(_NAMES_REDIS.search(line) is not None for line in near):
+            return False
+    return False
 
 
 def _names_redis(text: str) -> bool:
