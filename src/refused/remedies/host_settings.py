@@ -253,7 +253,8 @@ def _syn(values: Mapping[str, str | None]) -> Row:
 
 
 def _ports(values: Mapping[str, str | None], used: int | None) -> Row:
-    ends = [int(each) for each in (values.get(PORTS) or "").split() if each.isdigit()]
+    words = (values.get(PORTS) or "").split()
+    ends = [int(each) for each in words if each.isascii() and each.isdigit() and len(each) < 20]
     if len(ends) != 2 or ends[0] > ends[1]:
         return _unseen(PORTS)
     count, rate = ends[1] - ends[0] + 1, new_connections_per_s(ends[0], ends[1])
