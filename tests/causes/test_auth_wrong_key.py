@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from refused.causes.auth_wrong_key import judge
+from refused.causes.auth_wrong_key import BY_ENTRA, CAUSE, judge
 from refused.causes.statements import Clue, Proof, RuledOut
 from refused.evidence.bundle import Evidence
 from refused.evidence.control_plane import (
@@ -124,9 +124,14 @@ def test_a_key_that_is_the_caches_rules_it_out() -> None:
 def test_access_keys_that_are_switched_off_are_proof() -> None:
     """No key opens it, the right one neither."""
     off = ACR.replace(access_keys=False)
-    (said,) = proofs(judge(Evidence(KEY, WRONGPASS, off, target=CACHE)))
+    (proof,) = [
+        each
+        for each in judge(Evidence(KEY, WRONGPASS, off, target=CACHE))
+        if isinstance(each, Proof)
+    ]
 
-    assert "access keys are switched off" in said
+    assert "access keys are switched off" in proof.because
+    assert proof.ends == BY_ENTRA in CAUSE.remedies
 
 
 def test_a_new_key_in_the_log_is_a_clue_where_the_keys_were_not_compared() -> None:

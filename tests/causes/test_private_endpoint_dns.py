@@ -6,7 +6,8 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from refused.causes.private_endpoint_dns import judge
+from refused.causes.private_endpoint_dns import CAUSE, OUTSIDE, judge
+from refused.causes.statements import Proof
 from refused.evidence.bundle import Evidence
 from refused.evidence.control_plane import PrivateDnsZoneList, ZoneLink
 from refused.evidence.observations import DnsRecord, Elsewhere, TcpDial, Unseen
@@ -203,3 +204,12 @@ def test_a_name_without_a_privatelink_alias_has_no_endpoint_behind_it() -> None:
     other = ANSWER.replace(chain=(DnsRecord(name="x", type="A", value="20.42.65.90", ttl_s=1),))
 
     assert excuses(heard(LOOKUP, other, SILENCE))
+
+
+def test_a_client_of_no_known_network_is_told_what_ends_it_for_an_outsider() -> None:
+    """The zone serves its own networks: a link would help nobody who stands outside of them all."""
+    (outside,) = [each for each in heard(*PAST, ZONE) if isinstance(each, Proof)]
+    (inside,) = [each for each in heard(*PAST, ZONE, CLIENTS) if isinstance(each, Proof)]
+
+    assert (outside.ends, inside.ends) == (OUTSIDE, "")
+    assert OUTSIDE in CAUSE.remedies

@@ -44,6 +44,10 @@ if TYPE_CHECKING:
     from refused.evidence.bundle import Evidence
     from refused.evidence.told import Told
 
+IDENTITY_FIRST = (
+    "where no token can be had, mend that first: assign the identity to the host or bind it to the pod, and have "
+    "its token endpoint answer; neither the cache nor its address is at fault"
+)
 CAUSE = Cause(
     id="auth-entra-misconfigured",
     title="the cache does not accept the Microsoft Entra identity that the client logs in with",
@@ -68,6 +72,7 @@ CAUSE = Cause(
             "assign a data access policy of the cache to that object id; on Azure Managed Redis "
             "each identity by itself, for groups are not supported"
         ),
+        IDENTITY_FIRST,
     ),
     verify="AUTH is answered OK with the same identity",
     prevent="create the policy assignment in the same template as the identity",
@@ -228,5 +233,8 @@ SYMPTOMS = {
 
 def read(told: Told) -> Iterator[Statement]:
     """Weigh what the errors of a text tell beside their words."""
+    if told.saw("no-token") or "auth-entra-misconfigured-token-refused" in told.signatures:
+        said = "no token was had, so that the login to the cache was not even tried"
+        yield Clue(weight=0.4, because=said, seen=told.errors, ends=IDENTITY_FIRST)
     if told.marked("token") and told.saw("no-login", "bad-login", "auth-or-tls"):
         yield Clue(weight=1.6, because="the text speaks of tokens", seen=told.errors)

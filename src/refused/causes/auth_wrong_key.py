@@ -45,6 +45,7 @@ if TYPE_CHECKING:
     from refused.evidence.bundle import Evidence
     from refused.evidence.told import Told
 
+BY_ENTRA = "log in with Microsoft Entra ID, where the service has it, and have no key to rotate"
 CAUSE = Cause(
     id="auth-wrong-key",
     title="the client logs in with a password that is not the server's",
@@ -63,7 +64,7 @@ CAUSE = Cause(
     remedies=(
         "put the key that is valid now into the client's secret store, without quotes or blanks",
         "in a URL, escape the key once (%3D for =); elsewhere, write it as it is",
-        "log in with Microsoft Entra ID, where the service has it, and have no key to rotate",
+        BY_ENTRA,
         "where the server has no password, set one there before anything else",
     ),
     verify="AUTH is answered OK",
@@ -128,7 +129,8 @@ def judge(evidence: Evidence) -> Iterator[Statement]:
         yield Clue(weight=1.6, because=said, seen=seen)
 
 
-CHANGES = ("regenerateKey/action",)
+# A database that is made anew, as for another clustering policy, gets keys of its own.
+CHANGES = ("regenerateKey/action", "redisEnterprise/databases/delete")
 # Where access keys are switched off, no key is the right one.
 SETTINGS = ("Microsoft.Cache/redis/write", "redisEnterprise/databases/write")
 
@@ -144,7 +146,7 @@ def _azure_says(evidence: Evidence) -> Iterator[Statement]:
         change = what_changed(changes, SETTINGS, began)
         after = f"; {changed_so(change, began)}" if change is not None else ""
         said = f"access keys are switched off on this cache, so that no key opens it{after}"
-        yield Proof(because=said, seen=(cache,))
+        yield Proof(because=said, seen=(cache,), ends=BY_ENTRA)
     elif keys and keys[-1].matches in ("primary", "secondary"):
         said = f"the key that the client has is the cache's {keys[-1].matches} key"
         yield RuledOut(because=said, seen=keys)
@@ -170,7 +172,7 @@ def _azure_says(evidence: Evidence) -> Iterator[Statement]:
 SIGNATURES = (
     Signature(
         id="auth-wrong-key-url-split",
-        pattern=r"could not be cast to integer value as|invalid userinfo|URI malformed|invalid port \":?[^0-9\"\n ]|bad URI\(is not URI\?\)[^\n]{0,20}redis",
+        pattern=r"could not be cast to integer value as|invalid userinfo|URI malformed|invalid port \\?\":?[^0-9\"\n ]|bad URI\(is not URI\?\)[^\n]{0,20}redis",
         family="socket",
         weight=4.2,
         says="the connection string is cut where a letter of the key was not escaped",

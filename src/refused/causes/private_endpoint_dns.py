@@ -64,6 +64,10 @@ if TYPE_CHECKING:
     from refused.evidence.path import Broken
     from refused.evidence.told import Told
 
+OUTSIDE = (
+    "for a client outside every linked network, ask the cache's owner: an endpoint in its network, or public "
+    "access with a narrow filter"
+)
 CAUSE = Cause(
     id="private-endpoint-dns",
     title="the name resolves past the private endpoint",
@@ -90,7 +94,7 @@ CAUSE = Cause(
         "link the private DNS zone to this client's virtual network, with registration off",
         "give the endpoint a DNS zone group, so that the record follows it",
         "on own DNS servers, forward the public suffix (not the privatelink one) to 168.63.129.16",
-        "for a client outside every linked network, ask the cache's owner: an endpoint in its network, or public access with a narrow filter",
+        OUTSIDE,
     ),
     verify="the name leads to the endpoint's private address from where the client runs",
     prevent="link zones by policy when a network is made; check the answer from each network after every change",
@@ -270,7 +274,8 @@ def _held(
             yield Clue(weight=2.0, because=said, seen=tuple(approved))
     elif public is not None and is_open is False:
         said = f"{endpoint_said(best)}{at}, and the name leads past it to the public {public}"
-        yield Proof(because=f"{said}, which is shut")
+        ends = OUTSIDE if zone.serves_others else ""
+        yield Proof(because=f"{said}, which is shut", ends=ends)
     elif public is not None:
         said = "public access is on beside the private endpoint, so that the public address should answer"
         yield Clue(weight=-1.2, because=said, seen=tuple(approved))
@@ -306,6 +311,11 @@ class _ZoneSaid:
     def is_without_record(self) -> bool:
         """Whether the name ends in a private zone without an address, by DNS or by the zone itself."""
         return self.alias is not None or any(not zone.addresses for zone in self._linked())
+
+    @property
+    def serves_others(self) -> bool:
+        """Whether the zones are linked and filled, and nothing says that this client's network is any of theirs."""
+        return self.client is None and any(zone.links and zone.addresses for zone in self.zones)
 
     def fault(self, endpoint: PrivateEndpoint, given: tuple[str, ...]) -> str:
         """Say what in the zones explains that the client was given other addresses; ``""`` if nothing does."""

@@ -62,6 +62,7 @@ class Clue(Record):
         fact: Clues that are one fact seen twice share this word; only the strongest counts.
         foretells: Whether it speaks of a place that was read and not walked, as a pod by its manifest: what
             it says of that place counts, whatever hop broke here or none did.
+        ends: Which of the cause's remedies it asks for; ``""`` where it speaks for none above the others.
     """
 
     weight: float
@@ -69,13 +70,19 @@ class Clue(Record):
     seen: tuple[Observation, ...] = ()
     fact: str = ""
     foretells: bool = False
+    ends: str = ""
 
 
 class Proof(Record):
-    """A fact that implies the failure, together with the failure seen."""
+    """A fact that implies the failure, together with the failure seen.
+
+    Attributes:
+        ends: Which of the cause's remedies it asks for; ``""`` where it speaks for none above the others.
+    """
 
     because: str
     seen: tuple[Observation, ...] = ()
+    ends: str = ""
 
 
 class RuledOut(Record):

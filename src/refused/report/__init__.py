@@ -184,7 +184,8 @@ class FoundCause:
         self.bucket = cause.bucket
         self.certainty = finding.certainty
         self.probability = finding.probability
-        self.remedies = cause.remedies
+        asked_for = _asked_for(finding.weighed)
+        self.remedies = (*asked_for, *(each for each in cause.remedies if each not in asked_for))
         self.verify = cause.verify
         self.prevent = cause.prevent
         self.because = _for(finding.weighed)
@@ -210,6 +211,12 @@ class FoundCause:
 
     def __repr__(self) -> str:
         return f"<{self.id}: {self.certainty}, {self.probability:.0%}>"
+
+
+def _asked_for(weighed: Weighed) -> tuple[str, ...]:
+    """Return the remedies that what was said asks for by name, proofs first."""
+    said = [*(each.ends for each in weighed.proofs), *(each.ends for each in weighed.clues)]
+    return tuple(dict.fromkeys(each for each in said if each))
 
 
 def _by_weight(weighed: Weighed) -> list[Any]:
