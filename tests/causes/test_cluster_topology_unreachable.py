@@ -5,13 +5,14 @@ from __future__ import annotations
 from refused.causes.cluster_topology_unreachable import judge
 from refused.causes.statements import Clue, Proof
 from refused.evidence.bundle import Evidence
+from refused.evidence.observations import Platform
 from tests.causes.azure_scenery import (
     CLIENTS,
     GUARD,
     proofs,
     rule,
 )
-from tests.causes.server_scenery import ACCEPTED, CACHE, CLUSTER, PONG, SHAKE, VISITED, kinds
+from tests.causes.server_scenery import ACCEPTED, CACHE, CLUSTER, PONG, SHAKE, STAMP, VISITED, kinds
 
 AWARE = CACHE.replace(cluster_aware=True)
 PATH = (ACCEPTED, SHAKE, PONG, CLUSTER)
@@ -81,3 +82,14 @@ def test_the_security_rule_that_denies_a_nodes_port_is_named() -> None:
 
     assert "the rule web-only (priority 200" in proofs(judge(with_rule))[0]
     assert "the rule" not in proofs(judge(without))[0]
+
+
+def test_ports_that_a_sidecar_here_keeps_for_itself_are_no_proof() -> None:
+    """Then the way was not closed: it was never taken."""
+    mesh = Platform(**STAMP, system="Linux", kind="kubernetes", mesh="istio")
+    kept = VISITED.replace(stage="tls", outcome="closed")
+
+    assert kinds(judge(Evidence(*PATH, FIRST.replace(port=15003), kept, mesh, target=AWARE))) == [
+        "Clue"
+    ]
+    assert "Proof" in kinds(judge(Evidence(*PATH, FIRST.replace(port=15003), kept, target=AWARE)))

@@ -24,7 +24,7 @@ from tests.causes.azure_scenery import (
     weight,
     words,
 )
-from tests.causes.tls_scenery import CACHE, STAMP
+from tests.causes.tls_scenery import CACHE, OWN, STAMP
 
 if TYPE_CHECKING:
     from refused.causes.statements import Statement
@@ -136,3 +136,12 @@ def test_a_way_round_a_peering_is_allowed_for() -> None:
     hub = TABLE.replace(routes=(DROP.replace(next_hop="VirtualAppliance"),))
 
     assert proofs(heard(AT_ENDPOINT, client, server, hub)) == []
+
+
+def test_a_closed_port_of_azures_says_nothing_of_the_way() -> None:
+    """It may be silent by itself; on a host of one's own somebody would refuse."""
+    other = SILENCE.replace(port=9, purpose="control")
+
+    assert weight(heard(SILENCE, other)) == weight(heard(SILENCE))
+    own = judge(Evidence(SILENCE, other, target=OWN))
+    assert "so did another port of the same address" in words(own)

@@ -6,7 +6,17 @@ from refused.causes.service_mesh_intercept import judge
 from refused.causes.statements import Clue
 from refused.evidence.bundle import Evidence
 from refused.evidence.observations import Platform, RedirectRules
-from tests.causes.server_scenery import ACCEPTED, CACHE, CLOSED, PONG, SHAKE, STAMP, kinds
+from tests.causes.server_scenery import (
+    ACCEPTED,
+    CACHE,
+    CLOSED,
+    CLUSTER,
+    PONG,
+    SHAKE,
+    STAMP,
+    VISITED,
+    kinds,
+)
 
 POD = Platform(**STAMP, system="Linux", kind="kubernetes")
 MESH = POD.replace(mesh="istio", mesh_signs=("ISTIO_META_MESH_ID is set",))
@@ -14,6 +24,7 @@ ANYTHING = ACCEPTED.replace(port=9, purpose="control")
 NOTHING = ANYTHING.replace(outcome="refused", errno=111)
 RULES = RedirectRules(**STAMP, redirects=("tcp dport 6380 redirect to :15001",))
 ENDED = (ACCEPTED, CLOSED)
+AWARE = CACHE.replace(cluster_aware=True)
 
 
 def test_a_port_where_nothing_listens_is_accepted_by_something_in_between() -> None:
@@ -76,3 +87,35 @@ def test_a_node_port_that_the_sidecar_wants_for_itself_is_named() -> None:
 def test_a_mesh_that_lets_everything_through_is_left_alone() -> None:
     """A sidecar is no fault."""
     assert list(judge(Evidence(ACCEPTED, SHAKE, PONG, MESH, RULES, target=CACHE))) == []
+
+
+def test_nodes_whose_ports_the_sidecar_has_a_use_for_are_laid_to_it() -> None:
+    """They alone are accepted and then ended; where others fail as well, it is somebody else."""
+    path = (ACCEPTED, SHAKE, PONG, CLUSTER, MESH)
+    well, kept = VISITED.replace(port=15003), VISITED.replace(stage="tls", outcome="closed")
+    (clue,) = judge(Evidence(*path, well, kept, target=AWARE))
+
+    assert isinstance(clue, Clue)
+    assert "keeps 15001 for itself (outbound traffic)" in clue.because
+    assert (
+        list(
+            judge(Evidence(*path, well.replace(stage="tls", outcome="closed"), kept, target=AWARE))
+        )
+        == []
+    )
+    assert (
+        list(
+            judge(Evidence(*path, well, kept.replace(stage="tcp", outcome="silent"), target=AWARE))
+        )
+        == []
+    )
+    assert list(judge(Evidence(*path[:-1], POD, well, kept, target=AWARE))) == []
+
+
+def test_a_node_that_its_cluster_has_given_up_is_not_laid_to_the_sidecar() -> None:
+    """It is down for everybody, and a sidecar would show that in the same way."""
+    down = CLUSTER.replace(nodes=(CLUSTER.nodes[0], CLUSTER.nodes[1].replace(health="failed")))
+    kept = VISITED.replace(stage="tls", outcome="closed")
+    path = (ACCEPTED, SHAKE, PONG, down, MESH, VISITED.replace(port=15003), kept)
+
+    assert list(judge(Evidence(*path, target=AWARE))) == []

@@ -18,10 +18,12 @@ Sources
 from __future__ import annotations
 
 from refused.causes.readings import (
+    given_up,
     in_subnet,
     is_here,
     is_private,
     is_public,
+    kept_by_sidecar,
     rule_said,
     same_id,
     surroundings,
@@ -35,7 +37,7 @@ from refused.evidence.control_plane import (
 from refused.evidence.nsg import (
     through,
 )
-from refused.evidence.observations import ClusterTopology, NodeVisit, TcpDial
+from refused.evidence.observations import ClusterTopology, NodeVisit, Platform, TcpDial
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -58,6 +60,7 @@ CAUSE = Cause(
         ClusterTopology,
         NetworkSecurityGroup,
         NodeVisit,
+        Platform,
         TcpDial,
     ),
     remedies=(
@@ -78,26 +81,25 @@ def judge(evidence: Evidence) -> Iterator[Statement]:
         evidence.all(NodeVisit),
         evidence.all(TcpDial),
     )
+    platforms = evidence.all(Platform)
     evidence.all(NetworkSecurityGroup)
     evidence.all(AzureSubnet)
     evidence.all(ClientAddress)
     lost = [visit for visit in visits if visit.failed and visit.stage in ("name", "tcp", "tls")]
-    given_up = {
-        (node.host, node.port)
-        for cluster in clusters
-        for node in cluster.nodes
-        if "fail" in node.health or node.health == "offline"
-    }
+    down = given_up(clusters)
     front = next((dial for dial in dials if dial.purpose == "client" and not dial.failed), None)
     if not lost or front is None:
         return
     first = lost[0]
     node = f"{first.host}:{first.port} ({first.stage}: {first.outcome})"
     said = f"{front.address}:{front.port} answers, and {len(lost)} of {len(visits)} announced nodes do not: {node}"
-    if all((visit.host, visit.port) in given_up for visit in lost):
+    if all((visit.host, visit.port) in down for visit in lost):
         yield Clue(weight=0.8, because=said, seen=(front, *lost, *clusters))
         said = "the cluster itself has given up these nodes, so that they are down for everybody"
         yield Clue(weight=-0.4, because=said, seen=clusters)
+        return
+    if kept_by_sidecar(visits, platforms, clusters):
+        yield Clue(weight=0.8, because=said, seen=(front, *lost, *clusters))
         return
     denied = _denied(evidence, first)
     yield Proof(because=f"{said}{denied}", seen=(front, *lost, *clusters))

@@ -11,6 +11,7 @@ from refused.evidence.nsg import Surroundings
 from refused.evidence.path import STALLED_RETRANSMITS, is_literal
 from refused.service.addresses import address_class, in_network
 from refused.service.features import public_access
+from refused.service.ports import sidecar_port
 from refused.service.tiers import connection_limit
 
 TYPE_CHECKING = False
@@ -30,10 +31,13 @@ if TYPE_CHECKING:
     )
     from refused.evidence.nsg import Decision
     from refused.evidence.observations import (
+        ClusterTopology,
         DnsAnswer,
         Elsewhere,
         HostsEntry,
+        NodeVisit,
         Observation,
+        Platform,
         PortUse,
         SocketsToTarget,
         TcpDial,
@@ -61,6 +65,7 @@ __all__ = [
     "endpoint_count",
     "endpoint_said",
     "fails_elsewhere",
+    "given_up",
     "held_here",
     "in_subnet",
     "is_azure",
@@ -68,6 +73,7 @@ __all__ = [
     "is_literal",
     "is_private",
     "is_public",
+    "kept_by_sidecar",
     "last_name",
     "met_silence",
     "of_cache",
@@ -182,6 +188,38 @@ def held_here(ports: Iterable[PortUse], tables: Iterable[SocketsToTarget]) -> in
     counted = [use.to_target for use in ports]
     counted += [sum(count for _, count in table.by_state) for table in tables]
     return max(counted, default=0)
+
+
+def given_up(clusters: Iterable[ClusterTopology]) -> frozenset[tuple[str, int]]:
+    """Return the nodes, by host and port, that the cluster itself has given up."""
+    return frozenset(
+        (node.host, node.port)
+        for cluster in clusters
+        for node in cluster.nodes
+        if "fail" in node.health or node.health == "offline"
+    )
+
+
+def kept_by_sidecar(
+    visits: Sequence[NodeVisit],
+    platforms: Iterable[Platform],
+    clusters: Iterable[ClusterTopology],
+) -> tuple[NodeVisit, ...]:
+    """Return the nodes that fail because a sidecar here keeps their ports for itself, as far as can be seen.
+
+    A sidecar accepts them and ends them afterwards; the other nodes answer, and the cluster does
+    not know of any that is down.
+    """
+    mesh = next((each.mesh for each in platforms if each.mesh), None)
+    lost = tuple(each for each in visits if each.failed)
+    down = given_up(clusters)
+    fits = mesh is not None and all(
+        sidecar_port(each.port, mesh) is not None
+        and each.stage in ("tls", "resp")
+        and (each.host, each.port) not in down
+        for each in lost
+    )
+    return lost if fits and len(lost) < len(visits) else ()
 
 
 def without_a_word(broken: Broken | None) -> bool:

@@ -28,6 +28,7 @@ from refused.causes.readings import (
     onset,
     privatelink_alias,
     same_id,
+    service_behind,
     settled,
     surroundings,
     what_changed,
@@ -147,7 +148,9 @@ def judge(evidence: Evidence) -> Iterator[Statement]:
     elif met_silence(broken):
         yield Clue(weight=0.5, because=f"{tried[0].address} met the dial with silence", seen=tried)
         control = next(iter(dialled(dials, "control")), None)
-        if control is not None and control.outcome == "silent":
+        # How a closed port of Azure's looks is not documented: its silence may be its own, and not the way's.
+        tells = service_behind(evidence.target, answers) == "redis"
+        if control is not None and control.outcome == "silent" and tells:
             yield Clue(
                 weight=0.7, because="so did another port of the same address", seen=(control,)
             )

@@ -22,7 +22,7 @@ Sources
 
 from __future__ import annotations
 
-from refused.causes.readings import accepted, dialled, without_a_word
+from refused.causes.readings import accepted, dialled, kept_by_sidecar, without_a_word
 from refused.causes.statements import Cause, Clue, Proof, RuledOut, Signature
 from refused.evidence.control_plane import AzureCache
 from refused.evidence.kubernetes import MESH_KINDS, KubernetesWorkload, clients, has_client
@@ -88,9 +88,12 @@ def judge(evidence: Evidence) -> Iterator[Statement]:
     told = tuple(_cluster_says(evidence))
     yield from told
     broken, target = evidence.broken, evidence.target
-    if broken is None or target is None or broken.hop not in WALKED:
-        return
+    kept = kept_by_sidecar(evidence.all(NodeVisit), platforms, evidence.all(ClusterTopology))
     if any(isinstance(each, Proof | RuledOut) for each in told):
+        return
+    if broken is not None and broken.hop == "topology" and kept:
+        yield from _shards_said(kept, platforms)
+    if broken is None or target is None or broken.hop not in WALKED:
         return
     ended = without_a_word(broken) or (broken.hop in ("tls", "resp") and broken.how == "silent")
     # A reset right after the accept is met by some dials already, and by others only afterwards.
@@ -134,6 +137,19 @@ def judge(evidence: Evidence) -> Iterator[Statement]:
             why="no sign of a mesh was seen, which is not proof of its absence",
             how_to_see="kubectl get pod POD -o jsonpath='{.spec.containers[*].name}'",
         )
+
+
+def _shards_said(
+    kept: tuple[NodeVisit, ...], platforms: tuple[Platform, ...]
+) -> Iterator[Statement]:
+    """Say that the nodes which fail are those whose ports the sidecar has a use for."""
+    place = next(each for each in platforms if each.mesh)
+    ports = ", ".join(dict.fromkeys(str(each.port) for each in kept))
+    said = (
+        f"{place.mesh} is at work here ({place.mesh_signs[0] if place.mesh_signs else place.mesh}), and keeps {ports} "
+        f"for itself ({sidecar_port(kept[0].port, str(place.mesh))}): these nodes alone are accepted and then ended"
+    )
+    yield Clue(weight=3.2, because=said, seen=(place, *kept))
 
 
 def _cluster_says(evidence: Evidence) -> Iterator[Statement]:
