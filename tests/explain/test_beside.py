@@ -7,7 +7,8 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from refused.api import judge, probe_scenario, with_logs
+from refused.api import explain, judge, probe_scenario, with_logs
+from refused.causes.ip_address_changed import ANEW
 from refused.lab.scenario import by_id
 
 if TYPE_CHECKING:
@@ -89,3 +90,49 @@ def test_a_log_that_is_not_there_is_said(tmp_path: Path) -> None:
     """In one line."""
     with pytest.raises(ValueError, match=r"missing\.log"):
         diagnosed("healthy", tmp_path / "missing.log")
+
+
+def test_an_address_that_the_name_has_left_is_named(log: Path) -> None:
+    """The path is well at the new one; what ends it stands first."""
+    log.write_text(
+        "Cannot reconnect to [contoso.redis.cache.windows.net/20.42.65.12:6380]: timed out\n"
+    )
+
+    report = diagnosed("healthy", log)
+
+    assert report.causes[0].id == "ip-address-changed"
+    assert report.causes[0].certainty == "likely"
+    assert report.causes[0].remedies[0] == ANEW
+
+
+@pytest.mark.parametrize("address", ["20.42.65.90", "10.1.0.4"])
+def test_an_address_that_may_be_right_is_not_held_against_the_client(
+    log: Path, address: str
+) -> None:
+    """The same as ours; and a private one, which a client in another network is given."""
+    log.write_text(
+        f"redis: connection to contoso.redis.cache.windows.net/{address}:6380 timed out\n"
+    )
+
+    said = [words for each in diagnosed("healthy", log).causes for words in each.because]
+
+    assert not [words for words in said if "goes on to" in words]
+
+
+def test_a_node_that_is_announced_no_more_is_told_from_one_that_is(log: Path) -> None:
+    """The client's table is old; where the node is a member, nothing is said of that."""
+    line = "UnableToConnect on 20.105.11.14:{}/Interactive, origin: BeginConnectAsync\n"
+
+    log.write_text(line.format(8507))
+    assert diagnosed("healthy.amr-cluster", log).causes[0].id == "ip-address-changed"
+    log.write_text(line.format(8501))
+    told = diagnosed("healthy.amr-cluster", log)
+    assert not [each for each in told.causes if each.id == "ip-address-changed"]
+
+
+def test_a_redirection_is_a_plain_clients_unless_it_is_known_better(log: Path) -> None:
+    """Who is said to know clusters, and finds every node well, should have followed it."""
+    log.write_text("redis: Error: MOVED 5798 20.105.11.14:8501\n")
+
+    assert diagnosed("healthy.amr-cluster", log).causes[0].id == "client-library-bug"
+    assert explain(log.read_text()).causes[0].id == "cluster-mode-mismatch"

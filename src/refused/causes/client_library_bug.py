@@ -21,7 +21,7 @@ Sources
 from __future__ import annotations
 
 from refused.causes.statements import Cause, Clue, Signature
-from refused.evidence.observations import Elsewhere
+from refused.evidence.observations import Elsewhere, NodeVisit, TlsHandshake
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -180,3 +180,21 @@ def read(told: Told) -> Iterator[Statement]:
             because="Jedis counts connections that threads share or break as taken",
             seen=told.errors,
         )
+
+
+def against_now(told: Told, well: Evidence) -> Iterator[Statement]:
+    """See whether what the client complains of is well when it is done by the rules."""
+    visits = well.look(NodeVisit)
+    is_cluster_client = well.target is not None and well.target.cluster_aware
+    if told.saw("moved") and is_cluster_client and visits and not any(v.failed for v in visits):
+        said = f"the client knows clusters, and all {len(visits)} nodes answer: it shows a redirection that it should follow"
+        yield Clue(weight=2.4, because=said, seen=visits)
+    mismatch = any(name.startswith("tls-hostname-mismatch-") for name in told.signatures)
+    for shake in well.look(TlsHandshake):
+        if mismatch and not shake.failed and shake.verified and shake.sni == told.host:
+            said = (
+                f"the certificate holds {shake.sni} by the rules, wildcards included: a client that says otherwise "
+                "compares it by rules of its own"
+            )
+            yield Clue(weight=3.2, because=said, seen=(shake,))
+            break

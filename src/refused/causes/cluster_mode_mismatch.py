@@ -180,3 +180,10 @@ def read(told: Told) -> Iterator[Statement]:
         yield Clue(weight=0.3, because="a redirection reached the application", seen=told.errors)
     if told.saw("moved") and told.saw("redirects"):
         yield Clue(weight=-1.0, because="the client does follow redirections", seen=told.errors)
+
+
+def against_now(told: Told, well: Evidence) -> Iterator[Statement]:
+    """Remember what is known of the client."""
+    if told.saw("moved", "redirects") and well.target is not None and well.target.cluster_aware:
+        said = "the client knows clusters, as it was said, and follows redirections"
+        yield Clue(weight=-2.5, because=said, seen=told.errors)

@@ -242,3 +242,11 @@ def read(told: Told) -> Iterator[Statement]:
         )
     if told.saw("connect-timeout") and told.is_private:
         yield Clue(weight=0.6, because="a private address does not answer", seen=told.errors)
+
+
+def against_now(told: Told, well: Evidence) -> Iterator[Statement]:
+    """See whether the nodes that are announced now can be reached."""
+    visits = well.look(NodeVisit)
+    if visits and not any(visit.failed for visit in visits):
+        said = f"all {len(visits)} nodes that the cluster announces now answer"
+        yield Clue(weight=-1.5, because=said, seen=(*visits, *told.errors))

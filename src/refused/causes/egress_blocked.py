@@ -305,6 +305,12 @@ SYMPTOMS = {
 
 def read(told: Told) -> Iterator[Statement]:
     """Weigh what the errors of a text tell beside their words."""
+    if "egress-blocked-revocation-unreachable" in told.signatures and told.saw("tls-unverified"):
+        yield Clue(
+            weight=0.8,
+            because="the server's certificate came through, and what its issuer publishes on the web did not",
+            seen=told.errors,
+        )
     if told.saw("connect-timeout", "cannot-connect") and told.is_private:
         yield Clue(weight=-0.8, because="a private address was dialled", seen=told.errors)
     if told.saw("connect-timeout", "cannot-connect") and told.is_public:

@@ -37,7 +37,16 @@ from refused.evidence.control_plane import (
     ResourceChange,
 )
 from refused.evidence.kubernetes import ClusterDns, KubernetesWorkload, clients
-from refused.evidence.observations import DnsAnswer, Elsewhere, HostsEntry, NameLookup, TcpDial
+from refused.evidence.observations import (
+    ClusterTopology,
+    DnsAnswer,
+    Elsewhere,
+    HostsEntry,
+    NameLookup,
+    TcpDial,
+)
+from refused.service.addresses import address_class
+from refused.service.ports import is_node_port
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -47,6 +56,10 @@ if TYPE_CHECKING:
     from refused.evidence.bundle import Evidence
     from refused.evidence.told import Told
 
+ANEW = (
+    "have the client connect anew (a restart, StackExchange.Redis's ForceReconnect), so that it asks DNS and the "
+    "cluster again; then the newest version of the library"
+)
 CAUSE = Cause(
     id="ip-address-changed",
     title="the client stays with an address that is no longer the cache's",
@@ -69,6 +82,7 @@ CAUSE = Cause(
     remedies=(
         "remove the line from the hosts file, and let DNS answer",
         "put the host name in place of the address, and restart what keeps old lookups (a JVM with networkaddress.cache.ttl=-1, nscd)",
+        ANEW,
     ),
     verify="the client dials an address that DNS gives for the name",
     prevent="names in settings, never addresses; DNS caches that honour the time to live",
@@ -245,3 +259,34 @@ def read(told: Told) -> Iterator[Statement]:
         yield Clue(
             weight=1.6, because="a JVM keeps the addresses that it once resolved", seen=told.errors
         )
+
+
+def against_now(told: Told, well: Evidence) -> Iterator[Statement]:
+    """Hold the addresses that the text tells of against those that lead to the server now."""
+    target, nodes = well.target, _nodes_of(well)
+    current = {dial.address for dial in well.look(TcpDial) if dial.purpose == "client"}
+    if target is None:
+        return
+    for error in told.errors:
+        if not error.address or not error.port:
+            continue
+        place = f"{error.address}:{error.port}"
+        # A client in another network may be given a private address where we are given the public one.
+        alike = [each for each in current if address_class(each) == error.address_class]
+        if error.host == target.host and alike and error.address not in current:
+            now = ", ".join(sorted(current)[:3])
+            said = f"the client goes on to {place}, and {target.host} leads to {now} now, where it works"
+            yield Clue(weight=4.0, because=said, seen=(error,), fact="another address", ends=ANEW)
+            return
+        known = {address for address, _ in nodes} | current
+        is_node = is_node_port(error.port, target.service) and error.address in known  # type: ignore[arg-type]
+        if nodes and is_node and (error.address, error.port) not in nodes:
+            said = f"the client goes on to {place}, which is none of the {len(nodes)} nodes that the cluster announces now"
+            yield Clue(weight=3.2, because=said, seen=(error,), fact="another address", ends=ANEW)
+            return
+
+
+def _nodes_of(well: Evidence) -> frozenset[tuple[str, int]]:
+    return frozenset(
+        (node.host, node.port) for topology in well.look(ClusterTopology) for node in topology.nodes
+    )

@@ -38,6 +38,7 @@ if TYPE_CHECKING:
 
     from refused.causes.statements import Statement
     from refused.evidence.bundle import Evidence
+    from refused.evidence.told import Told
 
 CAUSE = Cause(
     id="tls-certificate-untrusted",
@@ -261,3 +262,28 @@ SYMPTOMS = {
     "tls-unverified": 2.6,
     "auth-or-tls": 1.1,
 }
+
+# What .NET finds wrong with a chain itself; beside these, a missing revocation list is the smaller trouble.
+OF_THE_CHAIN = (
+    "UntrustedRoot",
+    "PartialChain",
+    "NotTimeValid",
+    "NotSignatureValid",
+    "ExplicitDistrust",
+    "RemoteCertificateChainErrors",
+)
+
+
+def read(told: Told) -> Iterator[Statement]:
+    """Weigh what the errors of a text tell beside their words."""
+    if any(word in error.quote for error in told.errors for word in OF_THE_CHAIN):
+        return
+    if any("RemoteCertificateNameMismatch" in error.quote for error in told.errors):
+        said = ".NET finds nothing wrong with the certificate but its name"
+        yield Clue(weight=-2.5, because=said, seen=told.errors)
+    if "egress-blocked-revocation-unreachable" in told.signatures:
+        yield Clue(
+            weight=-2.0,
+            because="nothing is said of the chain but that its revocation list cannot be fetched",
+            seen=told.errors,
+        )

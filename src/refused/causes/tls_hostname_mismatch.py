@@ -34,7 +34,12 @@ if TYPE_CHECKING:
 
     from refused.causes.statements import Statement
     from refused.evidence.bundle import Evidence
+    from refused.evidence.told import Told
 
+BY_NAME = (
+    "have a cluster's client check the nodes under the cache's host name (servername, peer_name, fixed_hostname, "
+    "address_remap, natMapper): they announce addresses, which no certificate holds"
+)
 CAUSE = Cause(
     id="tls-hostname-mismatch",
     title="the certificate is for another name than the one the client asks for",
@@ -46,6 +51,7 @@ CAUSE = Cause(
     remedies=(
         "set the cache's public host name in the client, through a private endpoint as well",
         "remove an sslHost, sni or server_hostname that names something else",
+        BY_NAME,
         "on a server of your own, have a certificate issued that holds the name in use",
     ),
     verify="the handshake completes with the name checked",
@@ -167,3 +173,23 @@ SYMPTOMS = {
     "tls-unverified": 0.6,
     "no-topology": 0.5,
 }
+
+
+def read(told: Told) -> Iterator[Statement]:
+    """Weigh what the errors of a text tell beside their words."""
+    if told.marked("cluster", "redirected") or told.saw("no-topology"):
+        yield Clue(
+            weight=0.4,
+            because="a client for clusters goes on to nodes by the addresses that they announce",
+            seen=told.errors,
+            ends=BY_NAME,
+        )
+
+
+def against_now(told: Told, well: Evidence) -> Iterator[Statement]:
+    """See whether the certificate holds the name of which the text says that it does not."""
+    for shake in well.look(TlsHandshake):
+        if not shake.failed and shake.verified and shake.sni == told.host:
+            said = f"the certificate holds {shake.sni}, as it was checked just now"
+            yield Clue(weight=-3.0, because=said, seen=(shake,))
+            return

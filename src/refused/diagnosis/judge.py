@@ -88,7 +88,7 @@ def diagnose(bundle: Bundle) -> Diagnosis:
         verdict = "inconclusive"
     errors = view.look(LoggedError)
     if errors and verdict != "fault":
-        verdict, findings = _by_the_log(verdict, findings, errors)
+        verdict, findings = _by_the_log(verdict, findings, errors, view)
     found = {each.weighed.cause.id for each in findings}
     level, because = severity(tuple(verdicts.values()) or (verdict,), bundle.scope, view, findings)
     if verdict == "fault" and first.verdict == "healthy":
@@ -165,14 +165,17 @@ def _hear(view: Evidence) -> tuple[Weighed, ...]:
 
 
 def _by_the_log(
-    verdict: str, findings: tuple[Finding, ...], errors: tuple[LoggedError, ...]
+    verdict: str,
+    findings: tuple[Finding, ...],
+    errors: tuple[LoggedError, ...],
+    view: Evidence,
 ) -> tuple[str, tuple[Finding, ...]]:
     """Let a log name what cannot be seen now: the path may be well at this moment."""
     if findings and findings[0].certainty == "confirmed":
         return verdict, findings
     from refused.diagnosis.text import NAMED, findings_of
 
-    told = findings_of(errors)
+    told = findings_of(errors, view if verdict == "healthy" else None)
     if told and told[0].probability > NAMED:
         return "fault", told
     return verdict, findings or (told if verdict == "inconclusive" else ())

@@ -26,7 +26,7 @@ if TYPE_CHECKING:
     from refused.causes.statements import Statement
     from refused.diagnosis.rank import Finding
     from refused.diagnosis.weigh import Weighed
-    from refused.evidence.bundle import Bundle
+    from refused.evidence.bundle import Bundle, Evidence
 
 # Both fitted by cross-validation over the threads of the error corpus (docs/explain-accuracy.md).
 TEMPERATURE = 0.95
@@ -147,19 +147,27 @@ def said_beside(module: ModuleType, told: Told) -> Iterator[Clue]:
             )
 
 
-def hear(errors: Sequence[LoggedError]) -> tuple[Weighed, ...]:
-    """Weigh every cause by the text alone; its prior among the causes of a hop has no say."""
+def hear(errors: Sequence[LoggedError], well: Evidence | None = None) -> tuple[Weighed, ...]:
+    """Weigh every cause by the text; its prior among the causes of a hop has no say.
+
+    Args:
+        well: The same path as it is seen now, where nothing is wrong with it: a cause that has an
+            ``against_now`` holds the text against it.
+    """
     told = Told(errors)
     heard = []
     for module in modules():
         statements = tuple(said_of(module, told))
+        against_now = getattr(module, "against_now", None)
+        if against_now is not None and well is not None:
+            statements += tuple(against_now(told, well))
         weighed = weigh(module.CAUSE, statements, None)
         counts = any(each.weight > 0 for each in weighed.clues)
         heard.append(weighed.replace(score=weighed.score - module.CAUSE.prior, counts=counts))
     return tuple(heard)
 
 
-def findings_of(errors: Sequence[LoggedError]) -> tuple[Finding, ...]:
+def findings_of(errors: Sequence[LoggedError], well: Evidence | None = None) -> tuple[Finding, ...]:
     """Return the causes that the text speaks for, best first.
 
     Two faults at once are two findings: a cause that errors name by themselves, in another file or
@@ -167,7 +175,7 @@ def findings_of(errors: Sequence[LoggedError]) -> tuple[Finding, ...]:
     """
     if not errors:
         return ()
-    together = _ranked(errors)
+    together = _ranked(errors, well)
     if len(errors) == 1:
         return together
     first = together[0] if together and together[0].probability > NAMED else None
@@ -176,7 +184,7 @@ def findings_of(errors: Sequence[LoggedError]) -> tuple[Finding, ...]:
     for error in errors[:MOST_APART]:
         if first is not None and not _is_far(error, taken):
             continue
-        for finding in _ranked((error,))[:1]:
+        for finding in _ranked((error,), well)[:1]:
             cause = finding.weighed.cause.id
             if finding.probability > NAMED and (
                 cause not in apart or finding.probability > apart[cause].probability
@@ -210,8 +218,10 @@ def _is_far(error: LoggedError, places: Sequence[tuple[str, int]]) -> bool:
     return all(error.file != file or abs(error.line - line) > NEAR_LINES for file, line in places)
 
 
-def _ranked(errors: Sequence[LoggedError]) -> tuple[Finding, ...]:
-    return rank(hear(errors), something_else=SOMETHING_ELSE, temperature=TEMPERATURE, at_most=1.0)
+def _ranked(errors: Sequence[LoggedError], well: Evidence | None = None) -> tuple[Finding, ...]:
+    return rank(
+        hear(errors, well), something_else=SOMETHING_ELSE, temperature=TEMPERATURE, at_most=1.0
+    )
 
 
 def diagnose_text(bundle: Bundle) -> Diagnosis:
