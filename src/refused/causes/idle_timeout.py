@@ -184,7 +184,7 @@ def read(told: Told) -> Iterator[Statement]:
     ):
         yield Clue(
             weight=2.4,
-            because="the connection ends at a steady pace",
+            because=f"the connection ends at a steady pace, every {told.period_s:.0f} s{_whose(told.period_s)}",
             seen=told.errors,
             fact="rhythm",
         )
@@ -207,3 +207,15 @@ def read(told: Told) -> Iterator[Statement]:
         )
     if 100 < told.count("last-write") < 100000 and told.saw("closed", "socket-failure", "reset"):
         yield Clue(weight=1.0, because="nothing was sent for minutes before", seen=told.errors)
+
+
+def _whose(period_s: float) -> str:
+    """Say whose limit such a pace is near."""
+    for where, whose in (
+        ("load-balancer", "load balancers and NAT in Azure"),
+        ("acr", "the service itself"),
+    ):
+        limit_s = idle_limit_s(where)
+        if limit_s is not None and 0.95 * limit_s <= period_s <= 1.2 * limit_s:
+            return f": {limit_s // 60} minutes is the limit of {whose}"
+    return ""
