@@ -126,6 +126,7 @@ def acr(
     address: str = ACR_ADDRESS,
     plain_port: bool = False,
     shards: int = 0,
+    node_ports: int = 15000,
     certificate: Certificate | None = None,
     min_version: str = "1.2",
     sku: tuple[str, str, int] | None = None,
@@ -138,7 +139,8 @@ def acr(
 
     Args:
         plain_port: Whether 6379 is open as well.
-        shards: Nodes of a clustered Premium cache, at 15000+N with TLS; 0 is not clustered.
+        shards: Nodes of a clustered Premium cache, each at a port of its own with TLS; 0 is not clustered.
+        node_ports: The first of these ports.
         sku: Name, family and capacity; Standard C1, or Premium P1 where it is clustered.
         rules: Firewall rules, by name: an address, or two with a hyphen between. None lets
             everybody in.
@@ -153,11 +155,11 @@ def acr(
     cluster: Cluster | None = None
     fronts: list[Front] = []
     if shards:
-        cluster = world.cluster([Node(address, 15000 + at) for at in range(shards)], **options)
+        cluster = world.cluster([Node(address, node_ports + at) for at in range(shards)], **options)
         real, plain = cluster.servers[0], cluster.front(0)
         fronts = [Tls(cluster.front(at), shown, min_version=min_version) for at in range(shards)]
         for at, front in enumerate(fronts):
-            world.at(address, 15000 + at, front)
+            world.at(address, node_ports + at, front)
     else:
         real = world.server(**options)
         plain = Redis(real)

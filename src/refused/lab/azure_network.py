@@ -74,9 +74,12 @@ def send_nowhere(world: World, subnet: str, prefix: str) -> None:
     _from_the_start(world, order)
 
 
-def inject(world: World, name: str) -> Cache:
-    """Add a Premium cache that is injected into the usual network, and a client beside it."""
-    cache = acr(world, name, address=INJECTED_ADDRESS, sku=("Premium", "P", 1))
+def inject(world: World, name: str, **options: Any) -> Cache:
+    """Add a Premium cache that is injected into the usual network, and a client beside it.
+
+    The options are :func:`refused.lab.azure.acr`'s.
+    """
+    cache = acr(world, name, address=INJECTED_ADDRESS, sku=("Premium", "P", 1), **options)
     world.vantage(HERE, VNET_CLIENT)
     if not world.control_plane:
         return cache

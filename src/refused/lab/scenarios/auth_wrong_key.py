@@ -45,3 +45,29 @@ def no_password(world: World) -> None:
     """The server on the developer's machine is open; the setting came from production."""
     server = plain_redis(world, "redis.example.net")
     world.target = server.target(key=world.secret(), form="url")
+
+
+@scenario(
+    "auth-wrong-key.switched-off",
+    "A Managed Redis was made with access keys off, and the client has a key",
+    service="amr",
+)
+def switched_off(world: World) -> None:
+    """A newer API version has another default, and the template never said which it wants."""
+    cache = amr(world, "fabrikam", policy="NoCluster", access_keys=False)
+    world.target = cache.target()
+
+
+@scenario(
+    "auth-wrong-key.made-anew",
+    "The database was made anew for another clustering policy, and with it both keys",
+    service="amr",
+)
+def made_anew(world: World) -> None:
+    """The plan said that one setting is updated in place; the keys in the vault are the old ones."""
+    cache = amr(world, "fabrikam", policy="NoCluster")
+    world.target = cache.target(key=world.secret())
+    for action, ago_s in (("delete", 1500), ("write", 1200)):
+        happened(
+            world, cache.database, f"Microsoft.Cache/redisEnterprise/databases/{action}", ago_s
+        )

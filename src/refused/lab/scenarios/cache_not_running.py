@@ -33,3 +33,22 @@ def disabled(world: World) -> None:
     cache = amr(world, "fabrikam", policy="EnterpriseCluster")
     if world.control_plane:
         world.documents[cache.id.lower()]["properties"]["resourceState"] = "Disabled"
+
+
+@scenario(
+    "cache-not-running.made-anew",
+    "The database of a Managed Redis is being made anew",
+    service="amr",
+    unknown="whether an instance without a database is silent or refuses",
+)
+def made_anew(world: World) -> None:
+    """A change of the clustering policy was planned as an update, and is a new database without the data."""
+    cache = amr(world, "fabrikam", policy="NoCluster")
+    if world.control_plane:
+        for id_ in (cache.id, cache.database):
+            said = world.documents[id_.lower()]["properties"]
+            said["provisioningState"] = said["resourceState"] = "Creating"
+    for action, ago_s in (("delete", 200), ("write", 120)):
+        happened(
+            world, cache.database, f"Microsoft.Cache/redisEnterprise/databases/{action}", ago_s
+        )

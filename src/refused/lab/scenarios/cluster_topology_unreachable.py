@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from refused.lab.azure import acr, amr
+from refused.lab.azure_network import guard, inject, rule
 from refused.lab.cluster import Node
 from refused.lab.fronts import Silent, Unreachable
 from refused.lab.scenario import scenario
@@ -52,3 +53,21 @@ def inside(world: World) -> None:
         world.at(node.address, node.port, Unreachable("network"))
     world.zone.a("redis.example.net", "198.51.100.20")
     world.target = "redis://redis.example.net:6379"
+
+
+@scenario(
+    "cluster-topology-unreachable.scaled",
+    "After a scaling the nodes announce ports that the security group does not know",
+    service="acr",
+    options={"cluster": True},
+    unknown="why an injected cache announces ports outside of the documented ranges",
+)
+def scaled(world: World) -> None:
+    """The rules let the documented ports in; time-outs began with the larger size."""
+    inject(world, "contoso", shards=3, node_ports=10221)
+    ports = {"destinationPortRange": None}
+    documented = ["6379-6380", "13000-13999", "15000-15999"]
+    allow = rule(
+        "AllowRedis", 100, "Inbound", "Allow", "", destinationPortRanges=documented, **ports
+    )
+    guard(world, "caches", [allow, rule("DenyRest", 4000, "Inbound", "Deny", "*")])

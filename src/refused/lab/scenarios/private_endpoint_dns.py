@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from refused.lab.arm.coupling import privatelink
 from refused.lab.azure import acr, amr, private_endpoint
 from refused.lab.scenario import scenario
 
@@ -42,3 +43,17 @@ def managed(world: World) -> None:
 def no_record(world: World) -> None:
     """The endpoint was made by a template that leaves out the DNS zone group."""
     private_endpoint(world, acr(world, "contoso"), in_zone=False)
+
+
+@scenario(
+    "private-endpoint-dns.outside",
+    "A private endpoint was added, and a client outside of its network stayed outside",
+    service="acr",
+    unknown="whether a cache with public access off drops or closes what comes from outside",
+)
+def outside(world: World) -> None:
+    """The form that makes the endpoint switches public access off; a tester at home notices it first."""
+    cache = acr(world, "contoso")
+    private_endpoint(world, cache, vantage=None)
+    # Only networks that the zone is linked to are told of it.
+    world.zone.a(privatelink(cache.host), cache.address, ttl_s=10)

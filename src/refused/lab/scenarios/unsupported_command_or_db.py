@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from refused.lab.azure import acr, plain_redis
+from refused.lab.azure import acr, amr, plain_redis
 from refused.lab.fronts import Answers, Instead
 from refused.lab.resp import ServerError
 from refused.lab.scenario import scenario
@@ -38,3 +38,14 @@ def old_auth(world: World) -> None:
     said = ServerError("ERR wrong number of arguments for 'auth' command")
     world.at(server.address, server.port, Answers(server.plain, {"AUTH": Instead(said)}))
     world.target = server.target(form="string", extra=",user=worker")
+
+
+@scenario(
+    "unsupported-command-or-db.managed",
+    "The client selects database 15 of a Managed Redis, which has one",
+    service="amr",
+)
+def managed(world: World) -> None:
+    """Queue and results lived in databases of their own, and moved with the rest."""
+    cache = amr(world, "fabrikam", policy="NoCluster", config=("databases 1",))
+    world.target = cache.target(form="url", extra="/15")
