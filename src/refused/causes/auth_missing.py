@@ -115,6 +115,14 @@ SIGNATURES = (
         says="before the login, long commands are refused",
         example="ERR Protocol error: unauthenticated multibulk length",
     ),
+    Signature(
+        id="auth-missing-protected-mode",
+        pattern=r"DENIED [A-Z][A-Za-z]{2,20} is running in protected mode",
+        family="server",
+        weight=2.4,
+        says="the server has no password, and therefore lets in nobody from outside",
+        example="-DENIED Redis is running in protected mode because no password is set",
+    ),
 )
 # Log-odds that a symptom lends it where nothing more is told.
 SYMPTOMS = {

@@ -297,6 +297,15 @@ SIGNATURES = (
         example="ERR Client IP address is not in the allowlist.",
         ignores_case=True,
     ),
+    # networking.c: no password is set, nothing is bound, and the client comes over no loopback.
+    Signature(
+        id="firewall-ip-blocked-protected-mode",
+        pattern=r"DENIED [A-Z][A-Za-z]{2,20} is running in protected mode",
+        family="server",
+        weight=3.4,
+        says="a server of one's own answers its own host alone (protected mode)",
+        example="-DENIED Redis is running in protected mode because protected mode is enabled",
+    ),
 )
 # Log-odds that a symptom lends it where nothing more is told.
 SYMPTOMS = {

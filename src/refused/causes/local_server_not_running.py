@@ -127,14 +127,6 @@ SIGNATURES = (
         example="# Could not create server TCP listening socket *:6379: bind: Address already in use",
     ),
     Signature(
-        id="local-server-not-running-protected-mode",
-        pattern=r"DENIED [A-Z][A-Za-z]{2,20} is running in protected mode",
-        family="server",
-        weight=2.5,
-        says="a self-hosted server answers its own host alone (protected mode)",
-        example="-DENIED Redis is running in protected mode because protected mode is enabled",
-    ),
-    Signature(
         id="local-server-not-running-cannot-listen",
         pattern=r"Could not create server TCP listening socket [^\n]{0,120}bind: |Failed listening on port [0-9]{1,5} \(",
         family="server",

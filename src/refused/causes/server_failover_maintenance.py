@@ -391,7 +391,7 @@ SIGNATURES = (
     # Valkey 8 answers so instead of READONLY where the client said CLIENT CAPA redirect.
     Signature(
         id="server-failover-maintenance-redirect",
-        pattern=r"(?:^|[ '-])REDIRECT [A-Za-z0-9.-]{1,200}:[0-9]{2,5}\b",
+        pattern=r"(?:^|[^A-Za-z0-9\n])REDIRECT [A-Za-z0-9.-]{1,200}:[0-9]{2,5}\b",
         family="any",
         weight=3.6,
         says="a replica sends the client to the primary",

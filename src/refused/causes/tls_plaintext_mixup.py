@@ -188,7 +188,7 @@ SIGNATURES = (
     # A TLS record of type 21 and version 3.x; a server that speaks TLS answers plain bytes with it.
     Signature(
         id="tls-plaintext-mixup-alert-record",
-        pattern=r"\\x15\\x03|\\u0015\\u0003",
+        pattern=r"\\{1,2}x15\\{1,2}x03|\\{1,2}u0015\\{1,2}u0003",
         family="tls",
         weight=4.8,
         says="what came back begins like an alert of TLS",

@@ -1222,7 +1222,7 @@ WORDINGS = _wordings(
     (
         "used-closed",
         "any-in-more",
-        r"PoolClosedError|\bPool is closed|get on closed pool|Connection is closed(?:[' ,;]|$)",
+        r"PoolClosedError|\bPool is closed|get on closed pool|Connection is closed(?:[^A-Za-z0-9 \n]|$)",
         "redigo: get on closed pool",
         False,
     ),
@@ -1413,6 +1413,13 @@ WORDINGS = _wordings(
         "windows-in-more-languages",
         r"Este host não é conhecido|Host sconosciuto|알려진 호스트가 없|Этот хост неизвестен|Nieznany host",
         "Este host não é conhecido.",
+        False,
+    ),
+    (
+        "no-answer",
+        "fred",
+        r"Timeout Error: Request timed out|kind: Timeout, details",
+        "Timeout Error: Request timed out.",
         False,
     ),
 )
