@@ -145,5 +145,19 @@ SYMPTOMS = {
 
 def read(told: Told) -> Iterator[Statement]:
     """Weigh what the errors of a text tell beside their words."""
+    if told.count("out-pipe") >= 65536 or (told.count("outbound") >= 2048 and told.saw("not-sent")):
+        yield Clue(
+            weight=3.2,
+            because="what is to be sent waits in the client: the way out takes no more",
+            seen=told.errors,
+            fact="way out",
+        )
+    elif told.count("qu") >= 1000:
+        yield Clue(
+            weight=1.4,
+            because="thousands of commands wait to be sent",
+            seen=told.errors,
+            fact="way out",
+        )
     if told.count("in") >= 60000 or told.count("inbound") >= 200:
         yield Clue(weight=0.8, because="much waits to be read", seen=told.errors)

@@ -79,9 +79,18 @@ SIGNATURES = (
         says="the client stumbles over itself",
         example="Bad response from PING health check",
     ),
+    # Words of the runtime: they count where a frame beside them is of the client (evidence/error_trace.py).
+    Signature(
+        id="client-library-bug-crash",
+        pattern=r"runtime error: (?:slice bounds|index) out of range|\bindex out of (?:range|bounds)\b|ArrayIndexOutOfBoundsException|attempt to (?:subtract|add) with overflow|assignment to entry in nil map|panicked at|\bSIGSEGV\b|[Ss]egmentation fault",
+        family="go",
+        weight=3.0,
+        says="the program crashed where it calls the client",
+        example="thread 'main' panicked at /cargo/registry/src/redis-0.25.0/src/cluster.rs:612:9: index out of bounds",
+    ),
     Signature(
         id="client-library-bug-setting-refused",
-        pattern=r"\brediss?[^\n]{0,80}(?:must have parameter|unexpected keyword argument|unknown (?:option|keyword|parameter))",
+        pattern=r"\brediss?[^\n]{0,80}(?:must have parameter|unexpected keyword argument|unknown (?:option|keyword|parameter))|\b(?:Abstract|SSL|UnixDomainSocket|Blocking|Redis)?(?:Connection|ConnectionPool|StrictRedis|Redis|RedisCluster)\.?(?:__init__)?\(\) got an unexpected keyword argument",
         family="redis-py",
         weight=2.8,
         says="the client refuses how it is set up, before it dials",
@@ -106,7 +115,7 @@ SIGNATURES = (
     ),
     Signature(
         id="client-library-bug-shared-or-late",
-        pattern=r"connection from a child process|InheritedError|reconnect to Redis after forking|[Ee]vent loop is closed|attached to a different (?:event )?loop|close pipeline or multi block|either ServerName or InsecureSkipVerify",
+        pattern=r"connection from a child process|InheritedError|reconnect to Redis after forking|[Ee]vent loop is closed|attached to a different (?:event )?loop|called while another coroutine is already waiting|in subscriber mode, only subscriber commands|close pipeline or multi block|either ServerName or InsecureSkipVerify",
         family="any",
         weight=3.4,
         says="the client is used as it does not allow",
@@ -119,6 +128,33 @@ SIGNATURES = (
         weight=3.0,
         says="the client refuses how it is set up, before it dials",
         example="Class 'Redis' not found",
+    ),
+    # pool.go of go-redis 9; 9.15 and 9.16 turned sound connections away.
+    Signature(
+        id="client-library-bug-pool-hook",
+        pattern=r"conn\[[0-9]{1,12}\] (?:rejected by hook|marked for removal by hook)|was not able to get a healthy connection after [0-9]{1,4} attempts",
+        family="go-redis",
+        weight=2.8,
+        says="the client's pool turns its own connections away",
+        example="redis: connection pool: was not able to get a healthy connection after 3 attempts",
+    ),
+    # ResultProcessor of StackExchange.Redis, output classes of Lettuce, replies of redigo and go-redis.
+    Signature(
+        id="client-library-bug-reply-of-another-kind",
+        pattern=r"Unexpected response to [A-Z]{2,20}: |lettuce\.core\.output\.[A-Za-z]{1,40} does not support set|redigo: unexpected type for|redis: unexpected type=|can't parse (?:int|float|bool|map|array|slice|string) reply: |\[B cannot be cast to|cannot be cast to (?:class )?(?:\[B|java\.util\.List|java\.lang\.Long)",
+        family="any",
+        weight=2.8,
+        says="a reply of another kind than the command has is read, as when replies are out of step",
+        example="Unexpected response to HLEN: SimpleString: PONG",
+    ),
+    # cluster.py tries its start-up nodes in a loop and keeps the last error: None means that there was none to try.
+    Signature(
+        id="client-library-bug-no-nodes-left",
+        pattern=r"at least one reachable node: None\b",
+        family="redis-py",
+        weight=3.4,
+        says="the client had no start-up node left to try",
+        example="Redis Cluster cannot be connected. Please provide at least one reachable node: None",
     ),
     Signature(
         id="client-library-bug-reply-of-another",
@@ -137,8 +173,10 @@ SYMPTOMS = {
     "not-connected": 0.1,
     "pool-failed": 0.2,
     "odd-reply": 1.4,
+    "no-login": 0.8,
     "moved": 1.4,
     "redirects": 1.0,
+    "hangs": 1.2,
     "used-closed": 1.9,
     "pool-misused": 1.7,
     "lost-command": 0.1,
@@ -160,6 +198,22 @@ def read(told: Told) -> Iterator[Statement]:
         yield Clue(
             weight=1.0,
             because="StackExchange.Redis follows redirections itself, and showed one",
+            seen=told.errors,
+        )
+    if told.saw("read-only") and told.marked("writes-unawares"):
+        yield Clue(
+            weight=3.4,
+            because="the command reads, and counts as a write: the client sent it to a replica",
+            seen=told.errors,
+        )
+    if (
+        "cluster-topology-unreachable-shard-port" in told.signatures
+        and told.speaks("stackexchange")
+        and told.marked("subscription")
+    ):
+        yield Clue(
+            weight=1.2,
+            because="releases of the client went on to dial nodes that had left the cluster",
             seen=told.errors,
         )
     if told.saw("moved") and "aborted" in told.wrappers:

@@ -52,6 +52,16 @@ CAUSE = Cause(
 QUICK_MS = 50.0
 
 
+def _many_busy(told: Told) -> bool:
+    """Whether tens of threads are at work, however many the pool keeps ready."""
+    return max(told.count("worker-busy"), told.count("iocp-busy")) >= 30
+
+
+def _is_drained(told: Told) -> bool:
+    """Whether the first major version of StackExchange.Redis counts no command in any of its queues."""
+    return told.counters.get("queue") == 0 and not told.count("in")
+
+
 def judge(evidence: Evidence) -> Iterator[Statement]:
     """See whether the server is quick while commands still time out; the threads no probe can see."""
     others, paces, broken = evidence.all(Elsewhere), evidence.all(ServerPace), evidence.broken
@@ -95,7 +105,7 @@ SIGNATURES = (
     ),
     Signature(
         id="client-threadpool-starvation-loop-blocked",
-        pattern=r"Check CPU usage|blockhound|thread (?:is |was )?blocked|Event loop (?:is )?blocked|GC pause|Thread starvation or clock leap",
+        pattern=r"Check CPU usage|blockhound|thread (?:is |was )?blocked|Event loop (?:is )?blocked|Thread\[[^\n]{1,120}\] has been blocked for|which is not supported in thread (?:lettuce|redisson|reactor)-|GC pause|Thread starvation or clock leap",
         family="lettuce",
         weight=3.2,
         says="the client's own threads do not come round",
@@ -145,6 +155,37 @@ def read(told: Told) -> Iterator[Statement]:
             seen=told.errors,
             fact="threads",
         )
+    cpu = told.count("client-cpu")
+    if cpu >= 70:
+        yield Clue(
+            weight=3.2 if cpu >= 90 else 1.0,
+            because=f"the client's own processor is at {cpu:.0f} %",
+            seen=told.errors,
+            fact="client cpu",
+        )
+    if told.marked("waits-on-loop") and told.saw("no-answer", "timed-out"):
+        yield Clue(
+            weight=2.6,
+            because="a thread of the client's event loop asks for a reply, which it alone could fetch",
+            seen=told.errors,
+            fact="event loop",
+        )
+    if told.marked("slow-loop") and told.saw("no-answer", "timed-out", "connect-timeout"):
+        yield Clue(
+            weight=2.2, because="the event loop was held up", seen=told.errors, fact="event loop"
+        )
+    if told.saw("no-answer") and told.runtime == "node":
+        yield Clue(
+            weight=0.4,
+            because="Node.js sees to its timers before its sockets: a loop that was held up finds the limit over first",
+            seen=told.errors,
+        )
+    if told.saw("no-answer") and _is_drained(told):
+        yield Clue(
+            weight=0.7,
+            because="nothing is under way any more: the reply had come when the exception was written",
+            seen=told.errors,
+        )
     if told.count("pool-queueditems") >= 100:
         yield Clue(
             weight=2.0, because="work items queue for a thread", seen=told.errors, fact="queued"
@@ -160,7 +201,7 @@ def read(told: Told) -> Iterator[Statement]:
         told.saw("no-answer")
         and told.is_counted
         and 0 < told.count("in") < 60000
-        and told.count("worker-busy") > told.count("worker-min")
+        and (told.count("worker-busy") > told.count("worker-min") or _many_busy(told))
     ):
         yield Clue(weight=0.8, because="a reply has come and lies unread", seen=told.errors)
     if (

@@ -86,6 +86,15 @@ SIGNATURES = (
         says="the client's own limit on waiting ran out while it read",
         example="EAGAIN (Resource temporarily unavailable - Timeout reading from the socket)",
     ),
+    # lib/internal/timers.js of Node.js makes one millisecond of what is no number, negative, or above 2^31 - 1.
+    Signature(
+        id="client-timeout-too-short-overflow",
+        pattern=r"Timeout(?:Overflow|NaN|Negative)Warning|Timeout duration was set to 1\b|does not fit into a 32-bit signed integer",
+        family="node",
+        weight=4.4,
+        says="a limit does not fit into a timer, which then takes one millisecond",
+        example="(node:1) TimeoutOverflowWarning: 2592000000 does not fit into a 32-bit signed integer.",
+    ),
 )
 # Log-odds that a symptom lends it where nothing more is told.
 SYMPTOMS = {
@@ -102,5 +111,23 @@ def read(told: Told) -> Iterator[Statement]:
         yield Clue(weight=1.2, because="the limit is below a second", seen=told.errors)
     if told.timeout_ms is not None and told.timeout_ms >= 10000 and told.saw("no-answer"):
         yield Clue(weight=-0.6, because="the limit is long", seen=told.errors)
+    if told.marked("waits-blocking") and told.saw("no-answer", "read-error", "timed-out"):
+        yield Clue(
+            weight=2.4,
+            because="the call waits for something to come, and the socket's own limit is no longer than the wait",
+            seen=told.errors,
+            fact="blocking",
+        )
     if told.marked("blocking-command") and told.saw("no-answer", "read-error"):
-        yield Clue(weight=0.9, because="a blocking command was waited for", seen=told.errors)
+        yield Clue(
+            weight=0.9,
+            because="a blocking command was waited for",
+            seen=told.errors,
+            fact="blocking",
+        )
+    if told.timeout_ms is not None and told.timeout_ms <= 500 and told.saw("connect-timeout"):
+        yield Clue(
+            weight=2.4 if told.timeout_ms <= 50 else 1.2,
+            because=f"a dial may take no more than {told.timeout_ms:.0f} ms",
+            seen=told.errors,
+        )

@@ -174,7 +174,35 @@ def read(told: Told) -> Iterator[Statement]:
         "ephemeral-port-or-fd-exhaustion-no-descriptor"
     }:
         yield Clue(
-            weight=0.9, because="files of all kinds cannot be opened any more", seen=told.errors
+            weight=0.5, because="files of all kinds cannot be opened any more", seen=told.errors
+        )
+    if told.saw("descriptors") and not told.saw("local-ports"):
+        yield Clue(
+            weight=0.6,
+            because="descriptors run out mostly where connections are opened and not given back",
+            seen=told.errors,
+        )
+    if told.marked("very-many-connections"):
+        yield Clue(
+            weight=3.4,
+            because="thousands of connections were counted",
+            seen=told.errors,
+            fact="counted",
+        )
+    live = told.count("multiplexers")
+    if live >= 5:
+        yield Clue(
+            weight=3.4 if live >= 20 else 1.6,
+            because=f"{live:.0f} multiplexers live in the process, where one is meant to be shared",
+            seen=told.errors,
+            fact="counted",
+        )
+    if "max-clients-reached-said-so" in told.signatures:
+        yield Clue(
+            weight=2.2,
+            because="a server comes to its limit mostly where somebody opens connections and keeps them",
+            seen=told.errors,
+            fact="counted",
         )
     if (
         told.count("worker-busy") > 100

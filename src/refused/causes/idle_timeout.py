@@ -136,7 +136,7 @@ SIGNATURES = (
 )
 # Log-odds that a symptom lends it where nothing more is told.
 SYMPTOMS = {
-    "stalled": 1.2,
+    "stalled": 1.9,
     "reset": 1.4,
     "closed": 1.6,
     "broken-pipe": 2.1,
@@ -171,6 +171,12 @@ def read(told: Told) -> Iterator[Statement]:
             because="Azure closes a connection that was idle for ten minutes",
             seen=told.errors,
         )
+    if told.marked("server-accepts", "cut-at-start"):
+        yield Clue(
+            weight=-2.0,
+            because="the connection ended while it came about",
+            seen=told.errors,
+        )
     if told.marked("sync"):
         yield Clue(
             weight=-1.6,
@@ -194,6 +200,12 @@ def read(told: Told) -> Iterator[Statement]:
             because="the client is connected again at once",
             seen=told.errors,
             fact="rhythm",
+        )
+    if told.saw("closed", "reset", "read-error") and told.marked("mid-reply"):
+        yield Clue(
+            weight=-1.6,
+            because="a reply was under way, so that the connection was not idle",
+            seen=told.errors,
         )
     if told.saw("closed") and told.speaks("jedis", "spring"):
         yield Clue(

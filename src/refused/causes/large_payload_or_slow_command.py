@@ -87,7 +87,7 @@ SIGNATURES = (
     ),
     Signature(
         id="large-payload-or-slow-command-script-runs",
-        pattern=r"\bBUSY [A-Z][A-Za-z]{2,20} is busy|(?:Redis|Valkey|KeyDB) is busy running a|\bUNKILLABLE Sorry",
+        pattern=r"(?:[Ss]low|Lua) (?:slow )?script detected|script detected: still in execution|\bBUSY [A-Z][A-Za-z]{2,20} is busy|(?:Redis|Valkey|KeyDB) is busy running a|\bUNKILLABLE Sorry",
         family="server",
         weight=2.4,
         says="the server runs a script, and answers nothing else",
@@ -107,7 +107,9 @@ SIGNATURES = (
 SYMPTOMS = {
     "broken-pipe": 0.7,
     "read-error": 0.5,
-    "no-answer": 1.3,
+    "no-answer": 1.0,
+    "reset": 0.1,
+    "closed": 0.2,
     "not-sent": 1.8,
     "pool-empty": 0.3,
     "busy-script": 2.4,
@@ -118,7 +120,7 @@ SYMPTOMS = {
 
 def read(told: Told) -> Iterator[Statement]:
     """Weigh what the errors of a text tell beside their words."""
-    if told.starved_threads:
+    if told.starved_threads and not told.marked("slow-command"):
         yield Clue(
             weight=-1.4,
             because="no thread was free to fetch replies: that they lie unread tells nothing of their size",
@@ -142,23 +144,51 @@ def read(told: Told) -> Iterator[Statement]:
         yield Clue(
             weight=1.8, because="a large reply is being taken in", seen=told.errors, fact="payload"
         )
-    if told.count("inbound") >= 200 or told.count("outbound") >= 200:
+    # What was received and sent since the command was asked for (ExceptionFactory.cs: deltas).
+    if told.count("inbound") >= 200:
         yield Clue(
             weight=1.6,
-            because="hundreds of KiB wait in the client's buffers",
+            because="hundreds of KiB came in while the command waited",
             seen=told.errors,
             fact="payload",
         )
     if told.count("qu") >= 1000:
         yield Clue(
-            weight=2.2,
+            weight=1.4,
             because="thousands of commands wait to be sent",
             seen=told.errors,
             fact="payload",
         )
+    elif told.count("outbound") >= 200 or told.count("out-pipe") >= 65536:
+        yield Clue(
+            weight=1.2,
+            because="hundreds of KiB were sent, or wait to be, while the command waited",
+            seen=told.errors,
+            fact="payload",
+        )
+    if told.saw("no-answer") and told.is_counted:
+        yield Clue(
+            weight=0.3,
+            because="commands share one connection, and wait behind a large reply",
+            seen=told.errors,
+        )
+    if told.saw("closed", "reset", "read-error") and told.marked("subscriber"):
+        yield Clue(
+            weight=1.6,
+            because="a subscriber's connection ended: a server drops one that does not keep up (client-output-buffer-limit)",
+            seen=told.errors,
+            fact="subscriber",
+        )
+    if told.saw("closed", "reset", "read-error") and told.marked("mid-reply"):
+        yield Clue(
+            weight=1.0,
+            because="the connection ended in the middle of a reply",
+            seen=told.errors,
+            fact="mid-reply",
+        )
     if told.marked("slow-command") and told.saw("no-answer", "not-sent"):
         yield Clue(
-            weight=0.8,
+            weight=1.4,
             because="a command that handles many elements was waited for",
             seen=told.errors,
             fact="command",

@@ -112,7 +112,7 @@ SIGNATURES = (
         id="linux-tcp-stall-dead-peer",
         pattern=r"(?:read|reading|recv|write)[^\n]{0,80}(?:ETIMEDOUT|[Cc]onnection timed out|\(110,|Errno 110|\[?errno 110)|\(110, 'Connection timed out'\)|read tcp [^\n]{1,120}: read: connection timed out",
         family="socket",
-        weight=3.0,
+        weight=2.4,
         says="the kernel gave an open connection up after minutes of retransmission",
         example="Error while reading from socket: (110, 'Connection timed out')",
     ),
@@ -127,7 +127,8 @@ SIGNATURES = (
 )
 # Log-odds that a symptom lends it where nothing more is told.
 SYMPTOMS = {
-    "stalled": 2.6,
+    "stalled": 2.4,
+    "hangs": 2.8,
     "read-error": 0.7,
     "socket-failure": 1.4,
     "no-answer": 0.9,
@@ -142,6 +143,12 @@ def read(told: Told) -> Iterator[Statement]:
         yield Clue(
             weight=0.6,
             because="Lettuce goes on writing to a connection whose peer is gone",
+            seen=told.errors,
+        )
+    if told.saw("timed-out") and told.marked("kernel-gave-up"):
+        yield Clue(
+            weight=1.0,
+            because="the kernel itself gave up, as it does with an open connection whose peer is gone",
             seen=told.errors,
         )
     if told.saw("no-answer") and told.speaks("node-redis"):

@@ -382,11 +382,11 @@ SIGNATURES = (
     ),
     Signature(
         id="server-failover-maintenance-roles-change",
-        pattern=r"\bNOMASTERLINK\b|\bINPROG\b|[Ff]ailover already in progress|\bNOGOOD(?:SLAVE|REPLICA)\b|MASTER timeout: no data nor PING|(?:previous|old) master is now a (?:slave|replica)|[Ee]xpected (?:slave|replica) but got master|instance state changed \(master",
+        pattern=r"\bINPROG\b|[Ff]ailover already in progress|\bNOGOOD(?:SLAVE|REPLICA)\b|MASTER timeout: no data nor PING|(?:previous|old) master is now a (?:slave|replica)|[Ee]xpected (?:slave|replica) but got master|instance state changed \(master",
         family="server",
         weight=4.4,
         says="the roles of primary and replica change",
-        example="NOMASTERLINK Can't SYNC while not connected with my master",
+        example="-INPROG Failover already in progress",
     ),
     # Valkey 8 answers so instead of READONLY where the client said CLIENT CAPA redirect.
     Signature(
@@ -417,6 +417,7 @@ SIGNATURES = (
 )
 # Log-odds that a symptom lends it where nothing more is told.
 SYMPTOMS = {
+    "chained-replica": 2.0,
     "stalled": 0.7,
     "refused": 0.2,
     "tls-cut": 0.6,
@@ -444,6 +445,9 @@ SYMPTOMS = {
 }
 
 
+_ENDED = ("reset", "closed", "broken-pipe", "socket-failure", "lost-command")
+
+
 def read(told: Told) -> Iterator[Statement]:
     """Weigh what the errors of a text tell beside their words."""
     if told.marked("made-replica") and not told.marked("sentinel"):
@@ -459,6 +463,20 @@ def read(told: Told) -> Iterator[Statement]:
             seen=told.errors,
             fact="lived",
         )
+    if (
+        "cluster-topology-unreachable-shard-port" in told.signatures
+        and told.speaks("stackexchange")
+        and told.saw("cannot-connect", "refused")
+    ):
+        yield Clue(
+            weight=1.2, because="a node that the cluster had may have gone away", seen=told.errors
+        )
+    if told.saw("read-only") and told.speaks("redis-cli"):
+        yield Clue(
+            weight=-0.8,
+            because="a connection made by hand is new: it does not outlive a failover",
+            seen=told.errors,
+        )
     if told.saw("reset") and told.runtime in ("dotnet", "ruby"):
         yield Clue(weight=0.4, because="an open connection was reset", seen=told.errors)
     if told.saw("closed") and told.speaks("stackexchange") and not told.marked("lived"):
@@ -467,6 +485,33 @@ def read(told: Told) -> Iterator[Statement]:
             because="the client closes in order when a node leaves",
             seen=told.errors,
             fact="lived",
+        )
+    if told.saw("timed-out") and told.marked("kernel-gave-up"):
+        yield Clue(
+            weight=1.0,
+            because="the kernel itself gave up: what stood at the address is gone, or the way to it",
+            seen=told.errors,
+        )
+    if told.saw("stalled") and not told.is_here:
+        yield Clue(
+            weight=1.2,
+            because="the other end vanished without a word, as a node does that is taken away",
+            seen=told.errors,
+            fact="said",
+        )
+    if told.saw("unreachable") and told.saw("connect-timeout", "no-answer") and told.is_private:
+        yield Clue(
+            weight=2.6,
+            because="dials go unanswered, and then nobody answers to the address at all: the node behind it is gone",
+            seen=told.errors,
+            fact="gone",
+        )
+    if told.saw("refused") and told.saw(*_ENDED) and not told.is_here:
+        yield Clue(
+            weight=1.4,
+            because="an open connection ended, and then nobody listened",
+            seen=told.errors,
+            fact="gone",
         )
     if told.saw("slot-missing") and told.speaks("redisson"):
         yield Clue(

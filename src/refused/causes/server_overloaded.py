@@ -216,6 +216,15 @@ SIGNATURES = (
         says="the server's disk keeps it waiting",
         example="Asynchronous AOF fsync is taking too long (disk is busy?).",
     ),
+    # Written by the parent while a child rewrites the log; what piled up is flushed in one go, and clients wait.
+    Signature(
+        id="server-overloaded-rewrite-buffer",
+        pattern=r"Background AOF buffer size: [0-9]{3,9} MB|Residual parent diff[^\n]{0,40}\([0-9]{3,9}\.[0-9]{2} MB\)",
+        family="server",
+        weight=2.8,
+        says="writes come faster than the log is rewritten",
+        example="Background AOF buffer size: 379 MB",
+    ),
     # connect(2) on a local socket fails with EAGAIN while the backlog is full.
     Signature(
         id="server-overloaded-backlog-full",
@@ -245,5 +254,9 @@ def read(told: Told) -> Iterator[Statement]:
         yield Clue(weight=0.7, because="a script was waited for", seen=told.errors)
     if told.saw("no-answer") and told.marked("worker"):
         yield Clue(weight=0.4, because="a worker's plain fetch is not answered", seen=told.errors)
+    if told.count("qu") >= 1000 and told.saw("no-answer", "not-sent"):
+        yield Clue(
+            weight=0.8, because="the server does not take what is sent to it", seen=told.errors
+        )
     if told.saw("busy-script") and told.marked("worker"):
         yield Clue(weight=0.4, because="a queue's own scripts wait", seen=told.errors)

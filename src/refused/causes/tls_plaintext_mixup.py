@@ -227,6 +227,7 @@ def read(told: Told) -> Iterator[Statement]:
         told.hosted is not None
         and told.hosted.speaks_tls_alone
         and not told.over_tls
+        and not told.marked("kernel-gave-up")
         and told.saw(*_CUT, "no-greeting", "no-answer", "timed-out")
     ):
         yield Clue(
@@ -286,6 +287,23 @@ def read(told: Told) -> Iterator[Statement]:
         )
     if told.saw("closed") and told.runtime == "go" and not told.over_tls:
         yield Clue(weight=0.8, because="the connection ended before any answer", seen=told.errors)
+    if told.saw("no-topology", "no-node") and told.saw("no-answer"):
+        yield Clue(
+            weight=2.4,
+            because="the first thing that was asked of every node was never answered",
+            seen=told.errors,
+        )
+    if (
+        told.is_azure
+        and told.port in (6380, 10000)
+        and told.saw("read-error")
+        and not told.over_tls
+    ):
+        yield Clue(
+            weight=0.6,
+            because="the port speaks TLS alone, and PHP says no more than that nothing could be read",
+            seen=told.errors,
+        )
     if told.saw("tls-refused") and told.marked("tls-alert"):
         yield Clue(weight=-1.5, because="the other side answered in TLS", seen=told.errors)
     if told.saw("closed", "reset", "read-error", "broken-pipe") and told.marked("plain-scheme"):

@@ -25,6 +25,8 @@ _TLS_SPOKEN = re.compile(
 # Which client speaks, the most telling first.
 _CLIENTS = WordTable(
     (
+        # Its frames read like ioredis's: "at redis.clients.jedis…", "at Redis.connect (…".
+        ("jedis", r"redis\.clients\.(?:jedis|util)\b"),
         ("bullmq", r"bullmq|\bbull\b|\[bull"),
         ("ioredis", r"ioredis|redis-parser|\bat Redis\.|MaxRetriesPerRequest|ClusterAllFailed"),
         (
@@ -100,12 +102,19 @@ _ENDPOINT = re.compile(
 _BARE_ADDRESS = re.compile(rf"(?:address\"?'?: ?[\"']?|E[A-Z]{{4,16}} )({_V4}|::1)\b")
 _BARE_PORT = Late(r"\bport\"?'?[:=] ?[\"']?([0-9]{2,5})\b", "port")
 _NAMED = re.compile(
-    rf"(?:ENOTFOUND|EAI_AGAIN|UnknownHostException:|lookup|Can't resolve:|hostname\"?'?:|tcp connection to \(|to resolve) [\"']?({_HOST})"
+    rf"(?:ENOTFOUND|EAI_AGAIN|UnknownHostException:(?: Failed to resolve)?|lookup|Can't resolve:|hostname\"?'?:|tcp connection to \(|to resolve) [\"']?({_HOST})"
 )
 _SE_HOST = Late(
     rf" on ({_HOST})(?::([0-9]{{2,5}}))?/(Interactive|Subscription)",
     "/Interactive",
     "/Subscription",
+)
+# PHP prints what a function was called with; command-line tools name host and port apart.
+_CALLED = Late(
+    rf"[Cc]onnect\(['\"](?:tcp://|tls://|rediss?://)?({_HOST}|{_V4})['\"], ?['\"]?([0-9]{{2,5}})|"
+    rf"connect to ({_HOST}|{_V4}) port ([0-9]{{2,5}})\b",
+    "onnect(",
+    "connect to ",
 )
 _SERVER_ENDPOINT = Late(
     rf"serverEndpoint: (?:Unspecified/)?({_HOST}|{_V4}):([0-9]{{2,5}})", "serverEndpoint"
@@ -126,6 +135,7 @@ _SOURCE_FILE = re.compile(
     r"\.(?:js|ts|mjs|py|rb|java|go|php|cs|c|cc|cpp|rs|lua|ex|exs|kt|scala|jar)$", re.IGNORECASE
 )
 
+_RESOLVER = 53
 _NUMBERS = Late(
     r"\b(inst|qu|qs|qc|queue|in|in-pipe|out-pipe|wr|wq|ar|last-in|cur-in|sync-ops|async-ops|conn-sec|aoc|"
     r"outstanding|pending|input-buffer|last-read|last-write|unanswered-write|keep-alive|inbound|outbound)"
@@ -133,6 +143,9 @@ _NUMBERS = Late(
 )
 _POOLS = Late(r"\b(IOCP|WORKER|POOL):? \(([A-Za-z0-9=,]{1,160})", "IOCP", "WORKER", "POOL")
 _MANAGER = Late(r"\bmgr: ([0-9]{1,4}) of ([0-9]{1,4})", "mgr: ")
+# How many multiplexers live, of how many that were ever made (ExceptionFactory.cs).
+_LIVE = Late(r"\blm: ([0-9]{1,9})/([0-9]{1,9})/", "lm: ")
+_CLIENT_CPU = Late(r"\bLocal-CPU: ([0-9]{1,3}(?:\.[0-9]{1,3})?) ?%", "Local-CPU")
 _CONNECTS = Late(r"\bmc: ([0-9]{1,9})/([0-9]{1,9})/([0-9]{1,9})", "mc: ")
 _STATES = Late(r"\b(rs|ws|bw|state|aw|origin): ?([A-Za-z]{2,30})")
 _SE_VERSION = Late(r"\bv: ([0-9])\.([0-9]{1,3})\.", "v: ")
@@ -172,6 +185,17 @@ _CONNECTED_TO = Late(
     "onnected to",
 )
 _NODE_ADVERTISED = Late(r"(?:MOVED|ASK) [0-9]{1,5} (\S{0,255}):([0-9]{2,5})", "MOVED", "ASK")
+
+# Who counts connections has seen too many: netstat, ss or lsof with what they count, INFO's own figure.
+_COUNTED = Late(
+    r"(?:netstat|\bss |lsof|(?i:client list))[^\n]{0,200}wc -l[^\n]{0,40}\n+[ \t]*([0-9]{1,9})\b|"
+    r"\bconnected_clients:[ ]?([0-9]{1,9})|\b([0-9]{1,9}) clients connected\b",
+    "wc -l",
+    "connected_clients",
+    "clients connected",
+)
+# Beyond what a process of good manners keeps open.
+_VERY_MANY = 2000
 
 _SLOW = frozenset(
     [
@@ -218,10 +242,22 @@ _MARKS = WordTable(
             r"\bcluster\b|createCluster|RedisCluster|ClusterClient|cluster error|Cluster\.|clustercfg|-000[0-9]-00[0-9]|keyHashSlot|slots? cache",
         ),
         ("sentinel", r"sentinel"),
+        # Where clients keep and renew what they know of a cluster's nodes.
+        (
+            "topology",
+            r"ClusterTopologyRefresh|ClusterConnectionManager|JedisCluster(?:InfoCache|ConnectionHandler)|ClusterConnectionProvider|nodes_manager|NodesManager|\bredis_node\b|redis[/\\](?:asyncio[/\\])?cluster\.py|osscluster\.go|ClusterSubscriber|cluster-slots\.[jt]s|redis_cluster\.cc|RedisClusterImpl",
+        ),
+        (
+            "asked-cluster",
+            r"\bclusterSlots\b|\bclusterNodes\(|\bclusterShards\b|discoverCluster(?:NodesAndSlots|Slots)|\bCLUSTER (?:SLOTS|SHARDS|NODES|INFO|MYID|KEYSLOT)\b|name: '?\"?cluster\b|command(?:\.name)?: ?'?\"?cluster\b|command=CLUSTER\b",
+        ),
+        # What goes through all databases of a server, to copy them.
+        ("copies", r"redis-?shake|\bdbId=\[|\briot-(?:redis|file)\b|redis-?dump|redis-port\b"),
         ("subscription", r"/Subscription\b"),
         (
             "token",
-            r"\btoken\b|\bAAD\b|\bEntra\b|managed ?identity|Microsoft\.Azure\.StackExchangeRedis|re-?authenticat",
+            # At ElastiCache and MemoryDB the token is a signed URL; Google's access tokens begin with "ya29.".
+            r"\btoken\b|\bAAD\b|\bEntra\b|managed ?identity|Microsoft\.Azure\.StackExchangeRedis|re-?authenticat|X-Amz-(?:Signature|Credential|SignedHeaders)|\bya29\.",
         ),
         ("mesh", r"istio|\benvoy\b|linkerd|\bdaprd\b|sidecar|:15006\b"),
         ("kubernetes", r"\.svc\b|svc\.cluster\.local|kubernetes|\bpod\b|\bk8s\b"),
@@ -242,10 +278,17 @@ _MARKS = WordTable(
             "redirected",
             r"Redirected to slot \[|redirect=(?:MOVED|ASK)|moved to [0-9.]{7,15}:|-> MOVED",
         ),
+        # StackExchange.Redis up to version 2.0; "active/available" since (ExceptionFactory.cs).
         ("old-stackexchange", r"to create a disconnected multiplexer"),
+        ("old-words", r"No connection is available to service this operation"),
+        # Flagged as writes by the server since each can store (hence GEORADIUS_RO, SORT_RO, BITFIELD_RO).
+        (
+            "writes-unawares",
+            r"(?:command|cmd|name|args)[^\n]{0,12}\b(?:GEORADIUS(?:BYMEMBER)?|SORT|BITFIELD)\b",
+        ),
         ("local-socket", r"Local \("),
         ("slow-command", r"\bSLOWLOG GET\b"),
-        ("expires", r"expires?_?(?:on|in|at)\b|expiry|valid (?:until|for [0-9])"),
+        ("expires", r"expires?_?(?:on|in|at)\b|expiry|valid (?:until|for [0-9])|X-Amz-Expires"),
         (
             "tls-alert",
             r"alert handshake failure|handshake_failure|alert number 40\b|tls: handshake failure",
@@ -254,11 +297,74 @@ _MARKS = WordTable(
         ("plain-url", r"\bredis://"),
         ("tls-url", r"\b(?:rediss|tls|valkeys)://"),
         # Netty prints "!" between the ends of a channel that was open and is no more.
-        ("once-up", r" ! R:|Reconnecting, last destination was|ConnectionWatchdog"),
+        (
+            "once-up",
+            r" ! R:|Reconnecting, last destination was|ConnectionWatchdog|Unable to unfreeze entry|freezeReason=",
+        ),
+        # The side that is dialled: what it says of a handshake is said of the client.
+        ("server-accepts", r"Error accepting a client connection"),
+        # Where the client lives, by its own host's name: EC2's default, App Service's workers, Windows' default.
+        ("client=aws", r"\bclientName: ip-[0-9]{1,3}-[0-9]{1,3}-"),
+        (
+            "client=azure",
+            r"\bclientName: (?:RD[0-9A-F]{8}|[dlp][wd][0-9a-z]{1,4}-?(?:mdwk|sdwk|wk))",
+        ),
+        (
+            "client=desk",
+            r"\bclientName: (?:DESKTOP|LAPTOP)-|/Users/[a-z0-9._-]{1,40}/|[A-Z]:\\{1,2}Users\\|\byarn run |\bnpx |> nodemon\b|\bts-node\b|/opt/(?:homebrew|anaconda3)/",
+        ),
+        # Where Lambda, Cloud Functions, App Engine and Cloud Run's buildpacks keep the code.
+        (
+            "managed-runtime",
+            r"/var/task/|/layers/google|/workspace/(?:node_modules|main|index|server|app)|/srv/(?:index|main|node_modules)|functions[-_]framework",
+        ),
+        ("tls-up", r"TLS connection established successfully"),
+        # The client was still setting the connection up when it ended.
+        (
+            "cut-at-start",
+            r"(?:connection failed|failed to (?:connect|open a connection|create (?:a )?connection)[^\n]{0,80}): (?:unexpected )?(?:EOF\b|end of file)",
+        ),
         ("sync", r"for SYNC\b|MASTER <-> (?:REPLICA|SLAVE)|Connecting to MASTER\b"),
         (
             "made-replica",
             r"(?:REPLICAOF|SLAVEOF) [^ \n]{1,200}:[0-9]{1,5} enabled \(user request|enabled \(user request from [^\n]{0,400}cmd=(?:slaveof|replicaof)",
+        ),
+        # Calls that wait for something to come, in the frames of many clients: the server keeps them open on purpose.
+        (
+            "waits-blocking",
+            (
+                r"(?:\bin [`'\"]?|->|\.|::|#|type=|called ')(?:b[lr]pop|brpoplpush|blmove|blmpop|bzpop(?:min|max)|bzmpop|xread(?:group)?|get_message|_brpop_read|_brpop_start|retrieve_work)\b[`'\"(:,\s\]]|"
+                r"\.(?:blpop|brpop|brpoplpush|xread(?:group)?)$|Jedis[A-Za-z]{0,20}\.p?subscribe\(|->p?subscribe\(|JedisPubSub\.(?:proceed|process)|pubSubLoop|PubSub[/\\](?:Abstract)?Consumer|"
+                r"StreamPollTask|DefaultStreamMessageListenerContainer|ListCommands\.b[lr]Pop|parse_response\(block=|\bpubsub thread\b|\.(?:BRPop|BLPop|BRPopLPush|BLMove|XRead(?:Group)?|ReceiveMessage)\("
+            ),
+        ),
+        # Frames that read the rest of a reply whose beginning had come: RedisInputStream below Protocol.process of
+        # Jedis, resp2.py of redis-py, StreamConnection of Predis, which says "line" of a beginning.
+        (
+            "mid-reply",
+            r"Protocol\.process(?:Bulk|MultiBulk)Reply\(|_buffer\.read\(|rror while reading bytes from the server",
+        ),
+        (
+            "subscriber",
+            r"JedisPubSub\b|Jedis[A-Za-z]{0,20}\.p?subscribe\(|->p?subscribe\(|cmd=p?subscribe\b|PubSub[/\\](?:Abstract)?Consumer|pubSubLoop|RedisMessageListenerContainer|pubsub\.(?:listen|get_message|parse_response)|RedisSubscriber",
+        ),
+        # Who waits for a reply on the thread that reads replies waits for ever.
+        (
+            "waits-on-loop",
+            (
+                r"\[[^\]\n]{0,20}(?:lettuce|redisson)-[a-z0-9-]{0,20}(?:EventLoop|netty)[^\]\n]{0,20}\][^\n]{0,200}(?:RedisChannelHandler\.dispatch|dispatching command|\bblock(?:ing|ed)\b|AsyncCommand\.await)|"
+                r"\"(?:lettuce|redisson)-[^\"\n]{1,60}\"[^\n]{0,200}(?:waiting on condition|TIMED_WAITING|parking)"
+            ),
+        ),
+        # The clock of asyncio's debug mode.
+        (
+            "slow-loop",
+            r"Executing <(?:Task|Handle|TimerHandle)[^\n]{1,400} took [0-9]{1,6}\.[0-9]{1,3} seconds",
+        ),
+        # The kernel's own error, which no limit of a client's brings about.
+        (
+            "kernel-gave-up",
+            r"os error (?:110|60|10060)\)|\bcode: (?:110|60|10060), kind: TimedOut|\[Errno (?:110|60)\]|\bread ETIMEDOUT|\((?:110|60), '",
         ),
         # A scheme without TLS before a port that speaks nothing else.
         ("plain-scheme", r"(?:redis|tcp)://[^ \n\]]{1,255}:(?:6380|10000)\b"),
@@ -296,10 +402,15 @@ def endpoint_of(text: str) -> Optional[Dict[str, Any]]:
             continue
         if text[found.end() : found.end() + 2] == "->":
             continue  # the near end of a connection
+        if number == _RESOLVER:
+            continue  # where the name was asked for
         place = _place(before or host, number)
         if before and (v4 or v6):
             place.update(address=host, address_class=address_class(host))
         return place
+    called = _CALLED.search(text)
+    if called:
+        return _place(called.group(1) or called.group(3), int(called.group(2) or called.group(4)))
     bare = _BARE_ADDRESS.search(text)
     if bare:
         port_found = _BARE_PORT.search(text)
@@ -371,6 +482,12 @@ def _counters(text: str) -> Tuple[Tuple[str, float], ...]:
     manager = _MANAGER.search(text)
     if manager:
         found["mgr-free"], found["mgr-all"] = float(manager.group(1)), float(manager.group(2))
+    live = _LIVE.search(text)
+    if live:
+        found["multiplexers"], found["multiplexers-made"] = map(float, live.groups())
+    cpu = _CLIENT_CPU.search(text)
+    if cpu:
+        found["client-cpu"] = float(cpu.group(1))
     connects = _CONNECTS.search(text)
     if connects:
         found["connects"], found["connects-done"] = (
@@ -408,6 +525,8 @@ def _marks(text: str) -> Tuple[str, ...]:
     moved = _NODE_ADVERTISED.search(text)
     if moved:
         found.append(f"moved-to={int(moved.group(2))}")
+    if any(int(next(filter(None, each))) >= _VERY_MANY for each in _COUNTED.findall(text)):
+        found.append("very-many-connections")
     private = _PRIVATELINK_ANSWER.search(text)
     if private:
         found.append(f"privatelink-{address_class(private.group(1) or private.group(2))}")

@@ -30,11 +30,34 @@ _DIALLING = re.compile(
 _EITHER = frozenset(
     ["connect-timeout.posix", "connect-timeout.php", "connect-timeout.windows", "timed-out.posix"]
 )
+# The bare name of an exception says nothing of whose it was; the frames of the call do.
+_BARE = "timed-out.posix-in-python"
+_FRAMES = 12
+_OF_REDIS = re.compile(r"redis|valkey", re.IGNORECASE)
 _STALLED = "stalled.any"
 _NO_GREETING = "no-greeting.redis-rb"
 _NOT_BESIDE_GREETING = frozenset(
     ["connect-timeout.redis-rb", "connect-timeout.redis-rb-in-errno", "no-answer.redis-rb"]
 )
+
+
+# The runtime's words for a program that stumbles; of Redis where its client stands in a frame.
+_CRASH = "client-library-bug-crash"
+_OF_A_CLIENT = re.compile(
+    r"(?:redis|valkey|rueidis|jedis|lettuce|redigo|StackExchange)[a-z0-9_@.~-]{0,40}[./\\:(]",
+    re.IGNORECASE,
+)
+_IS_FRAME = re.compile(
+    r"^\s{1,20}(?:at |from |File |[0-9]{1,4}: )|^\s{1,20}\S{1,300}\.(?:go|rs|c|java|rb|py|js):[0-9]|^\S{1,300}\(\S{0,300}\)$|^\S{1,300}\([^()]{0,300}\)$"
+)
+
+
+def _client_crashed(at: int, lines: Sequence[str]) -> bool:
+    """Whether a frame beside a line is of a Redis client, or of what somebody wrote around it."""
+    if _OF_A_CLIENT.search(lines[at]) and "panicked at" in lines[at]:
+        return True  # Rust names the place in the same line
+    near = lines[at + 1 : at + 1 + _FRAMES]
+    return any(_IS_FRAME.search(line) and _OF_A_CLIENT.search(line) for line in near)
 
 
 def exact_ids(ids: Tuple[str, ...], at: int, lines: Sequence[str]) -> Tuple[str, ...]:
@@ -44,8 +67,12 @@ def exact_ids(ids: Tuple[str, ...], at: int, lines: Sequence[str]) -> Tuple[str,
         ids: The ids of the patterns found in the line.
         at: Its place in *lines*.
     """
+    if _CRASH in ids and not _client_crashed(at, lines):
+        ids = tuple(name for name in ids if name != _CRASH)
     if _NO_GREETING in ids:
         return tuple(name for name in ids if name not in _NOT_BESIDE_GREETING)
+    if _BARE in ids and not _frames_name_redis(at, lines):
+        return tuple(name for name in ids if name != _BARE)
     if _EITHER.isdisjoint(ids):
         return ids
     if _STALLED in ids:
@@ -53,6 +80,12 @@ def exact_ids(ids: Tuple[str, ...], at: int, lines: Sequence[str]) -> Tuple[str,
     if _was_reading(at, lines):
         return (*(name for name in ids if name not in _EITHER), _STALLED)
     return ids
+
+
+def _frames_name_redis(at: int, lines: Sequence[str]) -> bool:
+    """Whether a line shortly above or below names Redis."""
+    near = lines[max(0, at - _FRAMES) : at + _FRAMES]
+    return any(_OF_REDIS.search(line) is not None for line in near)
 
 
 def _was_reading(at: int, lines: Sequence[str]) -> bool:

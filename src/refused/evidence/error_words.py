@@ -107,6 +107,12 @@ SYMPTOMS = _symptoms(
     ("slot-missing", "topology", "the client knows no node for a slot", False),
     ("aborted", "command", "a transaction was discarded because of an earlier error", True),
     ("no-primary-link", "command", "a replica has lost its primary", False),
+    (
+        "chained-replica",
+        "topology",
+        "what a replica takes for its primary is a replica that has lost its own",
+        False,
+    ),
     ("descriptors", "tcp", "no file descriptor is left", False),
     ("local-ports", "tcp", "no local port is left", False),
     ("cannot-reconnect", "", "the client cannot connect again", False),
@@ -118,6 +124,7 @@ SYMPTOMS = _symptoms(
     ("no-sentinel", "", "no sentinel could be reached", False),
     ("used-closed", "", "a client was used that is closed", True),
     ("queue-full", "command", "commands pile up in the client", False),
+    ("hangs", "command", "a thread stands in a read, and nothing comes", False),
     ("timed-out", "", "something was not answered in time; the client does not say what", True),
 )
 
@@ -291,7 +298,7 @@ WORDINGS = _wordings(
     (
         "connect-timeout",
         "stackexchange",
-        r"\bConnectTimeout\b",
+        r"(?:^|[^.A-Za-z\n])ConnectTimeout\b",
         "It was not possible to connect to the redis server(s). ConnectTimeout",
         False,
     ),
@@ -340,7 +347,7 @@ WORDINGS = _wordings(
     (
         "unreachable",
         "node",
-        r"\bENETUNREACH\b|\bEHOSTUNREACH\b",
+        r"\bENETUNREACH\b|\bEHOSTUNREACH\b|connect EINVAL\b",
         "Error: connect EHOSTUNREACH 10.1.2.3:6379",
         False,
     ),
@@ -475,7 +482,7 @@ WORDINGS = _wordings(
     (
         "closed",
         "redis-py",
-        r"Connection closed by server|Connection (?:was )?closed (?:by|while)|Server closed the connection|IncompleteReadError|Connection lost\b",
+        r"Connection closed by server|Socket closed on remote end|Connection (?:was )?closed (?:by|while)|Server closed the connection|IncompleteReadError|Connection lost\b",
         "redis.exceptions.ConnectionError: Connection closed by server.",
         False,
     ),
@@ -587,7 +594,7 @@ WORDINGS = _wordings(
     (
         "stalled",
         "any",
-        r"\bread:? (?:connection|operation) timed out|\bread ETIMEDOUT|(?:recv|recvfrom|recvmsg|readv?|readAddress|read0)\([^\n)]{0,40}\) failed: (?:connection|operation) timed out|timed out \(read failed\)|Error (?:110|60|10060) while reading|while reading from [^\n]{1,255} ?: \((?:110|60|10060),|(?:reading|to read)[^\n]{0,60}: (?:connection|operation) timed out|transport connection: (?:(?:connection|operation) timed out|a connection attempt failed)|read[^\n]{0,40}\(os error (?:110|60|10060)\)",
+        r"\bread: (?:connection|operation) timed out|\bread connection timed out|\bread ETIMEDOUT|(?:recv|recvfrom|recvmsg|readv?|readAddress|read0)\([^\n)]{0,40}\) failed: (?:connection|operation) timed out|timed out \(read failed\)|Error (?:110|60|10060) while reading|while reading from [^\n]{1,255} ?: \((?:110|60|10060),|(?:reading|to read)[^\n]{0,60}: (?:connection|operation) timed out|transport connection: (?:(?:connection|operation) timed out|a connection attempt failed)|read[^\n]{0,40}\(os error (?:110|60|10060)\)",
         "read tcp 10.0.0.5:40000->10.1.2.3:6379: read: connection timed out",
         True,
     ),
@@ -609,14 +616,15 @@ WORDINGS = _wordings(
     (
         "no-answer",
         "redis-py",
-        r"Timeout reading from |Timeout writing to |timed out reading|TimeoutError: timed out$",
+        # "The read operation timed out" is _ssl.c's word for the socket's own limit, not the kernel's.
+        r"Timeout reading from |Timeout writing to |timed out reading|TimeoutError: timed out$|The (?:read|write) operation timed out|Error while reading from [^\n]{1,255} ?: \(?'timed out'",
         "redis.exceptions.TimeoutError: Timeout reading from socket",
         False,
     ),
     (
         "no-answer",
         "node",
-        r"Command timed out|Socket timeout timeout|Timed? ?out waiting for (?:a )?(?:reply|response|command)|\bCommandTimeoutError\b",
+        r"Command timed out|Socket timeout timeout|Socket timeout\. Expecting data|Timed? ?out waiting for (?:a )?(?:reply|response|command)|\bCommandTimeoutError\b",
         "Error: Command timed out",
         False,
     ),
@@ -785,8 +793,31 @@ WORDINGS = _wordings(
     (
         "pool-empty",
         "redis-rb",
-        r"ConnectionPool::TimeoutError|Waited [0-9.]{1,9} sec(?:, | for)|ConnectionPool::[A-Za-z]{0,20}Timeout|could not obtain a connection from the pool",
+        r"ConnectionPool::TimeoutError|Waited [0-9.]{1,9} sec(?:, | for|$)|ConnectionPool::[A-Za-z]{0,20}Timeout|could not obtain a connection from the pool",
         "ConnectionPool::TimeoutError: Waited 5 sec, 0/5 available",
+        False,
+    ),
+    (
+        "pool-empty",
+        "any-in-yet-more",
+        r"ConnectionLimitExceeded|kombu\.exceptions\.LimitExceeded|:poolboy\.checkout|Acquire operation took longer th[ae]n configured|Too many outstanding acquire operations|max(?:imum)? (?:number of )?connections? (?:in (?:the )?)?pool (?:reached|exceeded)",
+        "kombu.exceptions.ConnectionLimitExceeded: 10",
+        False,
+    ),
+    # Python names an exception that says nothing by its type alone.
+    (
+        "timed-out",
+        "posix-in-python",
+        r"^[ \t]{0,8}(?:[A-Za-z_]{1,30}\.){0,4}(?:TimeoutError|CancelledError|socket\.timeout):?[ \t]{0,4}$",
+        "asyncio.exceptions.TimeoutError",
+        False,
+    ),
+    # Stacks of a process that does not go on, as py-spy and gdb print them.
+    (
+        "hangs",
+        "redis-py",
+        r"(?:_?read_from_socket|read_response|_recv_into|readline) \([^\n]{0,80}redis[/\\][^\n]{1,60}\.py:[0-9]{1,5}\)|Frame 0x[0-9a-f]{1,16}, for file [^\n]{1,200}redis[/\\][^\n]{1,60}\.py, line [0-9]{1,6}, in (?:_?read_from_socket|_?read_response|readline|recv)",
+        "read_from_socket (redis/connection.py:198)",
         False,
     ),
     (
@@ -1082,7 +1113,7 @@ WORDINGS = _wordings(
     (
         "slot-missing",
         "any",
-        r"Node for slot: ?[0-9]{1,5} hasn't been discovered|NodeSource \[slot=[^\n]{1,120}hasn't been discovered|Cannot determine a partition for slot|SlotNotCovered|[Ss]lot \"?[0-9]{1,5}\"? (?:is )?not covered|Not all slots covered|slots (?:list is empty|have holes)|No (?:way|node) (?:to dispatch|for slot)",
+        r"Node(?:: [^ \n]{1,200})? for slot: ?[0-9]{1,5} hasn't been discovered|NodeSource \[slot=[^\n]{1,120}hasn't been discovered|Cannot determine a partition for slot|SlotNotCovered|[Ss]lot \"?[0-9]{1,5}\"? (?:is )?not covered|Not all slots covered|slots (?:list is empty|have holes)|No (?:way|node) (?:to dispatch|for slot)",
         "Node for slot: 1234 hasn't been discovered yet.",
         False,
     ),
@@ -1145,7 +1176,7 @@ WORDINGS = _wordings(
     (
         "bad-login",
         "any",
-        r"AuthenticationError[^\n]{0,20}: invalid password|Failed to AUTH connection|ERR_REDIS_AUTHENTICATION_FAILED|invalid (?:or missing|http) auth token",
+        r"AuthenticationError[^\n]{0,20}: (?:invalid password|Authentication failed)|Failed to AUTH connection|ERR_REDIS_AUTHENTICATION_FAILED|invalid (?:or missing|http) auth token",
         "redis.exceptions.AuthenticationError: invalid password",
         False,
     ),
@@ -1420,6 +1451,50 @@ WORDINGS = _wordings(
         "fred",
         r"Timeout Error: Request timed out|kind: Timeout, details",
         "Timeout Error: Request timed out.",
+        False,
+    ),
+    (
+        "cannot-connect",
+        "stackexchange-in-log",
+        r"OnConnectedAsync completed \(Disconnected\)|Endpoint is \(Interactive: Disconnected",
+        "cache:6379: OnConnectedAsync completed (Disconnected)",
+        False,
+    ),
+    (
+        "connect-timeout",
+        "posix-in-tools",
+        r"connect to [^ \n]{1,255} port [0-9]{1,5}(?: \(tcp\)| \[tcp/[^\]\n]{1,40}\])? failed: (?:connection|operation) timed out|failed to connect to [^ \n]{1,255} port [0-9]{1,5}(?: after [0-9]{1,9} ms)?: (?:connection timed out|timeout was reached)|TCP connect to \([^)\n]{1,255}\) failed",
+        "connect to 10.1.2.3 port 6379 failed: Connection timed out",
+        True,
+    ),
+    # An address whose route is gone from the node, as that of a pod that was deleted.
+    (
+        "unreachable",
+        "go",
+        r"dial tcp [^ \n]{1,255}: connect: invalid argument",
+        "dial tcp 10.1.2.3:6379: connect: invalid argument",
+        False,
+    ),
+    # OpenSSL's queue of errors is empty where the other side hung up in the handshake.
+    (
+        "tls-cut",
+        "server",
+        r"Error accepting a client connection: (?:\(null\)|error:00000000|Success|[Cc]onnection reset)",
+        "# Error accepting a client connection: (null)",
+        False,
+    ),
+    (
+        "no-topology",
+        "redigo",
+        r"redisc: all nodes failed|[Cc]luster refresh failed",
+        "redisc: all nodes failed",
+        False,
+    ),
+    (
+        "chained-replica",
+        "server",
+        r"\bNOMASTERLINK\b",
+        "-NOMASTERLINK Can't SYNC while not connected with my master",
         False,
     ),
 )

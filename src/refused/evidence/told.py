@@ -17,6 +17,11 @@ if TYPE_CHECKING:
 PRIVATE = frozenset({"private", "shared", "link-local"})
 PUBLIC = frozenset({"public", "documentation"})
 
+# Ends of names that no public resolver knows.
+_KEPT_INSIDE = frozenset(
+    ["corp", "home", "internal", "intranet", "lan", "lc", "local", "localdomain", "private", "svc"]
+)
+
 
 class Told:
     """A reading of several :class:`LoggedError`.
@@ -86,6 +91,24 @@ class Told:
         return self.address_class in ("loopback", "unspecified")
 
     @property
+    def in_containers(self) -> bool:
+        """Whether what was dialled is a container: by an address of Docker's own networks, or by a bare name."""
+        if self.is_here or self.is_azure:
+            return False
+        first, _, rest = self.address.partition(".")
+        second = rest.partition(".")[0]
+        by_address = first == "172" and second.isdigit() and 17 <= int(second) <= 30
+        return by_address or bool(self.host and "." not in self.host and not self.address)
+
+    @property
+    def is_outside(self) -> bool:
+        """Whether a public address was dialled, or a name of several labels that no private network keeps for itself."""
+        if self.host:
+            last = self.host.rpartition(".")[2]
+            return "." in self.host and last not in _KEPT_INSIDE and not self.is_private
+        return self.is_public
+
+    @property
     def is_here_by_name(self) -> bool:
         """Whether the client dialled its own host by a name, or by an address of IPv6: which one that is depends."""
         return self.is_here and self.address != "127.0.0.1"
@@ -93,7 +116,7 @@ class Told:
     @property
     def was_up(self) -> bool:
         """Whether the text shows that a connection had come about before."""
-        return self.marked("once-up", "lived")
+        return self.marked("once-up", "lived", "mid-reply")
 
     @property
     def is_no_host(self) -> bool:
