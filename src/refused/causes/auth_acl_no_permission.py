@@ -83,6 +83,15 @@ SIGNATURES = (
         says="the server says that this user may not do that",
         example="NOPERM this user has no permissions to run the 'config|get' command",
     ),
+    # script.c: a script's commands run with the rights of whoever calls it.
+    Signature(
+        id="auth-acl-no-permission-script",
+        pattern=r"user executing the script can't |ACL failure in script|can't access at least one of the (?:keys|channels) mentioned",
+        family="server",
+        weight=5.5,
+        says="the server says that this user may not do that, not in a script either",
+        example="ERR The user executing the script can't run this command or subcommand script: 4a26ff33, on @user_script:2",
+    ),
     Signature(
         id="auth-acl-no-permission-arm",
         pattern=r"AuthorizationFailed|does not have authorization to perform action '?Microsoft\.Cache|LinkedAuthorizationFailed",

@@ -225,7 +225,7 @@ SIGNATURES = (
 # Log-odds that a symptom lends it where nothing more is told.
 SYMPTOMS = {
     "auth-or-tls": 0.6,
-    "no-login": 0.8,
+    "no-login": 0.6,
     "bad-login": 0.7,
     "no-token": 2.7,
 }
@@ -236,5 +236,11 @@ def read(told: Told) -> Iterator[Statement]:
     if told.saw("no-token") or "auth-entra-misconfigured-token-refused" in told.signatures:
         said = "no token was had, so that the login to the cache was not even tried"
         yield Clue(weight=0.4, because=said, seen=told.errors, ends=IDENTITY_FIRST)
+    if "auth-entra-token-expired-code-behind-err" in told.signatures:
+        yield Clue(
+            weight=1.0,
+            because="the server words it as Azure does where logins are made with tokens",
+            seen=told.errors,
+        )
     if told.marked("token") and told.saw("no-login", "bad-login", "auth-or-tls"):
         yield Clue(weight=1.6, because="the text speaks of tokens", seen=told.errors)

@@ -117,6 +117,16 @@ SIGNATURES = (
         says="the token's time has run out",
         example="ERR Token has expired",
     ),
+    # Redis and Valkey put no ERR before the code; Azure's logins with Entra ID were seen to. A hint alone: other
+    # servers that speak RESP do so too.
+    Signature(
+        id="auth-entra-token-expired-code-behind-err",
+        pattern=r"\bERR WRONGPASS invalid username-password pair(?:[^a-z\n]{0,3}$|[^ \n]| [^o\n])",
+        family="server",
+        weight=2.7,
+        says="the code stands behind an ERR, as Azure's logins with tokens have it",
+        example="ERR WRONGPASS invalid username-password pair",
+    ),
     # Sessions and web APIs have tokens as well.
     Signature(
         id="auth-entra-token-expired-some-token",
@@ -132,7 +142,7 @@ SYMPTOMS = {
     "auth-or-tls": 0.3,
     "closed": 0.1,
     "no-login": 0.3,
-    "bad-login": 0.6,
+    "bad-login": 0.8,
     "no-token": 0.9,
 }
 
@@ -145,7 +155,33 @@ def read(told: Told) -> Iterator[Statement]:
             because="the login worked, the connection ended, and the same login is refused: a token's way",
             seen=told.errors,
         )
+    if _BEHIND_ERR in told.signatures and _is_elsewhere(told):
+        yield Clue(weight=-1.8, because="the host is none of Azure's", seen=told.errors)
+    if told.saw("closed", "reset", "socket-failure") and told.is_azure and _is_life(told.period_s):
+        yield Clue(
+            weight=1.8,
+            because="connections end at the pace at which tokens do: the service ends one whose token was not renewed",
+            seen=told.errors,
+        )
     if told.marked("token") and told.saw("no-login", "bad-login", "closed", "auth-or-tls"):
         yield Clue(weight=1.6, because="the text speaks of tokens", seen=told.errors)
     if told.marked("token") and told.marked("expires") and told.saw("no-login", "bad-login"):
         yield Clue(weight=1.2, because="the text tells when the token ends", seen=told.errors)
+
+
+_BEHIND_ERR = "auth-entra-token-expired-code-behind-err"
+
+
+def _is_elsewhere(told: Told) -> bool:
+    """Whether what was dialled is known not to be of Azure."""
+    return told.is_here or (not told.is_azure and ("." in told.host or told.is_public))
+
+
+# https://learn.microsoft.com/entra/identity-platform/configurable-token-lifetimes: 60 to 90 minutes for one of a
+# user or an application; a managed identity's is kept for 24 hours.
+_LIVES_S = ((3300.0, 5500.0), (82_000.0, 88_000.0))
+
+
+def _is_life(period_s: float | None) -> bool:
+    """Whether so long a time is the life of a token."""
+    return period_s is not None and any(low <= period_s <= high for low, high in _LIVES_S)

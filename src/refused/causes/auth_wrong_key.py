@@ -180,11 +180,20 @@ SIGNATURES = (
     ),
     Signature(
         id="auth-wrong-key-wrongpass",
-        pattern=r"\bWRONGPASS\b|invalid username-password pair|\bERR invalid password|ERR AUTH failed|[Ii]nvalid [Uu]sername or [Pp]assword",
+        pattern=r"\bWRONGPASS\b|invalid username-password pair|\bERR invalid password|ERR AUTH failed|(?:redis|valkey)[^\n]{0,40}AuthenticationError: Authentication failed|[Ii]nvalid [Uu]sername or [Pp]assword",
         family="server",
-        weight=3.2,
+        weight=2.8,
         says="the server refuses the user name or the key",
         example="WRONGPASS invalid username-password pair or user is disabled.",
+    ),
+    # Upstash calls its password a token; it has no end.
+    Signature(
+        id="auth-wrong-key-upstash",
+        pattern=r"WRONGPASS invalid (?:or missing |http )auth token",
+        family="server",
+        weight=4.2,
+        says="the server refuses the key",
+        example="WRONGPASS invalid or missing auth token",
     ),
     Signature(
         id="auth-wrong-key-none-wanted",
@@ -222,6 +231,14 @@ def read(told: Told) -> Iterator[Statement]:
         )
     if told.saw("bad-login") and told.was_up:
         yield Clue(weight=-0.6, because="the client had been logged in before", seen=told.errors)
+    if "auth-entra-token-expired-code-behind-err" in told.signatures and (
+        told.is_azure or not (told.host or told.address)
+    ):
+        yield Clue(
+            weight=-0.7,
+            because="the server words it as Azure does where logins are made with tokens",
+            seen=told.errors,
+        )
     if told.marked("token") and told.marked("expires") and told.saw("bad-login"):
         yield Clue(
             weight=-1.5,

@@ -259,11 +259,20 @@ SIGNATURES = (
     ),
     Signature(
         id="cache-not-running-arm-state",
-        pattern=r"provisioningState\W{1,6}(?:Creating|Updating|Scaling|Failed|Deleting|Disabled|Linking|Unlinking|RecoveringScaleFailure)|unexpected state '(?:Scaling|Creating|Updating|Failed|Deleting|Linking)|waiting for (?:the )?(?:create|creation|update|deletion)[^\n]{0,40}Redis|Redis Cache[^\n]{0,80}(?:is busy|operation is in progress|ConflictingOperation)|[Rr]edis cache [^\n]{1,80} is busy|(?:is busy|in progress)[^\n]{0,40}Microsoft\.Cache",
+        pattern=r"provisioningState\W{1,6}(?:Creating|Updating|Scaling|Failed|Deleting|Disabled|Linking|Unlinking|RecoveringScaleFailure)|unexpected state '(?:Scaling|Creating|Updating|Failed|Deleting|Linking)|waiting for (?:the )?(?:create|creation|update|deletion)[^\n]{0,40}Redis|Redis Cache[^\n]{0,80}(?:is busy|operation is in progress|ConflictingOperation)|[Rr]edis cache [^\n]{1,80} is busy|(?:is busy|in progress)[^\n]{0,40}Microsoft\.Cache|Microsoft\.Cache/[^\n]{0,160}(?:is|are) being (?:created|deleted|updated|scaled)|[Rr]edis[^\n]{0,120}(?:not in a (?:valid )?state|provisioning ?[Ss]tate[^\n]{0,12}(?:Creating|Updating|Scaling|Failed|Deleting|Disabled))",
         family="arm",
         weight=4.8,
         says="the control plane says that the cache is not in the state to be used",
         example="unexpected state 'Scaling', wanted target 'Succeeded' for azurerm_redis_cache",
+    ),
+    # What Microsoft.Cache answers to checkNameAvailability while a cache of that name was deleted a moment ago.
+    Signature(
+        id="cache-not-running-arm-name-kept",
+        pattern=r"reserve the DNS name for the cache|NameNotAvailable[^\n]{0,200}\b[Cc]ache\b|[Rr]edis[^\n]{0,120}NameNotAvailable|CheckNameAvailability[^\n]{0,80}(?:[Ff]ail|409)[^\n]{0,200}\b[Cc]ache\b",
+        family="arm",
+        weight=4.8,
+        says="the control plane could not make the cache under that name",
+        example="Code=NameNotAvailable Message=An error occured when trying to reserve the DNS name for the cache instance.",
     ),
     Signature(
         id="cache-not-running-arm-gone",
@@ -292,6 +301,12 @@ SYMPTOMS = {
 
 def read(told: Told) -> Iterator[Statement]:
     """Weigh what the errors of a text tell beside their words."""
+    if told.saw("refused") and told.is_outside and told.port not in (6379, 6380, 10000, None):
+        yield Clue(
+            weight=0.9,
+            because="a port of its own, as providers give each instance, is closed for now",
+            seen=told.errors,
+        )
     if told.saw("name-unknown") and told.is_azure:
         yield Clue(
             weight=1.2,

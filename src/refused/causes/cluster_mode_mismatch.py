@@ -178,8 +178,23 @@ def read(told: Told) -> Iterator[Statement]:
     """Weigh what the errors of a text tell beside their words."""
     if told.saw("moved") and told.runtime == "node" and not told.saw("redirects"):
         yield Clue(weight=0.3, because="a redirection reached the application", seen=told.errors)
+    if told.marked("asked-cluster") and _NOT_OFFERED in told.signatures:
+        yield Clue(
+            weight=5.4,
+            because="the command that is refused asks for a cluster's nodes: a cluster client before another server",
+            seen=told.errors,
+        )
+    if told.marked("copies") and "cluster-mode-mismatch-select" in told.signatures:
+        yield Clue(
+            weight=-1.2,
+            because="a program that copies goes through all databases, and knows clusters",
+            seen=told.errors,
+        )
     if told.saw("moved") and told.saw("redirects"):
         yield Clue(weight=-1.0, because="the client does follow redirections", seen=told.errors)
+
+
+_NOT_OFFERED = "unsupported-command-or-db-unknown-command"
 
 
 def against_now(told: Told, well: Evidence) -> Iterator[Statement]:

@@ -137,7 +137,7 @@ SIGNATURES = (
         id="cluster-topology-unreachable-shard-port",
         pattern=r"(?:UnableToConnect[^\n]{0,40} on |connecting to |dial tcp |ETIMEDOUT |ECONNREFUSED |connection timed out: |moved to )[^ \n]{1,200}:(?:1022[0-9]|1023[01]|13[0-9]{3}|15[0-9]{3}|85[0-9]{2})\b",
         family="socket",
-        weight=4.0,
+        weight=3.0,
         says="a node's own port is dialled, and does not answer",
         example="dial tcp 10.1.2.3:15002: i/o timeout",
     ),
@@ -166,8 +166,10 @@ SIGNATURES = (
         example="Connection to 10.9.8.7:6379 not allowed. This partition is not known in the cluster view.",
     ),
 )
+_DIALS = ("connect-timeout", "refused", "unreachable", "timed-out")
 # Log-odds that a symptom lends it where nothing more is told.
 SYMPTOMS = {
+    "chained-replica": 1.0,
     "unreachable": 1.6,
     "moved": 1.6,
     "redirects": 2.4,
@@ -213,6 +215,23 @@ def read(told: Told) -> Iterator[Statement]:
             weight=2.6,
             because="the port is that of a node, which the cluster hands out",
             seen=told.errors,
+            fact="said",
+        )
+    failed = told.saw(*_DIALS)
+    inside = told.address and not told.is_public
+    if failed and told.marked("topology") and inside and not told.was_up:
+        yield Clue(
+            weight=3.2,
+            because="the code that keeps a cluster's nodes dials an address that no outsider would choose",
+            seen=told.errors,
+            fact="cluster dials",
+        )
+    if told.saw("slot-missing") and told.speaks("redisson") and told.is_private:
+        # MasterSlaveConnectionManager names the address where a redirection led to a node it has not.
+        yield Clue(
+            weight=1.6,
+            because="the cluster sent the client to a private address that it does not know as a node",
+            seen=told.errors,
         )
     if told.marked("redirected") and told.saw(
         "connect-timeout", "refused", "unreachable", "cannot-connect", "pool-empty", "timed-out"
@@ -234,9 +253,12 @@ def read(told: Told) -> Iterator[Statement]:
         and told.is_private
     ):
         yield Clue(
-            weight=1.3, because="a cluster's client dials a private address", seen=told.errors
+            weight=1.3,
+            because="a cluster's client dials a private address",
+            seen=told.errors,
+            fact="cluster dials",
         )
-    if told.saw("unreachable") and told.address.startswith("172.") and told.is_private:
+    if told.address.startswith("172.") and told.is_private and told.saw("unreachable"):
         yield Clue(
             weight=1.6, because="an address of a container network was handed out", seen=told.errors
         )

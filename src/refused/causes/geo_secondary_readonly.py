@@ -124,6 +124,12 @@ def read(told: Told) -> Iterator[Statement]:
             because="a client told the server to be a replica of another, and no sentinel did",
             seen=told.errors,
         )
+    if told.saw("read-only") and told.speaks("redis-cli"):
+        yield Clue(
+            weight=1.0,
+            because="a connection made by hand a moment ago leads to a replica",
+            seen=told.errors,
+        )
     if told.saw("read-only") and told.is_azure:
         yield Clue(
             weight=1.5,

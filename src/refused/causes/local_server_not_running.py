@@ -114,7 +114,7 @@ SIGNATURES = (
         id="local-server-not-running-named-local",
         pattern=r"connecting to localhost:6379[^\n]{0,40}(?:refused|actively)|Could not connect to Redis at (?:127\.0\.0\.1|localhost):6379: Connection refused|Error (?:111|61|10061) connecting to (?:localhost|127\.0\.0\.1):6379|localhost:6379 \(Connection refused|Connection refused - connect\(2\) for (?:127\.0\.0\.1|localhost)[^\n]{0,12}6379|Connection refused \[tcp://(?:127\.0\.0\.1|localhost):6379|dial tcp (?:127\.0\.0\.1|\[::1\]):6379: connect: connection refused|connecting to Redis on (?:127\.0\.0\.1|localhost):6379 \((?:Errno::)?ECONNREFUSED|[Cc]onnection refused: (?:localhost|/?127\.0\.0\.1)[^\n]{0,20}:6379",
         family="socket",
-        weight=3.4,
+        weight=1.6,
         says="the host's own port 6379 refuses: nothing listens there",
         example="Error 111 connecting to localhost:6379. Connection refused.",
     ),
@@ -175,7 +175,11 @@ def read(told: Told) -> Iterator[Statement]:
             seen=told.errors,
             fact="dialled",
         )
-    if told.is_here and "cannot-connect" in (*told.wrappers, *told.symptoms):
+    if (
+        told.is_here
+        and not told.saw("refused")
+        and "cannot-connect" in (*told.wrappers, *told.symptoms)
+    ):
         yield Clue(
             weight=2.4,
             because="the client's own host was dialled, and no connection came about",
@@ -200,13 +204,31 @@ def read(told: Told) -> Iterator[Statement]:
         yield Clue(
             weight=0.8, because="the client's own host refuses", seen=told.errors, fact="dialled"
         )
+    if told.saw("refused") and told.is_here and told.marked("topology") and told.port != 6379:
+        yield Clue(
+            weight=-1.0,
+            because="a cluster's client dials what the cluster told it",
+            seen=told.errors,
+            fact="of the cluster",
+        )
     if told.saw("refused") and not told.address and not told.host:
         yield Clue(weight=0.9, because="no other host is named", seen=told.errors, fact="dialled")
     if told.saw("refused") and told.is_here and told.runtime == "node":
         yield Clue(
             weight=0.4, because="the client's own host refuses", seen=told.errors, fact="dialled"
         )
-    if told.saw("refused") and (told.is_public or told.is_azure):
+    if (
+        told.saw("refused")
+        and told.is_here
+        and told.runtime == "node"
+        and told.marked("client=desk")
+    ):
+        yield Clue(
+            weight=1.0,
+            because="the client runs on somebody's own machine, where a server of one's own is usual",
+            seen=told.errors,
+        )
+    if told.saw("refused") and (told.is_public or told.is_azure or told.hosted is not None):
         yield Clue(weight=-2.5, because="another host is dialled", seen=told.errors, fact="dialled")
     if told.saw("refused", "cannot-connect") and told.is_azure:
         yield Clue(

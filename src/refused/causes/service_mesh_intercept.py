@@ -289,6 +289,15 @@ SIGNATURES = (
         says="the sidecar's own TLS fails",
         example="upstream connect error, transport failure reason: TLS error: OPENSSL_internal:WRONG_VERSION_NUMBER upstream",
     ),
+    # command_splitter_impl.cc of Envoy's filter for Redis; servers say "unknown command".
+    Signature(
+        id="service-mesh-intercept-envoy-unsupported",
+        pattern=r"(?:^|[^d\n] |[^a-z \n])unsupported command '[A-Za-z.]{2,30}'",
+        family="envoy",
+        weight=3.9,
+        says="a sidecar answers in the server's place, and knows fewer commands",
+        example="(error) unsupported command 'SUBSCRIBE'",
+    ),
 )
 # Log-odds that a symptom lends it where nothing more is told.
 SYMPTOMS = {
@@ -296,7 +305,12 @@ SYMPTOMS = {
     "tls-cut": 0.3,
     "reset": 1.0,
     "closed": 0.2,
+    "chained-replica": 0.8,
 }
+
+
+# Somebody may also have put Envoy there as a proxy for Redis; twemproxy words it alike in its log.
+_UNSUPPORTED = "service-mesh-intercept-envoy-unsupported"
 
 
 def read(told: Told) -> Iterator[Statement]:
@@ -305,9 +319,21 @@ def read(told: Told) -> Iterator[Statement]:
         "reset", "closed", "refused", "tls-cut", "no-answer", "connect-timeout"
     ):
         yield Clue(weight=2.2, because="the text shows a sidecar", seen=told.errors)
+    if _UNSUPPORTED in told.signatures and told.marked("kubernetes"):
+        yield Clue(
+            weight=1.6,
+            because="inside Kubernetes it is a sidecar that knows fewer commands",
+            seen=told.errors,
+        )
     if told.saw("reset") and told.runtime == "go":
         yield Clue(
             weight=0.7, because="an open connection was reset without a word", seen=told.errors
+        )
+    if told.saw("broken-pipe") and told.runtime == "go" and told.is_private:
+        yield Clue(
+            weight=1.2,
+            because="what was open between two private addresses was closed without a word",
+            seen=told.errors,
         )
     if told.saw("reset") and told.speaks("redis-cli"):
         yield Clue(

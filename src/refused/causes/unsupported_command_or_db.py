@@ -26,6 +26,7 @@ if TYPE_CHECKING:
 
     from refused.causes.statements import Statement
     from refused.evidence.bundle import Evidence
+    from refused.evidence.told import Told
 
 CAUSE = Cause(
     id="unsupported-command-or-db",
@@ -87,7 +88,7 @@ def _lacks_hello(reply: RedisReply) -> bool:
 SIGNATURES = (
     Signature(
         id="unsupported-command-or-db-unknown-command",
-        pattern="ERR unknown (?:sub)?command|unknown command [`'\\\"]|ERR [Uu]nknown subcommand|command is not (?:allowed|supported)|not supported (?:in|by) (?:Azure|this)|has been disabled in the command-map|not available unless admin mode|ERR command not (?:allowed|permitted)|ERR This command is not",
+        pattern="ERR unknown (?:sub)?command|unknown command [`'\\\"]|[Uu]nknown subcommand '[A-Za-z]{2,30}'|ERR DISABLED |(?:ERR|Error):? [^\\n]{0,20}[Tt]his command (?:is|has been) disabled|command is not (?:allowed|supported)|not supported (?:in|by) (?:Azure|this)|has been disabled in the command-map|not available unless admin mode|ERR command not (?:allowed|permitted)|ERR This command is not",
         family="server",
         weight=4.8,
         says="the server does not offer the command",
@@ -143,3 +144,14 @@ SIGNATURES = (
         example="ERR syntax error near 'KEEPTTL'",
     ),
 )
+
+
+def read(told: Told) -> Iterator[Statement]:
+    """Weigh what the errors of a text tell beside their words."""
+    refused = "unsupported-command-or-db-unknown-command"
+    if refused in told.signatures and told.marked("asked-cluster"):
+        yield Clue(
+            weight=-1.5,
+            because="the command that is refused is of clusters, which the server need not be",
+            seen=told.errors,
+        )

@@ -400,8 +400,8 @@ def endpoint_of(text: str) -> Optional[Dict[str, Any]]:
         host = v4 or v6 or name or ""
         if number > 65535 or _SOURCE_FILE.search(host) or (name and not _is_endpoint(text, found)):
             continue
-        if text[found.end() : found.end() + 2] == "->":
-            continue  # the near end of a connection
+        if _is_near_end(text, found):
+            continue
         if number == _RESOLVER:
             continue  # where the name was asked for
         place = _place(before or host, number)
@@ -419,6 +419,14 @@ def endpoint_of(text: str) -> Optional[Dict[str, Any]]:
     if named:
         return _place(named.group(1), None)
     return None
+
+
+def _is_near_end(text: str, found: Any) -> bool:
+    """Whether a place is the client's own: before an arrow, Netty's "L:", or whom a server speaks of as "addr="."""
+    if text[found.end() : found.end() + 3].lstrip(" ").startswith("->"):
+        return True
+    before = text[max(0, found.start() - 6) : found.start()].rstrip("/")
+    return before.endswith((" L:", "[L:")) or (before.endswith((" addr=", "(addr=")))
 
 
 def _is_endpoint(text: str, found: Any) -> bool:
