@@ -77,7 +77,7 @@ def judge(evidence: Evidence) -> Iterator[Statement]:
 SIGNATURES = (
     Signature(
         id="auth-acl-no-permission-noperm",
-        pattern=r"\bNOPERM\b|has no permissions to (?:run|access)|no permissions to access one of the",
+        pattern=r"\bNOPERM\b|has no permissions to (?:run the '[^'\n]{1,60}' (?:sub)?command|access (?:one of the|the '[^'\n]{1,200}' (?:key|channel)|an? (?:key|channel)))|no permissions to access one of the",
         family="server",
         weight=5.5,
         says="the server says that this user may not do that",
@@ -94,7 +94,7 @@ SIGNATURES = (
     ),
     Signature(
         id="auth-acl-no-permission-arm",
-        pattern=r"AuthorizationFailed|does not have authorization to perform action '?Microsoft\.Cache|LinkedAuthorizationFailed",
+        pattern=r"AuthorizationFailed[^\n]{0,400}(?:Microsoft\.Cache|[Rr]edis)|Microsoft\.Cache/[^\n]{0,400}AuthorizationFailed|does not have authorization to perform action '?Microsoft\.Cache",
         family="arm",
         weight=4.8,
         says="the control plane says that this identity may not do that",

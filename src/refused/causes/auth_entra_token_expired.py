@@ -163,6 +163,12 @@ def read(told: Told) -> Iterator[Statement]:
             because="connections end at the pace at which tokens do: the service ends one whose token was not renewed",
             seen=told.errors,
         )
+    if "auth-entra-misconfigured-token-refused" in told.signatures:
+        yield Clue(
+            weight=3.6,
+            because="a token is asked for at the start, and again before it ends",
+            seen=told.errors,
+        )
     if told.marked("token") and told.saw("no-login", "bad-login", "closed", "auth-or-tls"):
         yield Clue(weight=1.6, because="the text speaks of tokens", seen=told.errors)
     if told.marked("token") and told.marked("expires") and told.saw("no-login", "bad-login"):

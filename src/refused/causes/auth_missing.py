@@ -91,7 +91,7 @@ def _opens(caches: tuple[AzureCache, ...]) -> str:
 SIGNATURES = (
     Signature(
         id="auth-missing-noauth",
-        pattern=r"\bNOAUTH\b|Authentication required\.",
+        pattern=r"\bNOAUTH\b|(?:[Rr]edis|[Vv]alkey|kombu|celery|Response|Authentication|Operational)[^\n]{0,80}: Authentication required\b|(?:^|\(error\) )Authentication required\.?[ \t]{0,8}$",
         family="server",
         weight=2.6,
         says="the server asks for credentials, and none were accepted on this connection",

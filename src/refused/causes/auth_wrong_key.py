@@ -180,7 +180,7 @@ SIGNATURES = (
     ),
     Signature(
         id="auth-wrong-key-wrongpass",
-        pattern=r"\bWRONGPASS\b|invalid username-password pair|\bERR invalid password|ERR AUTH failed|(?:redis|valkey)[^\n]{0,40}AuthenticationError: Authentication failed|[Ii]nvalid [Uu]sername or [Pp]assword",
+        pattern=r"\bWRONGPASS\b|invalid username-password pair|\bERR invalid password|ERR AUTH failed|(?:redis|valkey)[^\n]{0,40}AuthenticationError: Authentication failed|(?:ERR|[Rr]edis|[Vv]alkey)[^\n]{0,120}[Ii]nvalid [Uu]sername or [Pp]assword",
         family="server",
         weight=2.8,
         says="the server refuses the user name or the key",

@@ -73,11 +73,20 @@ SIGNATURES = (
     ),
     Signature(
         id="client-library-bug-own-words",
-        pattern=r"[Tt]his is a bug|Bad response from PING health check|\bConnectionDisposed\b|\bInternalFailure\b|ResponseIntegrityFailure|UnableToResolvePhysicalConnection|IndexOutOfRangeException|NullReferenceException|NullPointerException|ObjectDisposedException|AttributeError: 'NoneType'|Cannot read propert(?:y|ies) of (?:undefined|null)|nil pointer dereference|ClassCastException|unexpected type|is not a function|feature is not enabled|without the tls feature|Cannot connect to a wildcard address",
+        pattern=r"[Tt]his is a bug|Bad response from PING health check|\bConnectionDisposed\b|\bInternalFailure\b|ResponseIntegrityFailure|UnableToResolvePhysicalConnection|feature is not enabled|without the tls feature|Cannot connect to a wildcard address",
         family="any",
         weight=2.2,
         says="the client stumbles over itself",
         example="Bad response from PING health check",
+    ),
+    # Words of the runtime, as every program may print them: not where the frames beside them are all of others.
+    Signature(
+        id="client-library-bug-stumbles",
+        pattern=r"IndexOutOfRangeException|NullReferenceException|NullPointerException|ObjectDisposedException|AttributeError: 'NoneType'|Cannot read propert(?:y|ies) of (?:undefined|null)|nil pointer dereference|ClassCastException|unexpected type|is not a function",
+        family="any",
+        weight=2.2,
+        says="the client stumbles over itself",
+        example="System.NullReferenceException: Object reference not set to an instance of an object.",
     ),
     # Words of the runtime: they count where a frame beside them is of the client (evidence/error_trace.py).
     Signature(
@@ -123,7 +132,7 @@ SIGNATURES = (
     ),
     Signature(
         id="client-library-bug-setting",
-        pattern=r"[Kk]eyword '[^'\n]{1,60}' is not supported|maxRetriesPerRequest must be null|Class [^\n]{0,4}Redis[^\n]{0,4} not found|Unable to find the socket transport|Redis connection \[[^\]\n]{1,80}\] not configured|[Pp]lease remove or rename the Redis facade|requires redis-py versions|Invalid SSL Certificate Requirements|with no ssl options",
+        pattern=r"[Kk]eyword '[^'\n]{1,60}' is not supported|maxRetriesPerRequest must be null|Class [^\n]{0,4}Redis[^\n]{0,4} not found|Unable to find the socket transport|Redis connection \[[^\]\n]{1,80}\] not configured|[Pp]lease remove or rename the Redis facade|requires redis-py versions|Invalid SSL Certificate Requirements|undefined method Redis(?:Cluster|Sentinel)?::|module '(?:aio)?redis[a-z.]{0,30}' has no attribute|cannot import name '[A-Za-z_]{1,40}' from (?:partially initialized module )?'(?:aioredis|redis|rediscluster|valkey)\b|with no ssl options",
         family="any",
         weight=3.0,
         says="the client refuses how it is set up, before it dials",
@@ -200,6 +209,12 @@ def read(told: Told) -> Iterator[Statement]:
             because="StackExchange.Redis follows redirections itself, and showed one",
             seen=told.errors,
         )
+    if told.saw("moved") and told.marked("topology") and not told.saw("redirects"):
+        yield Clue(
+            weight=1.0,
+            because="a client for clusters shows a redirection that it should follow",
+            seen=told.errors,
+        )
     if told.saw("read-only") and told.marked("writes-unawares"):
         yield Clue(
             weight=3.4,
@@ -214,6 +229,19 @@ def read(told: Told) -> Iterator[Statement]:
         yield Clue(
             weight=1.2,
             because="releases of the client went on to dial nodes that had left the cluster",
+            seen=told.errors,
+        )
+    if (
+        told.saw("not-sent")
+        and told.is_counted
+        and not told.saw("refused", "connect-timeout")
+        and not told.marked("rs=NotStarted")
+        and max(map(told.count, ("qs", "out-pipe", "in", "in-pipe"))) == 0
+        and told.count("outbound") < 1024
+    ):
+        yield Clue(
+            weight=1.6,
+            because="nothing is under way and the way out is free, yet the command was not written: its turn never came",
             seen=told.errors,
         )
     if told.saw("moved") and "aborted" in told.wrappers:

@@ -145,6 +145,15 @@ SIGNATURES = (
         says="keys of one command lie in different slots of a cluster",
         example="No way to dispatch this command to Redis Cluster because keys have different slots.",
     ),
+    # script.c in cluster mode; servers that are run by others word it in their own way.
+    Signature(
+        id="cluster-mode-mismatch-script-keys",
+        pattern=r"Script attempted to access (?:a non local key|keys that do not hash)|access(?:ing|ed)? (?:an )?undeclared keys?|script tried accessing|keys must be (?:passed|declared)[^\n]{0,60}KEYS",
+        family="server",
+        weight=4.6,
+        says="a script touches keys of other slots than those it was called with",
+        example="ERR Script attempted to access a non local key in a cluster node",
+    ),
     Signature(
         id="cluster-mode-mismatch-said-not-a-cluster",
         pattern=r"Cluster is disabled\. Use --cluster_mode|\[ERR\] Node [^\n]{1,255} is not configured as a cluster node",
@@ -178,6 +187,12 @@ def read(told: Told) -> Iterator[Statement]:
     """Weigh what the errors of a text tell beside their words."""
     if told.saw("moved") and told.runtime == "node" and not told.saw("redirects"):
         yield Clue(weight=0.3, because="a redirection reached the application", seen=told.errors)
+    if told.saw("moved") and told.marked("topology") and not told.saw("redirects"):
+        yield Clue(
+            weight=-1.0,
+            because="the client that shows the redirection is one for clusters",
+            seen=told.errors,
+        )
     if told.marked("asked-cluster") and _NOT_OFFERED in told.signatures:
         yield Clue(
             weight=5.4,

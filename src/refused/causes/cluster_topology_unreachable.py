@@ -226,6 +226,12 @@ def read(told: Told) -> Iterator[Statement]:
             seen=told.errors,
             fact="cluster dials",
         )
+    if failed and told.marked("cluster") and told.in_containers and told.address:
+        yield Clue(
+            weight=0.9,
+            because="a node tells its address in a network of containers, which ends at their host",
+            seen=told.errors,
+        )
     if told.saw("slot-missing") and told.speaks("redisson") and told.is_private:
         # MasterSlaveConnectionManager names the address where a redirection led to a node it has not.
         yield Clue(

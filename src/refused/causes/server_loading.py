@@ -59,7 +59,7 @@ def judge(evidence: Evidence) -> Iterator[Statement]:
 SIGNATURES = (
     Signature(
         id="server-loading-said-so",
-        pattern=r"\bLOADING [A-Z][A-Za-z]{2,20} is (?:busy )?loading|(?:Redis|Valkey|KeyDB|Dragonfly|Server) is (?:busy )?loading the dataset|BusyLoadingError|LOADING (?:Redis|Valkey)|Redis (?:server )?(?:is )?still loading|\bLoading on [^ \n]{1,255}/(?:Interactive|Subscription)",
+        pattern=r"\bLOADING [A-Z][A-Za-z]{2,20} is (?:busy )?loading|(?:Redis|Valkey|KeyDB|Dragonfly|Server) is (?:busy )?loading the dataset|BusyLoadingError|LOADING (?:Redis|Valkey)|Redis (?:server )?(?:is )?still loading|^loading:1\b|\bloading_eta_seconds:[1-9]|\bLoading on [^ \n]{1,255}:[0-9]{2,5}/(?:Interactive|Subscription)",
         family="server",
         weight=5.2,
         says="the server is loading its data set",

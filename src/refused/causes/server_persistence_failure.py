@@ -66,7 +66,7 @@ def judge(evidence: Evidence) -> Iterator[Statement]:
 SIGNATURES = (
     Signature(
         id="server-persistence-failure-misconf",
-        pattern=r"\bMISCONF\b|unable to persist (?:on|to) disk|not able to persist on disk|Background saving error|Can't save in background: fork|Write error (?:saving DB|writing append only file)|Failed opening (?:the RDB|\.rdb|the temp RDB)|Errors writing to the AOF",
+        pattern=r"\bMISCONF\b|unable to persist (?:on|to) disk|not able to persist on disk|Background saving error|Can't save in background: fork|Write error (?:saving DB|writing append only file)|Failed opening (?:the RDB|\.rdb|the temp RDB)|Errors writing to the AOF|Error moving temp (?:DB|append only) file|Background (?:saving|AOF rewrite) terminated (?:by signal|with error)|Can't rewrite append only file in background|(?:Short write while|[Ee]rror) writing to the AOF file|Can't open (?:or create )?(?:the )?append-only|rdb_last_bgsave_status:err|aof_last_(?:write|bgrewrite)_status:err",
         family="server",
         weight=5.2,
         says="the server cannot write its snapshot or log",

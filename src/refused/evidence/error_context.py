@@ -80,7 +80,7 @@ _RUNTIMES = WordTable(
             "python",
             r"Traceback|File \"|\.py\b|\[Errno |redis\.exceptions|Error -?[0-9]{1,5} connecting to",
         ),
-        ("ruby", r"Errno::[A-Z]|\.rb:[0-9]|Redis::|RedisClient|TID-|gems/"),
+        ("ruby", r"Errno::[A-Z]|\.rb:[0-9]|Redis::|RedisClient::|TID-|gems/"),
         ("php", r"PHP |\.php|RedisException|Predis|phpredis|read error on connection"),
         (
             "go",
@@ -112,9 +112,13 @@ _SE_HOST = Late(
 # PHP prints what a function was called with; command-line tools name host and port apart.
 _CALLED = Late(
     rf"[Cc]onnect\(['\"](?:tcp://|tls://|rediss?://)?({_HOST}|{_V4})['\"], ?['\"]?([0-9]{{2,5}})|"
-    rf"connect to ({_HOST}|{_V4}) port ([0-9]{{2,5}})\b",
+    rf"connect to ({_HOST}|{_V4}) port ([0-9]{{2,5}})\b|"
+    rf"\b(?:telnet|nc(?: -[a-z0-9]{{1,5}})*|tcpping) ({_HOST}|{_V4})[ :]([0-9]{{2,5}})\b",
     "onnect(",
     "connect to ",
+    "telnet ",
+    "nc ",
+    "tcpping ",
 )
 _SERVER_ENDPOINT = Late(
     rf"serverEndpoint: (?:Unspecified/)?({_HOST}|{_V4}):([0-9]{{2,5}})", "serverEndpoint"
@@ -173,7 +177,7 @@ _COMMAND = re.compile(
 )
 _ODD_BYTE = Late(
     r"[Gg]ot \"?'?(.)[\"']? as (?:initial )?reply|(?:Unknown reply: |response prefix: ')(.)|(?:first byte: |RESP type )([0-9]{1,3})|"
-    r"(?:reply|response|[Ee]rror): {1,2}b?[\"']([A-Z])(?:TTP/1|SH-2)",
+    r"(?:reply|response|[Ee]rror): {1,2}b?[\"']([A-Z])(?:TTP/1|SH-2)|Protocol Error: b?[\"']([^HJS+:$*-])",
     "eply",
     "byte",
     "prefix",
@@ -318,6 +322,16 @@ _MARKS = WordTable(
             "managed-runtime",
             r"/var/task/|/layers/google|/workspace/(?:node_modules|main|index|server|app)|/srv/(?:index|main|node_modules)|functions[-_]framework",
         ),
+        # Where images of containers, and Heroku, keep the program.
+        (
+            "image",
+            r"(?:File \"|\(|\bat |\bin |^)/(?:app|usr/src/app|code|home/node/app)/|\bapp\[[a-z_-]{1,30}\.[0-9]{1,5}\]:",
+        ),
+        # The client's own host has no route; another's word on a host that is gone is EHOSTUNREACH.
+        (
+            "no-network",
+            r"network is unreachable|ENETUNREACH|\bError (?:101|51|10051) connecting|\[Errno (?:101|51)\]|unreachable network",
+        ),
         ("tls-up", r"TLS connection established successfully"),
         # The client was still setting the connection up when it ended.
         (
@@ -356,6 +370,12 @@ _MARKS = WordTable(
                 r"\"(?:lettuce|redisson)-[^\"\n]{1,60}\"[^\n]{0,200}(?:waiting on condition|TIMED_WAITING|parking)"
             ),
         ),
+        # What clients print when they follow a primary to another node.
+        (
+            "new-primary",
+            r"sentinel: new master=|\bhas changed to \S{1,200}:[0-9]{2,5}|Created Jedis(?:Sentinel)?Pool to master at|Lost connection to Sentinel at|promoted to (?:master|primary)",
+        ),
+        ("listeners", r"MaxListenersExceededWarning"),
         # The clock of asyncio's debug mode.
         (
             "slow-loop",
@@ -410,7 +430,8 @@ def endpoint_of(text: str) -> Optional[Dict[str, Any]]:
         return place
     called = _CALLED.search(text)
     if called:
-        return _place(called.group(1) or called.group(3), int(called.group(2) or called.group(4)))
+        host, port = (part for part in called.groups() if part)
+        return _place(host, int(port))
     bare = _BARE_ADDRESS.search(text)
     if bare:
         port_found = _BARE_PORT.search(text)
@@ -426,7 +447,7 @@ def _is_near_end(text: str, found: Any) -> bool:
     if text[found.end() : found.end() + 3].lstrip(" ").startswith("->"):
         return True
     before = text[max(0, found.start() - 6) : found.start()].rstrip("/")
-    return before.endswith((" L:", "[L:")) or (before.endswith((" addr=", "(addr=")))
+    return before.endswith((" L:", "[L:", " addr=", "(addr="))
 
 
 def _is_endpoint(text: str, found: Any) -> bool:
@@ -523,7 +544,7 @@ def _marks(text: str) -> Tuple[str, ...]:
             found.append(name)
     odd = _ODD_BYTE.search(text)
     if odd:
-        letter = odd.group(1) or odd.group(2) or odd.group(4)
+        letter = odd.group(1) or odd.group(2) or odd.group(4) or odd.group(5)
         byte = letter or chr(min(int(odd.group(3) or 0), 255))
         found.append(f"byte={ord(byte)}")
     if any(

@@ -26,6 +26,17 @@ _DIALLING = re.compile(
     r"\bsock(?:et)?\.connect\(|create_connection|\bsock_connect|_connect\(|finishConnect|socketConnect|\bconnect0\b|"
     r"TCPConnectWrap|afterConnect|Dialer\)\.|connect_nonblock|SocketChannelImpl\.connect|NioSocketImpl\.connect|syscall: '?\"?connect\b"
 )
+_TIMED_OUT = "timed-out.posix"
+# Go's caller gave the call so long; a dial and a look-up would have said what they are.
+_OWN_DEADLINE = re.compile(
+    r"^(?!.*(?:\b[Dd]ial|lookup|[Cc]onnect(?:ing)? to)).*\bcontext deadline exceeded"
+)
+_FRAMES_OF_BARE = (
+    (re.compile(r"pool[^\"\n]{0,40}\.py\", line [0-9]{1,6}, in "), "pool-empty.any-in-yet-more"),
+    (_DIALLING, "connect-timeout.posix"),
+    (_READING, "no-answer.redis-py"),
+    (re.compile(r"parse_response|readuntil|readexactly"), "no-answer.redis-py"),
+)
 # Wordings that fit a dial as well as a read.
 _EITHER = frozenset(
     ["connect-timeout.posix", "connect-timeout.php", "connect-timeout.windows", "timed-out.posix"]
@@ -42,7 +53,7 @@ _NOT_BESIDE_GREETING = frozenset(
 
 
 # The runtime's words for a program that stumbles; of Redis where its client stands in a frame.
-_CRASH = "client-library-bug-crash"
+_CRASHES = (("client-library-bug-crash", False), ("client-library-bug-stumbles", True))
 _OF_A_CLIENT = re.compile(
     r"(?:redis|valkey|rueidis|jedis|lettuce|redigo|StackExchange)[a-z0-9_@.~-]{0,40}[./\\:(]",
     re.IGNORECASE,
@@ -52,12 +63,17 @@ _IS_FRAME = re.compile(
 )
 
 
-def _client_crashed(at: int, lines: Sequence[str]) -> bool:
-    """Whether a frame beside a line is of a Redis client, or of what somebody wrote around it."""
-    if _OF_A_CLIENT.search(lines[at]) and "panicked at" in lines[at]:
-        return True  # Rust names the place in the same line
-    near = lines[at + 1 : at + 1 + _FRAMES]
-    return any(_IS_FRAME.search(line) and _OF_A_CLIENT.search(line) for line in near)
+def _client_crashed(at: int, lines: Sequence[str], *, bare: bool) -> bool:
+    """Whether a frame beside a line is of a Redis client, or of what somebody wrote around it.
+
+    Args:
+        bare: What holds where no frame stands beside it.
+    """
+    if _OF_A_CLIENT.search(lines[at]) is not None:
+        return True
+    near = [*lines[at + 1 : at + 1 + _FRAMES], *lines[max(0, at - _FRAMES) : at]]
+    frames = [line for line in near if _IS_FRAME.search(line) is not None]
+    return any(map(_OF_A_CLIENT.search, frames)) if frames else bare
 
 
 def exact_ids(ids: Tuple[str, ...], at: int, lines: Sequence[str]) -> Tuple[str, ...]:
@@ -67,12 +83,15 @@ def exact_ids(ids: Tuple[str, ...], at: int, lines: Sequence[str]) -> Tuple[str,
         ids: The ids of the patterns found in the line.
         at: Its place in *lines*.
     """
-    if _CRASH in ids and not _client_crashed(at, lines):
-        ids = tuple(name for name in ids if name != _CRASH)
+    for crash, bare in _CRASHES:
+        if crash in ids and not _client_crashed(at, lines, bare=bare):
+            ids = tuple(name for name in ids if name != crash)
     if _NO_GREETING in ids:
         return tuple(name for name in ids if name not in _NOT_BESIDE_GREETING)
-    if _BARE in ids and not _frames_name_redis(at, lines):
-        return tuple(name for name in ids if name != _BARE)
+    if _TIMED_OUT in ids and _OWN_DEADLINE.search(lines[at]) is not None:
+        return (*(name for name in ids if name != _TIMED_OUT), "no-answer.go")
+    if _BARE in ids:
+        return (*(name for name in ids if name != _BARE), *_bare(at, lines))
     if _EITHER.isdisjoint(ids):
         return ids
     if _STALLED in ids:
@@ -80,6 +99,17 @@ def exact_ids(ids: Tuple[str, ...], at: int, lines: Sequence[str]) -> Tuple[str,
     if _was_reading(at, lines):
         return (*(name for name in ids if name not in _EITHER), _STALLED)
     return ids
+
+
+def _bare(at: int, lines: Sequence[str]) -> Tuple[str, ...]:
+    """Return what a time-out without a word is by its innermost frame: a pool's, a read's, a dial's."""
+    if not _frames_name_redis(at, lines):
+        return ()
+    for place in range(at - 1, max(-1, at - 1 - _NEAR), -1):
+        for frame, name in _FRAMES_OF_BARE:
+            if frame.search(lines[place]) is not None:
+                return (name,)
+    return (_BARE,)
 
 
 def _frames_name_redis(at: int, lines: Sequence[str]) -> bool:

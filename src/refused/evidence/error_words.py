@@ -800,7 +800,7 @@ WORDINGS = _wordings(
     (
         "pool-empty",
         "any-in-yet-more",
-        r"ConnectionLimitExceeded|kombu\.exceptions\.LimitExceeded|:poolboy\.checkout|Acquire operation took longer th[ae]n configured|Too many outstanding acquire operations|max(?:imum)? (?:number of )?connections? (?:in (?:the )?)?pool (?:reached|exceeded)",
+        r"ConnectionLimitExceeded|kombu\.exceptions\.LimitExceeded|\bTimeout\(Wait\)|Timed out in bb8|:poolboy\.checkout|Acquire operation took longer th[ae]n configured|Too many outstanding acquire operations|max(?:imum)? (?:number of )?connections? (?:in (?:the )?)?pool (?:reached|exceeded)",
         "kombu.exceptions.ConnectionLimitExceeded: 10",
         False,
     ),
@@ -1050,14 +1050,14 @@ WORDINGS = _wordings(
     (
         "no-login",
         "server",
-        r"\bNOAUTH\b|Authentication required\b|HELLO must be called with the client already authenticated",
+        r"\bNOAUTH\b|(?:[Rr]edis|[Vv]alkey|kombu|celery|Response|Authentication|Operational)[^\n]{0,80}: Authentication required\b|(?:^|\(error\) )Authentication required\.?[ \t]{0,8}$|HELLO must be called with the client already authenticated",
         "(error) NOAUTH Authentication required.",
         False,
     ),
     (
         "bad-login",
         "server",
-        r"\bWRONGPASS\b|invalid username-password pair|[Ii]nvalid [Uu]sername or [Pp]assword|\bERR invalid password|AUTH failed: [^\n]{0,60}(?:invalid|WRONG)",
+        r"\bWRONGPASS\b|invalid username-password pair|(?:ERR|[Rr]edis|[Vv]alkey)[^\n]{0,120}[Ii]nvalid [Uu]sername or [Pp]assword|\bERR invalid password|AUTH failed: [^\n]{0,60}(?:invalid|WRONG)",
         "(error) WRONGPASS invalid username-password pair or user is disabled.",
         False,
     ),
@@ -1071,7 +1071,7 @@ WORDINGS = _wordings(
     (
         "read-only",
         "server",
-        r"\bREADONLY\b|write against a read only|No primary node found|Command cannot be issued to a (?:replica|slave)|requires writable - not eligible for replica",
+        r"\bREADONLY (?:You|Can|can)|-READONLY\b|Redis[Rr]ead[Oo]nly|write against a read only|No primary node found|Command cannot be issued to a (?:replica|slave)|requires writable - not eligible for replica",
         "READONLY You can't write against a read only replica.",
         False,
     ),
@@ -1463,7 +1463,7 @@ WORDINGS = _wordings(
     (
         "connect-timeout",
         "posix-in-tools",
-        r"connect to [^ \n]{1,255} port [0-9]{1,5}(?: \(tcp\)| \[tcp/[^\]\n]{1,40}\])? failed: (?:connection|operation) timed out|failed to connect to [^ \n]{1,255} port [0-9]{1,5}(?: after [0-9]{1,9} ms)?: (?:connection timed out|timeout was reached)|TCP connect to \([^)\n]{1,255}\) failed",
+        r"connect to [^ \n]{1,255} port [0-9]{1,5}(?: \(tcp\)| \[tcp/[^\]\n]{1,40}\])? failed: (?:connection|operation) timed out|failed to connect to [^ \n]{1,255} port [0-9]{1,5}(?: after [0-9]{1,9} ms)?: (?:connection timed out|timeout was reached)|TCP connect to \([^)\n]{1,255}\) failed|connect to address [^ \n]{1,255}: (?:connection|operation) timed out",
         "connect to 10.1.2.3 port 6379 failed: Connection timed out",
         True,
     ),

@@ -101,6 +101,11 @@ class Told:
         return by_address or bool(self.host and "." not in self.host and not self.address)
 
     @property
+    def is_on_desk(self) -> bool:
+        """Whether the client runs on somebody's own machine: by its paths, its name, or the numbers of macOS."""
+        return self.marked("client=desk") or self.errno in (60, 61)
+
+    @property
     def is_outside(self) -> bool:
         """Whether a public address was dialled, or a name of several labels that no private network keeps for itself."""
         if self.host:
