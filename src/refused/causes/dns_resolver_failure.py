@@ -220,6 +220,15 @@ SIGNATURES = (
         says="the resolver itself fails for the moment",
         example="Temporärer Fehler bei der Namensauflösung",
     ),
+    # DnsResolveContext.finishResolve of Netty: further servers were asked, as after a time-out or an error.
+    Signature(
+        id="dns-resolver-failure-netty-queries",
+        pattern=r"Failed to resolve '[^'\n]{1,200}'[^\n]{0,80} after [0-9]{1,3} queries|Exceeded max queries per resolve",
+        family="jvm",
+        weight=1.8,
+        says="the resolver was asked again and again without an answer",
+        example="Failed to resolve 'cache.example.net' after 3 queries",
+    ),
 )
 # Log-odds that a symptom lends it where nothing more is told.
 SYMPTOMS = {
@@ -230,6 +239,12 @@ SYMPTOMS = {
 
 def read(told: Told) -> Iterator[Statement]:
     """Weigh what the errors of a text tell beside their words."""
+    if told.saw("name-unknown") and told.hosted is not None:
+        yield Clue(
+            weight=0.7,
+            because=f"the name is of {told.hosted.name}, and should be known to every resolver",
+            seen=told.errors,
+        )
     if told.saw("name-unknown") and told.is_azure:
         yield Clue(
             weight=0.7,

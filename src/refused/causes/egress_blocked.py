@@ -311,6 +311,18 @@ def read(told: Told) -> Iterator[Statement]:
             because="the server's certificate came through, and what its issuer publishes on the web did not",
             seen=told.errors,
         )
+    if told.saw("unreachable") and told.marked("no-network"):
+        yield Clue(
+            weight=0.9,
+            because="the client's own host, or its container, has no way out",
+            seen=told.errors,
+        )
+    if told.saw("connect-timeout", "timed-out") and told.is_on_desk:
+        yield Clue(
+            weight=0.9,
+            because="the client runs on somebody's own machine, with its VPN and firewall",
+            seen=told.errors,
+        )
     if told.saw("connect-timeout", "cannot-connect") and told.is_private:
         yield Clue(weight=-0.8, because="a private address was dialled", seen=told.errors)
     if told.saw("connect-timeout", "cannot-connect") and told.is_public:

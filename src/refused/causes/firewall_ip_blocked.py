@@ -297,6 +297,16 @@ SIGNATURES = (
         example="ERR Client IP address is not in the allowlist.",
         ignores_case=True,
     ),
+    # Alibaba Cloud's answer to an address that is not on the instance's white list:
+    # https://www.alibabacloud.com/help/en/redis/user-guide/configure-whitelists
+    Signature(
+        id="firewall-ip-blocked-illegal-address",
+        pattern=r"\b(?:ERR|ResponseError:|ReplyError:|Exception:) illegal address\b",
+        family="server",
+        weight=4.8,
+        says="the service says that the client's address is not on its list",
+        example="(error) ERR illegal address: 203.0.113.5:40000",
+    ),
     # networking.c: no password is set, nothing is bound, and the client comes over no loopback.
     Signature(
         id="firewall-ip-blocked-protected-mode",

@@ -220,6 +220,8 @@ SIGNATURES = (
 # Log-odds that a symptom lends it where nothing more is told.
 SYMPTOMS = {
     "unreachable": 0.9,
+    "no-node": 0.8,
+    "chained-replica": 1.4,
     "reconnecting": 1.8,
     "cannot-reconnect": 1.6,
 }
@@ -227,7 +229,29 @@ SYMPTOMS = {
 
 def read(told: Told) -> Iterator[Statement]:
     """Weigh what the errors of a text tell beside their words."""
-    if told.was_up and told.saw("connect-timeout", "unreachable") and told.is_private:
+    if told.hosted is not None and told.hosted.has_public_side and told.saw("refused"):
+        yield Clue(
+            weight=1.2,
+            because=f"the provider ({told.hosted.name}) moves instances to other hosts",
+            seen=told.errors,
+        )
+    if told.saw("unreachable") and told.marked("no-network"):
+        yield Clue(
+            weight=-1.4,
+            because="it is the client's own host that has no route",
+            seen=told.errors,
+        )
+    elif told.saw("unreachable") and told.is_private and not told.was_up:
+        yield Clue(
+            weight=0.5,
+            because="a host of the same network says that nobody has the address",
+            seen=told.errors,
+        )
+    if (
+        told.was_up
+        and told.saw("connect-timeout", "unreachable", "cannot-connect")
+        and told.is_private
+    ):
         yield Clue(
             weight=2.4,
             because="the client had been connected, and goes on to dial addresses where nobody is any more",

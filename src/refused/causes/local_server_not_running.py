@@ -217,14 +217,16 @@ def read(told: Told) -> Iterator[Statement]:
         yield Clue(
             weight=0.4, because="the client's own host refuses", seen=told.errors, fact="dialled"
         )
-    if (
-        told.saw("refused")
-        and told.is_here
-        and told.runtime == "node"
-        and told.marked("client=desk")
-    ):
+    if told.saw("refused") and told.is_here and told.marked("image") and not told.is_on_desk:
         yield Clue(
-            weight=1.0,
+            weight=-0.6,
+            because="the program's path is one of an image, which seldom holds a server",
+            seen=told.errors,
+            fact="elsewhere",
+        )
+    if told.saw("refused") and told.is_here and told.is_on_desk:
+        yield Clue(
+            weight=1.0 if told.runtime == "node" else 0.6,
             because="the client runs on somebody's own machine, where a server of one's own is usual",
             seen=told.errors,
         )

@@ -387,6 +387,18 @@ def read(told: Told) -> Iterator[Statement]:
             because="a client of .NET, mostly met on Azure, dials by name",
             seen=told.errors,
         )
+    if (
+        told.saw("connect-timeout")
+        and not told.is_azure
+        and not told.address
+        and told.runtime not in ("", "dotnet")
+        and not told.speaks("stackexchange")
+    ):
+        yield Clue(
+            weight=-0.6,
+            because="nothing in the text is of Azure, or of what is mostly met there",
+            seen=told.errors,
+        )
     if told.saw("name-unknown") and told.is_azure:
         yield Clue(
             weight=0.6,

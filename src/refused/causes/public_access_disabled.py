@@ -238,6 +238,23 @@ def read(told: Told) -> Iterator[Statement]:
             seen=told.errors,
         )
     if (
+        told.saw("connect-timeout")
+        and not told.address
+        and not told.host
+        and told.runtime not in ("", "dotnet")
+    ):
+        yield Clue(
+            weight=0.4,
+            because="hosted caches mostly answer within their own network alone",
+            seen=told.errors,
+        )
+    if told.saw("connect-timeout") and told.marked("serverless", "managed-runtime"):
+        yield Clue(
+            weight=1.6,
+            because="a function runs outside of any private network until it is put into one",
+            seen=told.errors,
+        )
+    if (
         told.saw("connect-timeout", "not-connected")
         and told.speaks("stackexchange")
         and not told.address

@@ -180,5 +180,23 @@ def read(told: Told) -> Iterator[Statement]:
         yield Clue(
             weight=0.5, because="a name of the service that is no longer known", seen=told.errors
         )
-    if told.saw("name-unknown") and not told.is_azure and bool(told.host):
+    if told.hosted is not None and told.hosted.has_public_side and told.saw("name-unknown"):
+        yield Clue(
+            weight=3.0,
+            because=f"the name was given by the provider ({told.hosted.name}), and goes with the instance",
+            seen=told.errors,
+        )
+    elif told.hosted is not None and told.hosted.has_public_side and told.saw("refused"):
+        yield Clue(
+            weight=2.6,
+            because=f"the provider ({told.hosted.name}) keeps an instance's port open as long as it has it there",
+            seen=told.errors,
+        )
+    elif told.saw("refused") and told.is_outside and told.port not in (6379, 6380, 10000, None):
+        yield Clue(
+            weight=2.0,
+            because="a port of its own, as providers give each instance, is closed by now",
+            seen=told.errors,
+        )
+    elif told.saw("name-unknown") and not told.is_azure and bool(told.host):
         yield Clue(weight=-2.0, because="the name is not one of Azure's", seen=told.errors)

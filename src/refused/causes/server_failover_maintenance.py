@@ -499,6 +499,12 @@ def read(told: Told) -> Iterator[Statement]:
             seen=told.errors,
             fact="said",
         )
+    if told.saw("no-answer") and told.speaks("lettuce", "spring"):
+        yield Clue(
+            weight=0.6,
+            because="Lettuce holds on to the connection of a node that went away without a word",
+            seen=told.errors,
+        )
     if told.saw("unreachable") and told.saw("connect-timeout", "no-answer") and told.is_private:
         yield Clue(
             weight=2.6,
@@ -512,6 +518,15 @@ def read(told: Told) -> Iterator[Statement]:
             because="an open connection ended, and then nobody listened",
             seen=told.errors,
             fact="gone",
+        )
+    if told.marked("new-primary") and told.saw(
+        *_ENDED, "refused", "no-answer", "read-only", "stalled", "read-error", "connect-timeout"
+    ):
+        yield Clue(
+            weight=2.2,
+            because="the client tells of another primary, or of a sentinel that it lost",
+            seen=told.errors,
+            fact="primary",
         )
     if told.saw("slot-missing") and told.speaks("redisson"):
         yield Clue(

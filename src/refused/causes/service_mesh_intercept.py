@@ -325,6 +325,12 @@ def read(told: Told) -> Iterator[Statement]:
             because="inside Kubernetes it is a sidecar that knows fewer commands",
             seen=told.errors,
         )
+    if told.saw("refused") and told.is_private and told.marked("image", "kubernetes"):
+        yield Clue(
+            weight=0.9,
+            because="a container that starts before its sidecar has nobody to carry what it dials",
+            seen=told.errors,
+        )
     if told.saw("reset") and told.runtime == "go":
         yield Clue(
             weight=0.7, because="an open connection was reset without a word", seen=told.errors

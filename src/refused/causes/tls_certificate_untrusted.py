@@ -278,6 +278,12 @@ def read(told: Told) -> Iterator[Statement]:
     """Weigh what the errors of a text tell beside their words."""
     if any(word in error.quote for error in told.errors for word in OF_THE_CHAIN):
         return
+    if told.marked("server-accepts") and told.saw("tls-unverified"):
+        said = "it is the server that could not verify, and not the client"
+        yield Clue(weight=-1.4, because=said, seen=told.errors)
+    if told.marked("server-accepts") and not told.saw("tls-unverified", "tls-refused"):
+        said = "the client hung up on the server in the handshake, as it does when it does not trust it"
+        yield Clue(weight=2.0, because=said, seen=told.errors)
     if any("RemoteCertificateNameMismatch" in error.quote for error in told.errors):
         said = ".NET finds nothing wrong with the certificate but its name"
         yield Clue(weight=-2.5, because=said, seen=told.errors)

@@ -131,6 +131,15 @@ SIGNATURES = (
         says="the tool could not verify, or was not accepted",
         example="Could not connect to cache:6380, please check the CA or Client certificate.",
     ),
+    # tls.c: the server verifies what the client shows it, against its own list of authorities.
+    Signature(
+        id="tls-client-certificate-required-not-verified",
+        pattern=r"Error accepting a client connection: [^\n]{0,120}certificate[ _]verify[ _]failed",
+        family="server",
+        weight=4.2,
+        says="the server could not verify the certificate that the client showed it",
+        example="# Error accepting a client connection: error:0A000086:SSL routines::certificate verify failed",
+    ),
 )
 # Log-odds that a symptom lends it where nothing more is told.
 SYMPTOMS = {

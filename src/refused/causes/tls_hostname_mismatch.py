@@ -177,6 +177,16 @@ SYMPTOMS = {
 
 def read(told: Told) -> Iterator[Statement]:
     """Weigh what the errors of a text tell beside their words."""
+    if told.marked("server-accepts") and not told.saw("tls-unverified", "tls-refused"):
+        said = "the client hung up on the server in the handshake, as it does when the name does not fit"
+        yield Clue(weight=2.2, because=said, seen=told.errors)
+    if told.marked("tls-up") and "auth-or-tls" in told.wrappers and told.address:
+        yield Clue(
+            weight=3.0,
+            because="TLS came about with one name, and failed where the client went on to an address",
+            seen=told.errors,
+            ends=BY_NAME,
+        )
     if told.marked("cluster", "redirected") or told.saw("no-topology"):
         yield Clue(
             weight=0.4,

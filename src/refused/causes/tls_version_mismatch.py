@@ -216,5 +216,24 @@ def read(told: Told) -> Iterator[Statement]:
             because="the handshake failed, and the login was never reached",
             seen=told.errors,
         )
+    if (
+        told.marked("old-words")
+        and told.saw("not-connected", "connect-timeout")
+        and "auth-or-tls" not in told.wrappers
+    ):
+        yield Clue(
+            weight=1.0,
+            because="StackExchange.Redis 1 on an old .NET offers TLS 1.0 unless told otherwise",
+            seen=told.errors,
+            fact="old",
+        )
+    if told.marked("tls-up"):
+        yield Clue(weight=-2.0, because="TLS came about in the same text", seen=told.errors)
+    if told.marked("cut-at-start") and told.saw("closed"):
+        yield Clue(
+            weight=1.8,
+            because="the connection was ended while it was set up",
+            seen=told.errors,
+        )
     if told.saw("tls-refused") and "auth-or-tls" in told.wrappers:
         yield Clue(weight=1.0, because="it is the TLS handshake that failed", seen=told.errors)

@@ -300,7 +300,17 @@ def _need_said(blocked: Blocked) -> str:
 
 
 # What is printed when it strikes.
-SIGNATURES: tuple[Signature, ...] = ()
+SIGNATURES = (
+    # What networks write of packets that a rule drops: GKE's policies, Cilium, flow logs of Azure, AWS and Calico.
+    Signature(
+        id="vnet-nsg-blocked-flow-denied",
+        pattern=r"\bdisposition\b[\"']?: ?[\"']?deny|Policy denied|policy-verdict:[a-z0-9:-]{1,40}[^\n]{0,80} DENIED|\bpolicy-denied\b|,(?:6379|6380|10000),[TU],[IO],D\b|\b(?:6379|6380|10000) 6 [0-9]{1,12} [0-9]{1,15} [0-9]{9,11} [0-9]{9,11} REJECT\b|\bcalico[^\n]{0,20}-(?:drop|DROP)\b|UserRule_[^\n\"]{1,100}\",? ?\"flows[^\n]{0,400},D\b",
+        family="azure",
+        weight=4.6,
+        says="a log of the network says that a rule denied the packets",
+        example="xx drop (Policy denied) flow 0x0 to endpoint 12, identity 34->56: 10.1.2.3:40000 -> 10.1.2.4:6379 tcp SYN",
+    ),
+)
 # Log-odds that a symptom lends it where nothing more is told.
 SYMPTOMS = {
     "connect-timeout": 1.0,
@@ -319,7 +329,13 @@ def read(told: Told) -> Iterator[Statement]:
     """Weigh what the errors of a text tell beside their words."""
     if told.saw("connect-timeout", "cannot-connect", "still-connecting") and told.is_private:
         yield Clue(weight=0.9, because="a private address does not answer", seen=told.errors)
-    if told.saw("connect-timeout") and told.speaks("stackexchange") and not told.address:
+    if told.saw("connect-timeout", "not-connected") and told.marked("client=aws"):
+        yield Clue(
+            weight=0.8,
+            because="the client is at AWS, where security groups decide who may dial whom",
+            seen=told.errors,
+        )
+    elif told.saw("connect-timeout") and told.speaks("stackexchange") and not told.address:
         yield Clue(weight=-0.4, because="the client dials by name", seen=told.errors)
     if told.saw("connect-timeout") and told.is_public:
         yield Clue(weight=-0.3, because="a public address was dialled", seen=told.errors)

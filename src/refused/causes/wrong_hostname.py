@@ -167,7 +167,7 @@ SIGNATURES = (
     ),
     Signature(
         id="wrong-hostname-empty-name",
-        pattern=r"No endpoints specified|to resolve \"\"|lookup : no such host|getaddrinfo (?:ENOTFOUND|EAI_AGAIN) (?:undefined|null|nil|none)\b|UnknownHostException: (?:null|undefined|\$\{)|connecting to (?:None|null|undefined):|ENOTFOUND $",
+        pattern=r"No endpoints specified|to resolve \"\"|lookup : no such host|getaddrinfo (?:ENOTFOUND|EAI_AGAIN) (?:undefined|null|nil|none)\b|UnknownHostException: (?:null|undefined|\$\{)|connecting to (?:None|null|undefined):|ENOTFOUND $|dial tcp: missing address",
         family="socket",
         weight=6.0,
         says="the host name is empty or was never filled in",
@@ -268,10 +268,39 @@ def read(told: Told) -> Iterator[Statement]:
             seen=told.errors,
             fact="dialled",
         )
+    if told.saw("refused") and told.is_here and told.marked("image") and not told.is_on_desk:
+        yield Clue(
+            weight=0.8,
+            because="the program's path is one of an image: in a container, localhost is the container itself",
+            seen=told.errors,
+        )
+    if told.saw("refused") and told.is_here and told.is_on_desk:
+        yield Clue(
+            weight=-1.2 if told.runtime == "node" else -0.4,
+            because="the client runs on somebody's own machine, where a server of one's own is usual",
+            seen=told.errors,
+        )
     if told.saw("refused") and told.is_here and told.runtime != "node":
         yield Clue(
-            weight=-0.7,
-            because="the client dials its own host by name",
+            weight=0.7,
+            because="the client dials its own host, as it does when its settings do not reach it",
+            seen=told.errors,
+            fact="dialled",
+        )
+    if told.saw("read-only") and told.marked("kubernetes"):
+        yield Clue(
+            weight=1.0,
+            because="a service of Kubernetes that covers all pods of a set also leads to replicas",
+            seen=told.errors,
+        )
+    if (
+        told.saw("connect-timeout", "not-sent")
+        and told.in_containers
+        and told.marked("client=desk")
+    ):
+        yield Clue(
+            weight=2.4,
+            because="a container's address is dialled from a machine that is not in its network",
             seen=told.errors,
             fact="dialled",
         )
@@ -289,12 +318,14 @@ def read(told: Told) -> Iterator[Statement]:
             seen=told.errors,
             fact="one label",
         )
-    if told.saw("name-unknown") and told.is_azure:
+    if told.saw("name-unknown") and (told.is_azure or told.hosted is not None):
         yield Clue(
             weight=-0.6, because="the name is of the form that the service gives", seen=told.errors
         )
     if told.saw("read-only") and told.is_azure:
         yield Clue(weight=-1.5, because="the name is the service's own", seen=told.errors)
+    if told.saw("refused") and told.is_outside:
+        yield Clue(weight=0.6, because="a host outside is dialled", seen=told.errors)
     if told.saw("refused") and not told.is_here and bool(told.address or told.host):
         yield Clue(
             weight=-1.2,

@@ -159,6 +159,17 @@ SIGNATURES = (
         says="a web server answers on this port",
         example="redis: can't parse HTTP/1.1 400 Bad Request",
     ),
+    # Docker's links and Kubernetes' services put REDIS_PORT=tcp://10.1.2.3:6379 into a container's environment, which is
+    # what many programs call their own setting: https://kubernetes.io/docs/concepts/services-networking/service/
+    Signature(
+        id="wrong-port-holds-url",
+        pattern=r":tcp://[0-9.]{7,15}:[0-9]{2,5}|\bport\b[^\n]{0,60}tcp://[0-9.]{7,15}:[0-9]{2,5}|(?:invalid literal for int|NumberFormatException|strconv\.[A-Za-z]{2,10}: parsing|invalid digit|convert|cast|parse)[^\n]{0,80}tcp://[0-9.]{7,15}:[0-9]{2,5}|\bvalue: \"?tcp://[0-9.]{7,15}:[0-9]{2,5}",
+        family="socket",
+        weight=6.0,
+        says="the port is an address that the container's environment holds under the same name",
+        example="ValueError: invalid literal for int() with base 10: 'tcp://10.1.2.3:6379'",
+        ignores_case=True,
+    ),
 )
 # Log-odds that a symptom lends it where nothing more is told.
 SYMPTOMS = {
@@ -181,9 +192,83 @@ def read(told: Told) -> Iterator[Statement]:
             seen=told.errors,
             fact="said",
         )
-    if told.saw("refused") and told.port is not None and told.port not in (6379, 6380, 10000):
-        yield Clue(weight=1.6, because="the port is not a usual one of Redis", seen=told.errors)
+    if told.hosted is None and not told.is_azure:
+        yield from _by_number(told)
+    if told.is_azure and told.port is not None and not _is_open(told.port, told.service):
+        yield Clue(
+            weight=4.2,
+            because=f"{told.host} has no port {told.port}",
+            seen=told.errors,
+            fact="port",
+        )
     if told.saw("odd-reply") and told.port is not None and told.port not in (6379, 6380, 10000):
         yield Clue(weight=1.2, because="the port is not a usual one of Redis", seen=told.errors)
-    if told.saw("refused") and told.is_here and told.port == 6379:
-        yield Clue(weight=-1.0, because="6379 is the usual port", seen=told.errors)
+    if told.saw("refused") and told.marked("topology"):
+        yield Clue(
+            weight=-1.2,
+            because="a cluster's nodes have ports of their own, and tell them",
+            seen=told.errors,
+        )
+    if told.saw("refused") and told.port == 6379 and bool(told.host or told.is_private):
+        yield Clue(weight=-0.8, because="6379 is the usual port", seen=told.errors)
+    elif told.saw("refused") and told.is_here and told.port == 6379:
+        weight = -0.8 if told.runtime == "node" else 0.2
+        yield Clue(weight=weight, because="6379 is the usual port", seen=told.errors)
+
+
+def _is_open(port: int, service: str) -> bool:
+    """Whether a service of Azure's listens on *port*, for clients or as a node of its cluster."""
+    return port in expected_ports(service) or is_node_port(port, service)  # type: ignore[arg-type]
+
+
+USUAL = (6379, 6380, 10000, 26379)
+
+
+def _by_number(told: Told) -> Iterator[Clue]:
+    """Weigh the port's number, where no provider gives ports of its own."""
+    port = told.port
+    if port is None or (port in USUAL[:3] and not told.in_containers):
+        return
+    never_up = told.marked("rs=NotStarted") and told.count("conn-sec") == 0
+    if is_slip(port) and (never_up or told.saw("refused", "connect-timeout", "cannot-connect")):
+        yield Clue(
+            weight=3.4 if never_up else 2.6,
+            because=f"{port} is one slip of the finger from a usual port of Redis",
+            seen=told.errors,
+            fact="port",
+        )
+    if told.saw("refused") and port not in USUAL[:3]:
+        # Whoever rents out databases gives each a port of its own.
+        yield Clue(
+            weight=0.2 if told.is_outside else 1.6,
+            because="the port is not a usual one of Redis",
+            seen=told.errors,
+            fact="port",
+        )
+    if told.saw("refused") and told.in_containers and port not in (6379, 26379):
+        yield Clue(
+            weight=2.0,
+            because="a port that is published on the host is dialled inside the containers' network, where the server has its own",
+            seen=told.errors,
+            fact="port",
+        )
+
+
+def is_slip(port: int) -> bool:
+    """Whether *port* is a usual one with two digits swapped, one left out, or one written twice.
+
+    >>> is_slip(6739), is_slip(637), is_slip(63799), is_slip(6381)
+    (True, True, True, False)
+    """
+    typed = str(port)
+    for usual in map(str, USUAL):
+        if typed == usual:
+            return False
+        swapped = [
+            usual[:at] + usual[at + 1] + usual[at] + usual[at + 2 :] for at in range(len(usual) - 1)
+        ]
+        missing = [usual[:at] + usual[at + 1 :] for at in range(len(usual))]
+        twice = [usual[: at + 1] + usual[at:] for at in range(len(usual))]
+        if typed in (*swapped, *missing, *twice) and len(typed) >= 3 and typed != "1000":
+            return True
+    return False

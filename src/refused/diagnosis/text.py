@@ -98,6 +98,8 @@ def _against(cause: str, told: Told) -> Iterator[Clue]:
         )
     if cause in _OF_AZURE and told.hosted is not None:
         yield Clue(weight=-2.0, because=f"the host is of {told.hosted.name}", seen=told.errors)
+    elif cause in _OF_AZURE and told.marked("client=aws") and not told.is_azure:
+        yield Clue(weight=-1.6, because="the client's host is one of EC2", seen=told.errors)
     if (
         cause == "firewall-ip-blocked"
         and told.hosted is not None

@@ -118,6 +118,8 @@ _CALLED_SO = re.compile(
     r"|[A-Za-z0-9_./-]{0,100}[-_/](?:redis|valkey)\b|\((?:redis|valkey)\)",
     re.IGNORECASE,
 )
+# So urllib3 names whom it talks to. Upstash also offers its databases over HTTP.
+_OF_HTTP = re.compile(r"HTTPS?ConnectionPool\(host='(?![^'\n]{1,255}\.upstash\.io')")
 # What Redis's own clients are called after it, and what they dial.
 _CLIENT_OF = re.compile(
     r"ioredis|(?:node_modules|site-packages|gems|vendor)[/\\]@?(?:redis|valkey|predis)|\bredis[./]exceptions|redis[/\\](?:asyncio|client|connection)|(?:go|node|redis)-redis|redis-(?:py|rb|client|cli)\b|:63(?:79|80)\b|"
@@ -287,8 +289,31 @@ def _told(at: int, lines: Sequence[str], match: Match, own: FrozenSet[str]) -> _
     return _Told(line, at, ids, is_ours=is_ours)
 
 
+# An exception's own class tells whose it is, whatever its message names; and so does curl,
+# unless it dials a port of Redis.
+_RAISED_ELSEWHERE = re.compile(
+    r"\b(?:amqp|aio_pika|pika|kafka|pymongo|psycopg2?|asyncpg|pymysql|MySQLdb|mysql\.connector|sqlalchemy|elasticsearch|"
+    r"requests|urllib3|httpx|httpcore|aiohttp|botocore|grpc|paramiko|smtplib|ldap3)\.(?:[a-z_]{1,30}\.)?[A-Z][A-Za-z]{2,40}|"
+    r"\borg\.postgresql\.|\bcom\.(?:mysql|mongodb|rabbitmq)\.|\borg\.apache\.(?:http|kafka)\.|\bokhttp3\.|"
+    r"\bMongo[A-Z][A-Za-z]{2,30}Error\b|\bKafkaJS[A-Z]|\bAxiosError\b|\bcurl: \([0-9]{1,2}\)"
+)
+
+
+def _is_raised_elsewhere(line: str) -> bool:
+    """Whether another library's exception stands in *line*, before any word of Redis."""
+    found = _RAISED_ELSEWHERE.search(line)
+    if found is None or _NAMES_REDIS.search(line, 0, found.start()) is not None:
+        return False
+    if not found.group(0).startswith("curl"):
+        return True
+    place = endpoint_of(line)
+    return place is None or place["port"] is None or not _may_be_of_redis(place)
+
+
 def _concerns_redis(each: _Told, *, speaks_redis: bool) -> bool:
     """Whether a failing line is about Redis: it says so, or nothing says otherwise."""
+    if _is_raised_elsewhere(each.line):
+        return False
     if not each.is_foreign or each.is_ours:
         return True
     return speaks_redis and _speaks_of_redis(each.line)
@@ -296,6 +321,8 @@ def _concerns_redis(each: _Told, *, speaks_redis: bool) -> bool:
 
 def _speaks_of_redis(line: str) -> bool:
     """Whether a line that names another service is about Redis none the less."""
+    if _OF_HTTP.search(line) is not None:
+        return False
     said = _URL.sub("", _SPEAKER.sub("", line))
     if _CLIENT_OF.search(said) is not None:
         return True

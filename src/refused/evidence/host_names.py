@@ -43,10 +43,20 @@ _BARE = (
         "Could not connect to Redis at",
     ),
     Late(r" on ([^ \n/,]{0,200}(?://[^ \n/,]{0,200})?)/(?:Interactive|Subscription)", "/Interactive", "/Subscription"),
+    Late(r"([^ \n]{1,200}): (?:OnConnectedAsync|Endpoint is \()", ": OnConnected", ": Endpoint is"),
     Late(r"Redis connection to ([^ \n]{0,200}):[0-9]{1,5} failed", "Redis connection to"),
     Late(r"Failed connecting to (?:host )?([^ \n]{1,200}):[0-9]{1,5}", "Failed connecting to"),
     Late(r"Unable to connect to ([^ \n\[]{1,200}):[0-9]{1,5}", "Unable to connect to"),
 )  # fmt: skip
+# Who gives a URL or "host:port" for a host has the port put behind it once more.
+_TWO_PORTS = Late(
+    r"([A-Za-z0-9.-]{1,253}):(?:6379|6380|10000|26379):[0-9]{2,5}\b",
+    ":6379:",
+    ":6380:",
+    ":10000:",
+    ":26379:",
+)
+_SOURCE = re.compile(r"\.(?:[cm]?[jt]sx?|py|rb|java|go|php|cs|c|cpp|rs|lua|exs?|kt|scala)$")
 # The port alone: the host before it is empty. A line of a file or IPv6's "::1" is something else.
 _NO_HOST = Late(
     r"(?:dial tcp|connecting to|connection to|Redis at|connect to|ECONNREFUSED|rediss?://|tcp://) ?:[0-9]{2,5}(?:: |[^0-9:@]|$)",
@@ -86,4 +96,6 @@ def oddities(text: str) -> Tuple[str, ...]:
     found = {oddity(name): None for each in _BARE for name in each.findall(text)}
     if _NO_HOST.search(text) or ("edis" in text and _NO_ENDPOINT.search(text)):
         found["nothing"] = None
+    if any(not _SOURCE.search(host) for host in _TWO_PORTS.findall(text)):
+        found["url"] = None
     return tuple(kind for kind in found if kind)

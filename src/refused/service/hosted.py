@@ -92,6 +92,48 @@ HOSTED: tuple[
         "https://docs.digitalocean.com/products/databases/valkey/how-to/connect/",
         LIKELY,
     ),
+    (
+        # Each database has a port of its own.
+        "Redis Cloud",
+        ("",),
+        "",
+        (".redislabs.com", ".redis-cloud.com", ".rlrcp.com"),
+        None,
+        True,
+        "https://redis.io/docs/latest/operate/rc/databases/connect/",
+        LIKELY,
+    ),
+    (
+        "Aiven",
+        ("",),
+        "",
+        (".aivencloud.com",),
+        True,
+        True,
+        "https://aiven.io/docs/products/valkey",
+        LIKELY,
+    ),
+    (
+        "Redis To Go",
+        ("",),
+        "",
+        (".redistogo.com",),
+        None,
+        True,
+        "https://devcenter.heroku.com/articles/redistogo",
+        LIKELY,
+    ),
+    (
+        # Add-ons run on hosts of EC2, on ports of their own; both change with maintenance.
+        "an add-on at Heroku",
+        ("ec2-",),
+        "",
+        (".compute.amazonaws.com", ".compute-1.amazonaws.com"),
+        None,
+        True,
+        "https://devcenter.heroku.com/articles/heroku-redis-maintenance",
+        LIKELY,
+    ),
 )
 
 
