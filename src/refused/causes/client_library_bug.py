@@ -150,7 +150,7 @@ SIGNATURES = (
     # ResultProcessor of StackExchange.Redis, output classes of Lettuce, replies of redigo and go-redis.
     Signature(
         id="client-library-bug-reply-of-another-kind",
-        pattern=r"Unexpected response to [A-Z]{2,20}: |lettuce\.core\.output\.[A-Za-z]{1,40} does not support set|redigo: unexpected type for|redis: unexpected type=|can't parse (?:int|float|bool|map|array|slice|string) reply: |\[B cannot be cast to|cannot be cast to (?:class )?(?:\[B|java\.util\.List|java\.lang\.Long)",
+        pattern=r"Unexpected response to [A-Z]{2,20}: (?:SimpleString|BulkString|Integer|MultiBulk|Array|Error|Null|None|Map|Set|Double|Boolean|Push)\b|lettuce\.core\.output\.[A-Za-z]{1,40} does not support set|redigo: unexpected type for|redis: unexpected type=|can't parse (?:int|float|bool|map|array|slice|string) reply: |\[B cannot be cast to|cannot be cast to (?:class )?\[B",
         family="any",
         weight=2.8,
         says="a reply of another kind than the command has is read, as when replies are out of step",

@@ -151,11 +151,11 @@ def _by_the_metrics(metrics: tuple[Metric, ...], limit: int | None) -> Iterator[
 SIGNATURES = (
     Signature(
         id="connection-leak-client-piling-up",
-        pattern=r"connection leak detected|[Ll]eak(?:ed)? (?:detected|connection)|MaxListenersExceededWarning",
+        pattern=r"[Cc]onnection leak detected|[Ll]eak(?:ed|ing)? connections?\b|MaxListenersExceededWarning[^\n]{0,160}\[(?:Redis|Commander|Cluster|Sentinel)[A-Za-z]{0,20}\]",
         family="socket",
         weight=2.4,
         says="connections or listeners pile up",
-        example="MaxListenersExceededWarning: Possible EventEmitter memory leak detected",
+        example="MaxListenersExceededWarning: Possible EventEmitter memory leak detected. 11 end listeners added to [Redis].",
     ),
 )
 # Log-odds that a symptom lends it where nothing more is told.
@@ -180,6 +180,12 @@ def read(told: Told) -> Iterator[Statement]:
         yield Clue(
             weight=0.6,
             because="descriptors run out mostly where connections are opened and not given back",
+            seen=told.errors,
+        )
+    if told.marked("listeners") and not told.symptoms <= set(told.wrappers):
+        yield Clue(
+            weight=1.6,
+            because="listeners pile up in the process, as where each call makes a client",
             seen=told.errors,
         )
     if told.marked("very-many-connections"):

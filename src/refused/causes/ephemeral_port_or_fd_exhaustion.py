@@ -104,7 +104,7 @@ SIGNATURES = (
     ),
     Signature(
         id="ephemeral-port-or-fd-exhaustion-no-descriptor",
-        pattern=r"connect EMFILE|socket:? too many open files|accept[^\n]{0,120}too many open files|SocketException: too many open files|= -1 E[MN]FILE\b|Error 24 connecting to |\[Errno 24\]|errno: ?-?24\b|connect ENFILE",
+        pattern=r"connect EMFILE|socket:? too many open files|accept[^\n]{0,120}too many open files|SocketException: too many open files|= -1 E[MN]FILE\b|Errno::E[MN]FILE\b|Error 24 connecting to |\[Errno 24\]|errno: ?-?24\b|connect ENFILE",
         family="socket",
         weight=4.2,
         says="no file descriptor is left in the process",

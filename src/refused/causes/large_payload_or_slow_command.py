@@ -95,7 +95,7 @@ SIGNATURES = (
     ),
     Signature(
         id="large-payload-or-slow-command-over-limit",
-        pattern=r"max (?:request|(?:single )?(?:record|key|value)) size (?:is |was )?exceeded|too big mbulk count|exceeds the maximum (?:allowed )?(?:request|value|key|record) size",
+        pattern=r"max (?:request|(?:single )?(?:record|key|value)) size (?:is |was )?exceeded|too big (?:m|multi)?bulk count|exceeds the maximum (?:allowed )?(?:request|value|key|record) size",
         family="any",
         weight=4.2,
         says="the request is larger than the service takes",
@@ -107,7 +107,7 @@ SIGNATURES = (
 SYMPTOMS = {
     "broken-pipe": 0.7,
     "read-error": 0.5,
-    "no-answer": 1.0,
+    "no-answer": 0.8,
     "reset": 0.1,
     "closed": 0.2,
     "not-sent": 1.8,
@@ -147,7 +147,7 @@ def read(told: Told) -> Iterator[Statement]:
     # What was received and sent since the command was asked for (ExceptionFactory.cs: deltas).
     if told.count("inbound") >= 200:
         yield Clue(
-            weight=1.6,
+            weight=1.4,
             because="hundreds of KiB came in while the command waited",
             seen=told.errors,
             fact="payload",
@@ -159,16 +159,16 @@ def read(told: Told) -> Iterator[Statement]:
             seen=told.errors,
             fact="payload",
         )
-    elif told.count("outbound") >= 200 or told.count("out-pipe") >= 65536:
+    elif told.count("outbound") >= 1024 or told.count("out-pipe") >= 65536:
         yield Clue(
             weight=1.2,
-            because="hundreds of KiB were sent, or wait to be, while the command waited",
+            because="much was sent, or waits to be, while the command waited",
             seen=told.errors,
             fact="payload",
         )
     if told.saw("no-answer") and told.is_counted:
         yield Clue(
-            weight=0.3,
+            weight=0.5,
             because="commands share one connection, and wait behind a large reply",
             seen=told.errors,
         )

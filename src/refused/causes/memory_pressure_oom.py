@@ -118,10 +118,18 @@ SIGNATURES = (
     ),
     Signature(
         id="memory-pressure-oom-no-memory-left",
-        pattern=r"Out Of Memory allocating [0-9]{1,20} bytes|Killed process [0-9]{1,9} \((?:redis|valkey|keydb)|oom-kill[^\n]{0,300}task=(?:redis|valkey|keydb)",
+        pattern=r"Out Of Memory allocating [0-9]{1,20} bytes|fork: Cannot allocate memory",
         family="server",
         weight=3.4,
         says="the host has no memory left for the server",
+        example="# Out Of Memory allocating 8388608 bytes!",
+    ),
+    Signature(
+        id="memory-pressure-oom-killer",
+        pattern=r"Killed process [0-9]{1,9} \((?:redis|valkey|keydb)|oom-kill[^\n]{0,300}task=(?:redis|valkey|keydb)",
+        family="server",
+        weight=4.6,
+        says="the kernel killed the server, for the host had no memory left",
         example="Out of memory: Killed process 4242 (redis-server)",
     ),
     Signature(

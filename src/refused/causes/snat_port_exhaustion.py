@@ -195,5 +195,13 @@ def read(told: Told) -> Iterator[Statement]:
         )
     if bool(told.elsewhere) and told.saw("connect-timeout"):
         yield Clue(
-            weight=3.4, because="connections to other services time out as well", seen=told.errors
+            weight=3.4,
+            because="connections to other services time out as well",
+            seen=told.errors,
+        )
+    elif told.elsewhere and told.saw("cannot-connect", "still-connecting", "timed-out"):
+        yield Clue(
+            weight=1.8,
+            because="connections to other services fail as well",
+            seen=told.errors,
         )
