@@ -130,7 +130,7 @@ SIGNATURES = (
     # Sessions and web APIs have tokens as well.
     Signature(
         id="auth-entra-token-expired-some-token",
-        pattern=r"[Tt]oken (?:has |is |was )?(?:already )?expired|expired (?:access )?token",
+        pattern=r"(?:[Rr]edis|[Vv]alkey|[Cc]ache|[Ee]ntra|\bAAD\b|[Aa]zure|\bIAM\b|[Cc]redential|access|[Ii]dentity)[^\n]{0,80}[Tt]oken (?:has |is |was )?(?:already )?expired|expired access token|[Tt]oken (?:has |is |was )?(?:already )?expired[^\n]{0,80}(?:[Rr]edis|[Vv]alkey|[Cc]ache\b)",
         family="azure",
         weight=1.5,
         says="a token has expired, and it is not said whose",
