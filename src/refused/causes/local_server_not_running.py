@@ -226,7 +226,7 @@ def read(told: Told) -> Iterator[Statement]:
         )
     if told.saw("refused") and told.is_here and told.is_on_desk:
         yield Clue(
-            weight=1.0 if told.runtime == "node" else 0.6,
+            weight=1.0 if told.runtime == "node" else 0.3,
             because="the client runs on somebody's own machine, where a server of one's own is usual",
             seen=told.errors,
         )

@@ -182,20 +182,25 @@ def read(told: Told) -> Iterator[Statement]:
         )
     if told.hosted is not None and told.hosted.has_public_side and told.saw("name-unknown"):
         yield Clue(
-            weight=3.0,
+            weight=2.5,
             because=f"the name was given by the provider ({told.hosted.name}), and goes with the instance",
             seen=told.errors,
         )
-    elif told.hosted is not None and told.hosted.has_public_side and told.saw("refused"):
+    elif (
+        told.hosted is not None
+        and told.hosted.has_public_side
+        and told.saw("refused")
+        and told.port not in (6379, None)
+    ):
         yield Clue(
             weight=2.6,
-            because=f"the provider ({told.hosted.name}) keeps an instance's port open as long as it has it there",
+            because=f"a port of its own at {told.hosted.name}, which closes when the instance goes or moves",
             seen=told.errors,
         )
     elif told.saw("refused") and told.is_outside and told.port not in (6379, 6380, 10000, None):
         yield Clue(
             weight=2.0,
-            because="a port of its own, as providers give each instance, is closed by now",
+            because="a port as providers give to each instance, which closes when that goes or moves",
             seen=told.errors,
         )
     elif told.saw("name-unknown") and not told.is_azure and bool(told.host):

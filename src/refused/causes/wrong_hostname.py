@@ -270,13 +270,13 @@ def read(told: Told) -> Iterator[Statement]:
         )
     if told.saw("refused") and told.is_here and told.marked("image") and not told.is_on_desk:
         yield Clue(
-            weight=0.8,
+            weight=0.5,
             because="the program's path is one of an image: in a container, localhost is the container itself",
             seen=told.errors,
         )
     if told.saw("refused") and told.is_here and told.is_on_desk:
         yield Clue(
-            weight=-1.2 if told.runtime == "node" else -0.4,
+            weight=-1.2 if told.runtime == "node" else -0.2,
             because="the client runs on somebody's own machine, where a server of one's own is usual",
             seen=told.errors,
         )

@@ -209,7 +209,7 @@ def read(told: Told) -> Iterator[Statement]:
             because="a cluster's nodes have ports of their own, and tell them",
             seen=told.errors,
         )
-    if told.saw("refused") and told.port == 6379 and bool(told.host or told.is_private):
+    if told.saw("refused") and told.port == 6379 and not told.is_here:
         yield Clue(weight=-0.8, because="6379 is the usual port", seen=told.errors)
     elif told.saw("refused") and told.is_here and told.port == 6379:
         weight = -0.8 if told.runtime == "node" else 0.2
@@ -247,7 +247,7 @@ def _by_number(told: Told) -> Iterator[Clue]:
         )
     if told.saw("refused") and told.in_containers and port not in (6379, 26379):
         yield Clue(
-            weight=2.0,
+            weight=1.4,
             because="a port that is published on the host is dialled inside the containers' network, where the server has its own",
             seen=told.errors,
             fact="port",

@@ -19,7 +19,7 @@ PUBLIC = frozenset({"public", "documentation"})
 
 # Ends of names that no public resolver knows.
 _KEPT_INSIDE = frozenset(
-    ["corp", "home", "internal", "intranet", "lan", "lc", "local", "localdomain", "private", "svc"]
+    ["corp", "home", "internal", "intranet", "lan", "local", "localdomain", "private", "svc"]
 )
 
 
