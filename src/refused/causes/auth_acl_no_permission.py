@@ -100,4 +100,22 @@ SIGNATURES = (
         says="the control plane says that this identity may not do that",
         example="The client does not have authorization to perform action 'Microsoft.Cache/redis/read'",
     ),
+    # acl.c and module.c say so without naming the user; redis-py and others cut the code off.
+    Signature(
+        id="auth-acl-no-permission-bare",
+        pattern=r"\b[Nn]o permissions to access (?:an? (?:key|channel)\b|database\b)|has no permissions to access (?:the )?database\b|ACLs rules changed between the moment the transaction was accumulated",
+        family="server",
+        weight=5.5,
+        says="the server says that this user may not do that",
+        example="redis.exceptions.NoPermissionError: No permissions to access a key",
+    ),
+    # What clients raise for NOPERM: redis-py and valkey-py, coredis, redis-client of Ruby.
+    Signature(
+        id="auth-acl-no-permission-exception",
+        pattern=r"\bexceptions\.NoPermissionError\b|\bcoredis\.exceptions\.AuthorizationError\b|\bRedis(?:Client)?::PermissionError\b",
+        family="redis-py",
+        weight=5.0,
+        says="the client raises what it has for a refused permission",
+        example="RedisClient::PermissionError: NOPERM",
+    ),
 )

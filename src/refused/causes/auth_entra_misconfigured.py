@@ -221,6 +221,15 @@ SIGNATURES = (
         says="the token service turns the identity away",
         example="AADSTS1002012: The provided value for scope is not valid.",
     ),
+    # redis-entraid, of a user-assigned identity that is not named.
+    Signature(
+        id="auth-entra-misconfigured-identity-unnamed",
+        pattern=r"Id_type and id_value are required",
+        family="redis-py",
+        weight=4.2,
+        says="the client is not told which identity to use",
+        example="ValueError: Id_type and id_value are required for User Assigned identity auth",
+    ),
 )
 # Log-odds that a symptom lends it where nothing more is told.
 SYMPTOMS = {

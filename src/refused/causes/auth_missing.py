@@ -117,11 +117,29 @@ SIGNATURES = (
     ),
     Signature(
         id="auth-missing-protected-mode",
-        pattern=r"DENIED [A-Z][A-Za-z]{2,20} is running in protected mode",
+        pattern=r"DENIED (?:[A-Z][A-Za-z]{2,20} is r|R)unning in protected mode",
         family="server",
         weight=2.4,
         says="the server has no password, and therefore lets in nobody from outside",
         example="-DENIED Redis is running in protected mode because no password is set",
+    ),
+    # What servers before 2.8 answered to whoever had not logged in.
+    Signature(
+        id="auth-missing-old-words",
+        pattern=r"\bERR operation not permitted\b",
+        family="server",
+        weight=3.6,
+        says="an old server wants a login first",
+        example="ERR operation not permitted",
+    ),
+    # Redisson, and the client of Upstash without its two variables.
+    Signature(
+        id="auth-missing-exception",
+        pattern=r"\bRedisAuthRequiredException\b|\[Upstash Redis\] [^\n]{0,120}(?:without url or token|'token' property is missing|UPSTASH_REDIS_REST_TOKEN)",
+        family="redisson",
+        weight=3.6,
+        says="the client says that it has no credentials to send",
+        example="[Upstash Redis] The 'token' property is missing or undefined in your Redis config.",
     ),
 )
 # Log-odds that a symptom lends it where nothing more is told.

@@ -211,6 +211,15 @@ SIGNATURES = (
         says="a password is sent to a server that has none",
         example="This Redis server's `default` user does not require a password, but a password was supplied",
     ),
+    # What clients raise for WRONGPASS: Redisson, redis-client of Ruby; the server on a user without "on".
+    Signature(
+        id="auth-wrong-key-exception",
+        pattern=r"\bRedisWrongPasswordException\b|\bRedisClient::AuthenticationError\b|\[Upstash Redis\] The redis token contains whitespace|The user '[^'\n]{1,80}' is disabled \(there is no 'on' modifier",
+        family="redisson",
+        weight=2.8,
+        says="the client raises what it has for refused credentials",
+        example="org.redisson.client.RedisWrongPasswordException: WRONGPASS",
+    ),
 )
 # Log-odds that a symptom lends it where nothing more is told.
 SYMPTOMS = {

@@ -36,6 +36,7 @@ CAUSE = Cause(
     hop="tcp",
     shows_at=("name", "address", "tcp", "tls", "resp", "auth", "command"),
     bucket="dependency",
+    traits=("between", "azure"),
     prior=-0.5,
     needs=(
         AzureCache,

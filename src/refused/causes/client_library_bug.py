@@ -91,7 +91,7 @@ SIGNATURES = (
     # Words of the runtime: they count where a frame beside them is of the client (evidence/error_trace.py).
     Signature(
         id="client-library-bug-crash",
-        pattern=r"runtime error: (?:slice bounds|index) out of range|\bindex out of (?:range|bounds)\b|ArrayIndexOutOfBoundsException|attempt to (?:subtract|add) with overflow|assignment to entry in nil map|panicked at|\bSIGSEGV\b|[Ss]egmentation fault",
+        pattern=r"runtime error: (?:slice bounds|index) out of range|\bindex out of bounds\b|(?:[Pp]anic|IndexError|IndexOutOfRange)[^\n]{0,80}\bindex out of range\b|ArrayIndexOutOfBoundsException|attempt to (?:subtract|add) with overflow|assignment to entry in nil map|panicked at|\bSIGSEGV\b|[Ss]egmentation fault",
         family="go",
         weight=3.0,
         says="the program crashed where it calls the client",

@@ -115,6 +115,15 @@ SIGNATURES = (
         says="the pool had no connection to give",
         example="redis: connection pool is empty",
     ),
+    # redis-py-cluster counts connections for each node; Sidekiq wants one for each of its threads.
+    Signature(
+        id="client-pool-exhausted-counted",
+        pattern=r"Too many connections? \([0-9]{1,9}\) for node|Your Redis connection pool is too small",
+        family="redis-py",
+        weight=4.2,
+        says="the pool is smaller than what uses it",
+        example="Too many connection (32) for node: 10.1.2.3:7000",
+    ),
 )
 # Log-odds that a symptom lends it where nothing more is told.
 SYMPTOMS = {

@@ -171,6 +171,32 @@ SIGNATURES = (
         says="a client that chooses a database meets a cluster, which has but one",
         example="ERR SELECT is not allowed in cluster mode",
     ),
+    # A cluster has one database, and its roles are its own affair (db.c, replication.c, failover in server.c).
+    Signature(
+        id="cluster-mode-mismatch-not-in-a-cluster",
+        pattern=r"\b(?:MOVE|SWAPDB|COPY|REPLICAOF|SLAVEOF|FAILOVER|[Cc]opying to another database)\b (?:is )?not allowed in cluster mode|[\'`]?\bdb\b[\'`]{0,2}[^\n]{0,40}(?:not possible to use|can only be 0|must be 0[^\n]{0,12}) in cluster mode|keys in a DB different than DB 0 when in Cluster mode",
+        family="server",
+        weight=4.8,
+        says="what is asked for does not exist in a cluster",
+        example="ERR SWAPDB is not allowed in cluster mode",
+    ),
+    # What cluster clients say of keys before they send them: redis-py, coredis, ioredis.
+    Signature(
+        id="cluster-mode-mismatch-keys-apart",
+        pattern=r"\bClusterCrossSlotError\b|\bCrossSlotTransactionError\b|[Kk]eys (?:involved )?in a (?:cluster transaction|pipeline command|transaction) (?:must|should) (?:map|belong) to the same slot|commands on different slots|[Mm]ultiple slots involved in transaction",
+        family="redis-py",
+        weight=4.8,
+        says="keys of one command or transaction lie in different slots of a cluster",
+        example="redis.exceptions.CrossSlotTransactionError: Cannot watch or send commands on different slots",
+    ),
+    Signature(
+        id="cluster-mode-mismatch-blocked-in-client",
+        pattern=r"is blocked (?:when running|in) (?:redis|valkey)(?: in)? cluster mode|\bis disabled for cluster client\b",
+        family="redis-py",
+        weight=4.0,
+        says="a cluster client does not offer that",
+        example="Calling pipelined function mset is blocked when running redis in cluster mode...",
+    ),
 )
 # Log-odds that a symptom lends it where nothing more is told.
 SYMPTOMS = {

@@ -88,6 +88,24 @@ SIGNATURES = (
         says="the cluster says that it is down",
         example="Cluster state changed: fail",
     ),
+    # script.c and the scripts of modules, in a cluster that is down.
+    Signature(
+        id="cluster-slots-uncovered-script",
+        pattern=r"(?:execute|run) a (?:write )?command[^\n]{0,60} while the cluster is down|attempted to access a slot not served",
+        family="server",
+        weight=5.0,
+        says="the server says that its cluster is down",
+        example="Script attempted to execute a write command while the cluster is down and readonly",
+    ),
+    # redis-py, coredis, Redisson and redis-rs.
+    Signature(
+        id="cluster-slots-uncovered-exception",
+        pattern=r"\bClusterDown(?:Error|Exception)\b|\bRedisClusterDownException\b|signalled by the server[^\n]{0,20}\bClusterDown\b",
+        family="redis-py",
+        weight=4.8,
+        says="the client raises what it has for a cluster that is down",
+        example="redis.exceptions.ClusterDownError: x",
+    ),
 )
 # Log-odds that a symptom lends it where nothing more is told.
 SYMPTOMS = {

@@ -165,6 +165,14 @@ SIGNATURES = (
         says="the cluster sends the client to a node that its own list does not hold",
         example="Connection to 10.9.8.7:6379 not allowed. This partition is not known in the cluster view.",
     ),
+    Signature(
+        id="cluster-topology-unreachable-bus",
+        pattern=r"Unable to connect to Cluster Node \[",
+        family="server",
+        weight=3.4,
+        says="a node of the cluster cannot reach another on its bus",
+        example="Unable to connect to Cluster Node [10.1.2.3]:16379 -> Connection refused",
+    ),
 )
 _DIALS = ("connect-timeout", "refused", "unreachable", "timed-out")
 # Log-odds that a symptom lends it where nothing more is told.

@@ -71,6 +71,7 @@ CAUSE = Cause(
     hop="tcp",
     shows_at=("tcp", "tls", "resp", "topology"),
     bucket="configuration",
+    traits=("between", "start"),
     needs=(
         *POLICY_KINDS,
         AzureSubnet,
@@ -279,7 +280,7 @@ SIGNATURES = (
     ),
     Signature(
         id="egress-blocked-not-permitted",
-        pattern=r"connect EPERM|connect EACCES|[Oo]peration not permitted|Permission denied[^\n]{0,20}(?:connect|socket|\[tcp)",
+        pattern=r"connect EPERM|connect EACCES|(?:[Cc]onnect|socket|\bdial\b|sendto|Errno::EPERM)[^\n]{0,200}[^R\n][^A-Za-z\n][Oo]peration not permitted|\[Errno 1\] Operation not permitted[ \t]{0,8}$|[Oo]peration not permitted[^\n]{0,40}(?:connect|socket|\[tcp|/[0-9.]{7,15}:[0-9])|Permission denied[^\n]{0,20}(?:connect|socket|\[tcp)",
         family="socket",
         weight=2.2,
         says="the client's own system forbids the connection",

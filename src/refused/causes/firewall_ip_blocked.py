@@ -81,6 +81,7 @@ CAUSE = Cause(
     hop="tcp",
     shows_at=("tcp", "tls", "resp"),
     bucket="configuration",
+    traits=("between", "start"),
     prior=0.3,
     needs=(
         AzureCache,
@@ -310,7 +311,7 @@ SIGNATURES = (
     # networking.c: no password is set, nothing is bound, and the client comes over no loopback.
     Signature(
         id="firewall-ip-blocked-protected-mode",
-        pattern=r"DENIED [A-Z][A-Za-z]{2,20} is running in protected mode",
+        pattern=r"DENIED (?:[A-Z][A-Za-z]{2,20} is r|R)unning in protected mode",
         family="server",
         weight=3.4,
         says="a server of one's own answers its own host alone (protected mode)",
@@ -337,6 +338,12 @@ SYMPTOMS = {
 
 def read(told: Told) -> Iterator[Statement]:
     """Weigh what the errors of a text tell beside their words."""
+    if told.hosted is not None and not told.hosted.has_public_side:
+        yield Clue(
+            weight=-1.5,
+            because=f"{told.hosted.name} keeps no list of addresses of its own",
+            seen=told.errors,
+        )
     if told.saw("connect-timeout") and told.speaks("stackexchange") and not told.address:
         yield Clue(
             weight=0.3,

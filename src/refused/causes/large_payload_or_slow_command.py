@@ -102,6 +102,23 @@ SIGNATURES = (
         example="ERR max request size exceeded. Limit: 1048576 bytes",
         ignores_case=True,
     ),
+    Signature(
+        id="large-payload-or-slow-command-script-bare",
+        pattern=r"the script already executed write commands|[Ss]cript killed by user with (?:SCRIPT|FUNCTION) KILL|\b(?:JedisBusyException|RedisBusyException)\b",
+        family="server",
+        weight=2.8,
+        says="a script runs on and on",
+        example="Error running script: Script killed by user with SCRIPT KILL...",
+    ),
+    # maxmemory-clients: what clients have waiting for them counts as memory, and the greediest goes.
+    Signature(
+        id="large-payload-or-slow-command-client-evicted",
+        pattern=r"Over client maxmemory after evicting|Evicting client: id=",
+        family="server",
+        weight=2.8,
+        says="the server drops clients whose buffers are too large",
+        example="Evicting client: id=12 addr=10.1.2.3:50123",
+    ),
 )
 # Log-odds that a symptom lends it where nothing more is told.
 SYMPTOMS = {

@@ -152,6 +152,14 @@ SIGNATURES = (
         example="Could not connect to Redis at /run/redis/redis.sock: No such file or directory",
         ignores_case=True,
     ),
+    Signature(
+        id="local-server-not-running-no-accept-handler",
+        pattern=r"Failed to configure TLS\. Check logs|Failed to configure CA certificate|Unrecoverable error creating [A-Za-z ]{2,40}accept handler|Unable to listen on this port\. Check server logs",
+        family="server",
+        weight=4.2,
+        says="the server could not open its port",
+        example="Failed to configure TLS. Check logs for more info.",
+    ),
 )
 # Log-odds that a symptom lends it where nothing more is told.
 SYMPTOMS = {

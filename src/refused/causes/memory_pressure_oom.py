@@ -141,6 +141,15 @@ SIGNATURES = (
         example="ERR DB capacity quota exceeded",
         ignores_case=True,
     ),
+    # redis-py, valkey-py and redis-client of Ruby.
+    Signature(
+        id="memory-pressure-oom-exception",
+        pattern=r"\bexceptions\.OutOfMemoryError\b|\bRedisClient::OutOfMemoryError\b",
+        family="redis-py",
+        weight=5.0,
+        says="the client raises what it has for a full memory",
+        example="redis.exceptions.OutOfMemoryError: command not allowed",
+    ),
 )
 # Log-odds that a symptom lends it where nothing more is told.
 SYMPTOMS = {

@@ -46,6 +46,7 @@ CAUSE = Cause(
     hop="tcp",
     shows_at=("tcp", "tls", "resp"),
     bucket="configuration",
+    traits=("between", "azure", "start"),
     prior=0.5,
     needs=(
         AzureCache,

@@ -74,6 +74,7 @@ CAUSE = Cause(
     hop="address",
     shows_at=("name", "address", "route", "tcp", "tls", "resp"),
     bucket="configuration",
+    traits=("between", "azure", "start"),
     needs=(
         AzureCache,
         AzureSubnet,

@@ -62,6 +62,7 @@ CAUSE = Cause(
     hop="tcp",
     shows_at=("tcp", "tls", "resp"),
     bucket="configuration",
+    traits=("between", "azure", "start"),
     needs=(
         AzureCache,
         DnsAnswer,

@@ -64,6 +64,7 @@ CAUSE = Cause(
     hop="tcp",
     shows_at=("tcp", "tls", "resp"),
     bucket="configuration",
+    traits=("between", "start"),
     needs=(
         AzureCache,
         DnsAnswer,

@@ -49,6 +49,7 @@ CAUSE = Cause(
     hop="name",
     shows_at=("name", "address", "tcp", "tls", "resp", "auth", "topology", "command"),
     bucket="process",
+    traits=("between",),
     prior=-0.8,
     needs=(
         AzureCache,

@@ -66,6 +66,7 @@ CAUSE = Cause(
     hop="route",
     shows_at=("route", "tcp"),
     bucket="configuration",
+    traits=("between", "start"),
     needs=(
         AzureSubnet,
         ClientAddress,

@@ -414,6 +414,33 @@ SIGNATURES = (
         says="the nodes of a cluster have given one of them up",
         example="Marking node 07c37dfeb235213a872192d90877d0cd55635b91 () as failing (quorum reached).",
     ),
+    # Without their codes, as clients that raise an exception of its own print them.
+    Signature(
+        id="server-failover-maintenance-bare",
+        pattern=r"[Ll]ink with (?:MASTER|PRIMARY) is down|\bMasterDown(?:Error|Exception)\b|signalled by the server[^\n]{0,20}\bMasterDown\b|[Nn]ot enough good replicas to write|\bNOGOODPRIMARY\b|instance state changed \(primary|Connection with primary[^\n]{0,80}lost|PRIMARY timeout: no data nor PING",
+        family="server",
+        weight=4.6,
+        says="a replica has lost its primary, or a primary its replicas",
+        example="redis.exceptions.MasterDownError: Link with MASTER is down and replica-serve-stale-data is set to 'no'.",
+    ),
+    # replication.c, cluster_legacy.c and sentinel.c of Redis and Valkey.
+    Signature(
+        id="server-failover-maintenance-log",
+        pattern=r"(?:MASTER|PRIMARY) MODE enabled \(|Starting a failover election for epoch|Failover auth granted|A failover occurred in shard|[Ff]orced failover (?:user|primary|master)[^\n]{0,20} request accepted|(?:is synced|time out exceeded), failing over\.|I will not start a failover before|Caching the disconnected (?:master|primary) state|Executing user requested FAILOVER",
+        family="server",
+        weight=4.2,
+        says="the server tells of a failover",
+        example="MASTER MODE enabled (user request from 'id=4 addr=10.1.2.3:50123')",
+    ),
+    # Predis and coredis ask a node for its role, and it has another.
+    Signature(
+        id="server-failover-maintenance-role",
+        pattern=r"Role mismatch \(expected (?:master|slave|primary|replica)|\bStalePrimaryError\b|Expected (?:master|primary) but got (?:slave|replica)",
+        family="predis",
+        weight=4.0,
+        says="a node has another role than the client was told",
+        example="Role mismatch (expected master, got slave) [10.1.2.3:6379]",
+    ),
 )
 # Log-odds that a symptom lends it where nothing more is told.
 SYMPTOMS = {

@@ -65,4 +65,13 @@ SIGNATURES = (
         says="the server is loading its data set",
         example="LOADING Redis is loading the dataset in memory",
     ),
+    # Redisson, Lettuce and redis-client of Ruby.
+    Signature(
+        id="server-loading-exception",
+        pattern=r"\bRedisLoadingException\b|\bRedisClient::(?:Busy)?LoadingError\b",
+        family="lettuce",
+        weight=5.0,
+        says="the client raises what it has for a server that is loading",
+        example="io.lettuce.core.RedisLoadingException: LOADING",
+    ),
 )

@@ -72,4 +72,13 @@ SIGNATURES = (
         says="the server cannot write its snapshot or log",
         example="MISCONF Redis is configured to save RDB snapshots, but is currently unable to persist to disk.",
     ),
+    # rdb.c and replication.c, beside what they answer to clients.
+    Signature(
+        id="server-persistence-failure-log",
+        pattern=r"Error trying to save the DB|BGSAVE (?:for replication )?failed|BGSAVE child returned an error|Replica (?:was unable to write command|is applying a command even though it is unable to write) to disk",
+        family="server",
+        weight=4.6,
+        says="the server cannot write its snapshot or log",
+        example="# BGSAVE failed, replication can't continue",
+    ),
 )

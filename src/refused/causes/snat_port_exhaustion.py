@@ -47,6 +47,7 @@ CAUSE = Cause(
     hop="tcp",
     shows_at=("tcp",),
     bucket="capacity",
+    traits=("between", "start"),
     needs=(ClientFleet, ClientSettings, Elsewhere, OverTime, Platform, PortUse, TcpDial),
     remedies=(
         "use a private endpoint: private traffic needs no translated port",

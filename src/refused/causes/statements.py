@@ -16,6 +16,7 @@ if TYPE_CHECKING:
 
     Hop = Literal["name", "address", "route", "tcp", "tls", "resp", "auth", "topology", "command"]
     Bucket = Literal["configuration", "capacity", "code", "dependency", "process"]
+    Trait = Literal["between", "azure", "start"]
     Statement = Union["Clue", "Proof", "RuledOut", Unseen]  # noqa: UP007  # | takes no forward names
 
 
@@ -28,6 +29,9 @@ class Cause(Record):
         hop: The hop to which it belongs in the catalogue.
         shows_at: The hops that break when it strikes. A cause is weighed only when the first
             broken hop is one of these, or when its proof needs no broken hop.
+        traits: What holds of it as of others, for what speaks against all of them: ``between``, it
+            stands between two hosts or before a service that others run; ``azure``, Azure alone has
+            it; ``start``, it lets no connection come about in the first place.
         prior: Log-odds before any evidence, among the causes that show at the same hop; 0 is
             as common as any, 1 is about thrice as common. How often each is met is our
             estimate; no public statistics exist.
@@ -48,6 +52,7 @@ class Cause(Record):
     remedies: tuple[str, ...]
     verify: str
     prevent: str
+    traits: tuple[Trait, ...] = ()
     prior: float = 0.0
     expects: tuple[tuple[str, str], ...] = ()
 

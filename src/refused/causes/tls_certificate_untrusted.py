@@ -46,6 +46,7 @@ CAUSE = Cause(
     hop="tls",
     shows_at=("tls",),
     bucket="configuration",
+    traits=("start",),
     prior=0.3,
     needs=(DnsAnswer, Elsewhere, PeerCertificates, Platform, TlsHandshake),
     remedies=(
@@ -254,6 +255,15 @@ SIGNATURES = (
         weight=2.6,
         says="the tool could not verify, or was not accepted",
         example="Could not connect to cache:6380, please check the CA or Client certificate.",
+    ),
+    # redis/ocsp.py, where ssl_validate_ocsp is on.
+    Signature(
+        id="tls-certificate-untrusted-ocsp",
+        pattern=r"exceptions\.(?:Connection|Authorization)Error: [^\n]{0,80}(?:\bocsp\b|[Nn]o AIA information|issuer cert(?:ificate)?\b|issuers found in certificate chain)",
+        family="redis-py",
+        weight=3.6,
+        says="what the issuer says of the certificate could not be had or was no good",
+        example="redis.exceptions.ConnectionError: no ocsp response present",
     ),
 )
 # Log-odds that a symptom lends it where nothing more is told.

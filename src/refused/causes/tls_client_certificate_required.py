@@ -34,6 +34,7 @@ CAUSE = Cause(
     hop="tls",
     shows_at=("tls", "resp"),
     bucket="configuration",
+    traits=("start",),
     prior=-0.3,
     needs=(RedisReply, TlsHandshake),
     remedies=(

@@ -46,6 +46,7 @@ CAUSE = Cause(
     hop="tls",
     shows_at=("tls",),
     bucket="configuration",
+    traits=("start",),
     prior=0.4,
     needs=(ClientSettings, DnsAnswer, PeerCertificates, TlsHandshake),
     remedies=(
@@ -152,7 +153,7 @@ SIGNATURES = (
     ),
     Signature(
         id="tls-hostname-mismatch-server-name",
-        pattern=r"alert[:_, {'(]{1,4}unrecognized[ _]?name|alert number 112\b|tls: unrecognized name|handshake alert: {1,2}unrecognized_name",
+        pattern=r"alert[:_, {'(]{1,4}unrecognized[ _]?name|alert number 112\b|TLSV1_UNRECOGNIZED_NAME|tlsv1 unrecognized name|\bHOSTNAME_MISMATCH\b|tls: unrecognized name|handshake alert: {1,2}unrecognized_name",
         family="tls",
         weight=3.6,
         says="the server knows no certificate for the name that was asked for",

@@ -37,6 +37,7 @@ CAUSE = Cause(
     hop="tls",
     shows_at=("tls", "resp"),
     bucket="configuration",
+    traits=("start",),
     prior=0.3,
     needs=(PlainTalk, RedisReply, TlsHandshake),
     remedies=(
@@ -193,6 +194,15 @@ SIGNATURES = (
         weight=4.8,
         says="what came back begins like an alert of TLS",
         example="Protocol Error: b'\\x15\\x03\\x03'",
+    ),
+    # celery/backends/redis.py.
+    Signature(
+        id="tls-plaintext-mixup-scheme",
+        pattern=r"SSL connection parameters have been provided but the specified URL scheme is redis",
+        family="celery",
+        weight=4.6,
+        says="the settings want TLS and the URL does not",
+        example="SSL connection parameters have been provided but the specified URL scheme is redis://.",
     ),
 )
 # Log-odds that a symptom lends it where nothing more is told.

@@ -41,6 +41,7 @@ CAUSE = Cause(
     hop="tls",
     shows_at=("tls",),
     bucket="configuration",
+    traits=("start",),
     needs=(
         AzureCache,
         ClientSettings,

@@ -143,6 +143,15 @@ SIGNATURES = (
         says="the server is older than what the command asks for",
         example="ERR syntax error near 'KEEPTTL'",
     ),
+    # Servers before 7.0 say so of a subcommand that came later; redis-py of an index that SELECT refuses.
+    Signature(
+        id="unsupported-command-or-db-subcommand",
+        pattern=r"[Uu]nknown subcommand or wrong number of arguments for '|\bexceptions\.ConnectionError: Invalid Database",
+        family="server",
+        weight=3.4,
+        says="the server does not know what it is asked for",
+        example="ERR Unknown subcommand or wrong number of arguments for 'TRACKING'. Try CLIENT HELP.",
+    ),
 )
 
 

@@ -71,6 +71,7 @@ CAUSE = Cause(
     hop="tcp",
     shows_at=("tcp",),
     bucket="configuration",
+    traits=("between", "start"),
     prior=0.2,
     needs=(
         AzureCache,

@@ -210,6 +210,15 @@ SIGNATURES = (
         example="dial tcp: address cache: missing port in address",
         ignores_case=True,
     ),
+    # Settings in which the address is missing: limits, django-redis, @upstash/redis.
+    Signature(
+        id="wrong-hostname-missing",
+        pattern=r"Missing host or port in location rediss?|django_redis[^\n]{0,80}Missing connections string|\[Upstash Redis\] [^\n]{0,80}(?:'url' property is missing|UPSTASH_REDIS_REST_URL)",
+        family="redis-py",
+        weight=3.6,
+        says="the client is given no address",
+        example="Missing host or port in location redis://",
+    ),
 )
 # Log-odds that a symptom lends it where nothing more is told.
 SYMPTOMS = {

@@ -43,6 +43,7 @@ CAUSE = Cause(
     hop="tcp",
     shows_at=("tcp", "tls", "resp"),
     bucket="configuration",
+    traits=("start",),
     needs=(
         AzureCache,
         DnsAnswer,

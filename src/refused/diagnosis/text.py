@@ -23,7 +23,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
     from types import ModuleType
 
-    from refused.causes.statements import Statement
+    from refused.causes.statements import Cause, Statement
     from refused.diagnosis.rank import Finding
     from refused.diagnosis.weigh import Weighed
     from refused.evidence.bundle import Bundle, Evidence
@@ -49,68 +49,22 @@ def said_of(module: ModuleType, told: Told) -> Iterator[Statement]:
     read = getattr(module, "read", None)
     if read is not None:
         yield from read(told)
-    yield from _against(module.CAUSE.id, told)
+    yield from _against(module.CAUSE, told)
 
 
-# What stands between two hosts, or before a service that others run.
-_BETWEEN = frozenset(
-    {
-        "azure-platform-outage",
-        "egress-blocked",
-        "firewall-ip-blocked",
-        "non-ssl-port-disabled",
-        "private-endpoint-dns",
-        "private-endpoint-missing",
-        "public-access-disabled",
-        "resource-retired-or-migrated",
-        "route-blackhole",
-        "snat-port-exhaustion",
-        "vnet-nsg-blocked",
-    }
-)
-# Of those, what Azure alone has.
-_OF_AZURE = frozenset(
-    {
-        "azure-platform-outage",
-        "non-ssl-port-disabled",
-        "private-endpoint-dns",
-        "private-endpoint-missing",
-    }
-)
-# What lets no connection come about in the first place.
-_FROM_THE_START = _BETWEEN - {"azure-platform-outage", "resource-retired-or-migrated"} | {
-    "tls-certificate-untrusted",
-    "tls-client-certificate-required",
-    "tls-hostname-mismatch",
-    "tls-plaintext-mixup",
-    "tls-version-mismatch",
-    "wrong-port",
-}
-
-
-def _against(cause: str, told: Told) -> Iterator[Clue]:
+def _against(cause: Cause, told: Told) -> Iterator[Clue]:
     """Utter what speaks against whole groups of causes, whatever each says of itself."""
-    if cause in _BETWEEN and told.is_here:
+    if "between" in cause.traits and told.is_here:
         yield Clue(
             weight=-2.5,
             because="the client dialled its own host, with no network in between",
             seen=told.errors,
         )
-    if cause in _OF_AZURE and told.hosted is not None:
+    if "azure" in cause.traits and told.hosted is not None:
         yield Clue(weight=-2.0, because=f"the host is of {told.hosted.name}", seen=told.errors)
-    elif cause in _OF_AZURE and told.marked("client=aws") and not told.is_azure:
+    elif "azure" in cause.traits and told.marked("client=aws") and not told.is_azure:
         yield Clue(weight=-1.6, because="the client's host is one of EC2", seen=told.errors)
-    if (
-        cause == "firewall-ip-blocked"
-        and told.hosted is not None
-        and not told.hosted.has_public_side
-    ):
-        yield Clue(
-            weight=-1.5,
-            because=f"{told.hosted.name} keeps no list of addresses of its own",
-            seen=told.errors,
-        )
-    if cause in _FROM_THE_START and told.was_up:
+    if "start" in cause.traits and told.was_up:
         yield Clue(weight=-1.2, because="a connection had come about before", seen=told.errors)
 
 

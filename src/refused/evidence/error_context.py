@@ -109,13 +109,15 @@ _SE_HOST = Late(
     "/Interactive",
     "/Subscription",
 )
-# PHP prints what a function was called with; command-line tools name host and port apart.
+# PHP prints what a function was called with, asyncio whom it dialled; command-line tools name host and port apart.
 _CALLED = Late(
     rf"[Cc]onnect\(['\"](?:tcp://|tls://|rediss?://)?({_HOST}|{_V4})['\"], ?['\"]?([0-9]{{2,5}})|"
     rf"connect to ({_HOST}|{_V4}) port ([0-9]{{2,5}})\b|"
+    rf"Connect call failed \('({_V4}|[0-9a-f:]{{2,39}})', ([0-9]{{2,5}})\b|"
     rf"\b(?:telnet|nc(?: -[a-z0-9]{{1,5}})*|tcpping) ({_HOST}|{_V4})[ :]([0-9]{{2,5}})\b",
     "onnect(",
     "connect to ",
+    "onnect call failed",
     "telnet ",
     "nc ",
     "tcpping ",

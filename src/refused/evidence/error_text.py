@@ -87,6 +87,8 @@ _FOREIGN = re.compile(
     r"SQLSTATE|SQL Server|\bpsql:|docker\.io|ghcr\.io|\bquay\.io|ImagePull|[Ff]ailed to pull image|(?:Readiness|Liveness|Startup) probe|"
     r"\brpc error: code|transport: Error while dialing|http: TLS handshake error|http: proxy error|while connecting to upstream|"
     r"com\.netflix|management\.azure|\b[Tt]erraform\b|\bs?ftp:|TCP/IP connections on port|botocore|amazonaws\.com/|\bnats:|mqtt|minio|influx|prometheus|"
+    # An endpoint as Python prints it.
+    r"\('[^'\n]{1,255}', (?:80|443|1433|3306|5432|27017|5671|5672|9092|9200|11211|25|465|587|389|9042|4222)\b|"
     # A port, and neither the minutes or seconds of a time, nor a process of Node's, nor the line of a source file.
     r"(?<![:T ][0-9]{2})(?<!:[0-9])(?<!:[0-9]{3})(?<!:[0-9]{4})(?<!\(node)(?<!\.java)(?<!\.php)(?<!\.(?:py|rb|js|ts|go|cs|kt|rs|ex))"
     r":(?:80|443|8080|8443|1433|1521|3306|5432|27017|5671|5672|9092|9200|2181|11211|25|465|587|389|636|22|9042|"
