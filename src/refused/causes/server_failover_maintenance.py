@@ -365,7 +365,7 @@ SIGNATURES = (
     ),
     Signature(
         id="server-failover-maintenance-sentinel-switch",
-        pattern=r"\+(?:sdown|odown|switch-master|failover-(?:state|end)|try-failover)\b|failover in progress|Failover election won|Manual failover",
+        pattern=r"\+(?:sdown|odown|switch-master|failover-(?:state|end)|try-failover)\b|(?:^|[^o\n] )failover in progress|Failover election won|Manual failover",
         family="server",
         weight=4.0,
         says="a failover is under way",

@@ -201,7 +201,7 @@ def _moment(evidence: Evidence) -> float | None:
 SIGNATURES = (
     Signature(
         id="server-overloaded-slow",
-        pattern=r"\bslow ?log\b|latency spike|event loop blocked|server load|serverLoad|CPU (?:usage|load)[^\n]{0,20}(?:100|9[0-9]) ?%",
+        pattern=r"\bslow ?log\b|(?:[0-9]|observed|are|of) latency spikes?|latency spikes? (?:are|were|detected|seen|on|in|at)\b|event loop blocked|server load|serverLoad|CPU (?:usage|load)[^\n]{0,20}(?:100|9[0-9]) ?%",
         family="server",
         weight=2.0,
         says="the text speaks of load on the server",

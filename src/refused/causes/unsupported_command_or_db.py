@@ -88,7 +88,7 @@ def _lacks_hello(reply: RedisReply) -> bool:
 SIGNATURES = (
     Signature(
         id="unsupported-command-or-db-unknown-command",
-        pattern="ERR unknown (?:sub)?command|unknown command [`'\\\"](?:[A-Z][A-Z.]{2,30}[`'\\\"]|[^`'\\\"\\n]{2,40}[`'\\\"],? with args)|(?:Response|Reply|Command|Redis|Data|Server)(?:Error|Exception)[^\\n]{0,40}unknown command|[Uu]nknown subcommand '[A-Za-z]{2,30}'\\. Try [A-Z]{2,20} HELP|ERR DISABLED |ERR [^\\n]{0,20}[Tt]his command (?:is|has been) disabled|command is not (?:allowed|supported)|not supported (?:in|by) (?:Azure|this)|has been disabled in the command-map|not available unless admin mode|ERR command not (?:allowed|permitted)|ERR This command is not",
+        pattern="ERR unknown (?:sub)?command|unknown command [`'\\\"](?:[A-Z][A-Z.]{2,30}[`'\\\"]|[^`'\\\"\\n]{2,40}[`'\\\"],? with args)|(?:Response|Reply|Command|Redis|Data|Server)(?:Error|Exception)[^\\n]{0,40}unknown command|[Uu]nknown subcommand '[A-Za-z]{2,30}'\\. Try [A-Z]{2,20} HELP|ERR DISABLED |ERR [^\\n]{0,20}[Tt]his command (?:is|has been) disabled|command is not (?:allowed|supported)|not supported (?:in|by) (?:Azure|this (?:server|service|instance|database|tier|plan|cache|endpoint|node|[Rr]edis|[Vv]alkey|version))|has been disabled in the command-map|not available unless admin mode|ERR command not (?:allowed|permitted)|ERR This command is not",
         family="server",
         weight=4.8,
         says="the server does not offer the command",
