@@ -88,10 +88,11 @@ SIGNATURES = (
         says="the client stumbles over itself",
         example="System.NullReferenceException: Object reference not set to an instance of an object.",
     ),
-    # Words of the runtime: they count where a frame beside them is of the client (evidence/error_trace.py).
+    # Words of the runtime, of a crash or of a library that does not fit it: they count where a frame beside them
+    # is of the client (evidence/error_trace.py).
     Signature(
         id="client-library-bug-crash",
-        pattern=r"runtime error: (?:slice bounds|index) out of range|\bindex out of bounds\b|(?:[Pp]anic|IndexError|IndexOutOfRange)[^\n]{0,80}\bindex out of range\b|ArrayIndexOutOfBoundsException|attempt to (?:subtract|add) with overflow|assignment to entry in nil map|panicked at|\bSIGSEGV\b|[Ss]egmentation fault",
+        pattern=r"runtime error: (?:slice bounds|index) out of range|\bindex out of bounds\b|(?:[Pp]anic|IndexError|IndexOutOfRange)[^\n]{0,80}\bindex out of range\b|ArrayIndexOutOfBoundsException|attempt to (?:subtract|add) with overflow|PlatformNotSupportedException|MissingMethodException|TypeLoadException|NoSuchMethodError|NoClassDefFoundError|AbstractMethodError|assignment to entry in nil map|panicked at|\bSIGSEGV\b|[Ss]egmentation fault",
         family="go",
         weight=3.0,
         says="the program crashed where it calls the client",
