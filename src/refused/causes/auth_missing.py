@@ -29,6 +29,7 @@ if TYPE_CHECKING:
 
     from refused.causes.statements import Statement
     from refused.evidence.bundle import Evidence
+    from refused.evidence.told import Told
 
 CAUSE = Cause(
     id="auth-missing",
@@ -93,7 +94,7 @@ SIGNATURES = (
         id="auth-missing-noauth",
         pattern=r"\bNOAUTH\b|(?:[Rr]edis|[Vv]alkey|kombu|celery|Response|Authentication|Operational)[^\n]{0,80}: Authentication required\b|(?:^|\(error\) )Authentication required\.?[ \t]{0,8}$",
         family="server",
-        weight=2.6,
+        weight=3.2,
         says="the server asks for credentials, and none were accepted on this connection",
         example="NOAUTH Authentication required.",
     ),
@@ -150,3 +151,10 @@ SYMPTOMS = {
     "no-sentinel": 0.2,
     "cannot-reach": 0.1,
 }
+
+
+def read(told: Told) -> Iterator[Statement]:
+    """Weigh what the errors of a text tell beside their words."""
+    if told.saw("bad-login"):
+        # Who goes on after a refused login is asked for one.
+        yield Clue(weight=-2.0, because="credentials were sent, and were refused", seen=told.errors)

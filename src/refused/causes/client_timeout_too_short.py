@@ -108,7 +108,11 @@ SYMPTOMS = {
 def read(told: Told) -> Iterator[Statement]:
     """Weigh what the errors of a text tell beside their words."""
     if told.timeout_ms is not None and told.timeout_ms < 1000 and told.saw("no-answer"):
-        yield Clue(weight=1.2, because="the limit is below a second", seen=told.errors)
+        yield Clue(
+            weight=2.0 if told.timeout_ms <= 300 else 1.2,
+            because=f"a command may take no more than {told.timeout_ms:.0f} ms",
+            seen=told.errors,
+        )
     if told.timeout_ms is not None and told.timeout_ms >= 10000 and told.saw("no-answer"):
         yield Clue(weight=-0.6, because="the limit is long", seen=told.errors)
     if told.marked("waits-blocking") and told.saw("no-answer", "read-error", "timed-out"):

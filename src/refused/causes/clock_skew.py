@@ -124,7 +124,7 @@ SIGNATURES = (
         id="clock-skew-not-yet-valid",
         pattern=r"certificate is not yet valid|CERT_NOT_YET_VALID|NotYetValid|CertificateNotYetValidException|x509: certificate has expired or is not yet valid: current time [^\n]{1,40} is before",
         family="tls",
-        weight=4.6,
+        weight=5.0,
         says="the certificate is not valid yet by this client's clock",
         example="certificate verify failed: certificate is not yet valid",
     ),

@@ -114,5 +114,11 @@ def read(told: Told) -> Iterator[Statement]:
             because="localhost may be ::1, an address that a host without IPv6 does not have",
             seen=told.errors,
         )
+    if told.is_here and "ipv6-unreachable-v6-unreachable" in told.signatures:
+        yield Clue(
+            weight=-2.2,
+            because="::1 is the client's own host, which no route leads to",
+            seen=told.errors,
+        )
     if ":" in told.address and told.saw("unreachable", "connect-timeout"):
         yield Clue(weight=2.5, because="an IPv6 address was dialled", seen=told.errors)

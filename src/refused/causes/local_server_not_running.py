@@ -219,6 +219,15 @@ def read(told: Told) -> Iterator[Statement]:
             seen=told.errors,
             fact="of the cluster",
         )
+    if told.saw("name-unknown") and told.host and "." not in told.host:
+        # Docker's own resolver knows the containers that run, and no others.
+        # https://docs.docker.com/engine/network/#dns-services
+        yield Clue(
+            weight=1.6,
+            because="the name of a container leads nowhere while it does not run",
+            seen=told.errors,
+            fact="one label",
+        )
     if told.saw("refused") and not told.address and not told.host:
         yield Clue(weight=0.9, because="no other host is named", seen=told.errors, fact="dialled")
     if told.saw("refused") and told.is_here and told.runtime == "node":

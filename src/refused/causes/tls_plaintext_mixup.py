@@ -127,6 +127,14 @@ SIGNATURES = (
         example="[SSL: WRONG_VERSION_NUMBER] wrong version number",
     ),
     Signature(
+        id="tls-plaintext-mixup-own-settings",
+        pattern=r"initialized with (?:SSL|TLS) but [^\n]{0,40}plain|initialized (?:with plain|without (?:SSL|TLS))[^\n]{0,40}(?:SSL|TLS)|(?:scheme|URL|URI|url) [^\n]{0,60}(?:contradicts|conflicts with|does not match) [^\n]{0,30}(?:SSL|TLS|ssl|tls)",
+        family="tls",
+        weight=4.6,
+        says="one setting of the client asks for TLS, and another for plain text",
+        example="Pool initialized with SSL but connection requested plain socket",
+    ),
+    Signature(
         id="tls-plaintext-mixup-not-a-record",
         pattern=r"not an SSL/TLS record|NotSslRecordException|Unsupported or unrecognized SSL message|Unrecognized SSL message, plaintext connection|first record does not look like a TLS handshake|InvalidMessage\(InvalidContentType\)|received corrupt message of type InvalidContentType|Cannot determine the frame size or a corrupted frame|frame size or a corrupted frame",
         family="tls",

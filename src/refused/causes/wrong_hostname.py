@@ -315,7 +315,7 @@ def read(told: Told) -> Iterator[Statement]:
         )
     if told.saw("name-unknown") and told.host and "." not in told.host:
         yield Clue(
-            weight=1.0,
+            weight=0.4,
             because="the name has one label only, good within one network of containers alone",
             seen=told.errors,
             fact="one label",

@@ -70,13 +70,13 @@ _FAMILY_OF = {each.id: each.family for each in WORDINGS}
 _ANSI = re.compile(r"\x1b\[[0-9;?]{0,16}[A-Za-z]")
 _REDIS = re.compile(
     r"redis|valkey|redigo|redix|rueidis|jedis|lettuce|keydb|dragonfly|sidekiq|resque|\bbull|celery|kombu|huey|"
-    r"StackExchange|\bconn-sec:|serverEndpoint|:6379\b|:6380\b|\b6379\b|\b6380\b|elasticache|memorydb|"
+    r"StackExchange|\bconn-sec:|serverEndpoint|:6379\b|:6380\b|\b6379\b|\b6380\b|elasticache|memorydb|Microsoft\.Cache\b|"
     r"\bfred::|\bphpfastcache|\basynq|\bRLock|\bioredis|spring\.data\.redis|\bBLPOP\b|\bHGETALL\b|\bSETEX\b|\bHMGET\b",
     re.IGNORECASE,
 )
 # Who works with queues works with other services as well: such a name proves nothing in a foreign line.
 _NAMES_REDIS = re.compile(
-    r"redis|valkey|redigo|redix|rueidis|jedis|lettuce|keydb|dragonfly|StackExchange|serverEndpoint|\b6379\b|\b6380\b",
+    r"redis|valkey|redigo|redix|rueidis|jedis|lettuce|keydb|dragonfly|StackExchange|serverEndpoint|Microsoft\.Cache\b|\b6379\b|\b6380\b",
     re.IGNORECASE,
 )
 _FOREIGN = re.compile(
