@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import pytest
+
 from refused.causes.cluster_topology_unreachable import judge
 from refused.causes.statements import Clue, Proof
 from refused.evidence.bundle import Evidence
@@ -92,4 +94,19 @@ def test_ports_that_a_sidecar_here_keeps_for_itself_are_no_proof() -> None:
     assert kinds(judge(Evidence(*PATH, FIRST.replace(port=15003), kept, mesh, target=AWARE))) == [
         "Clue"
     ]
-    assert "Proof" in kinds(judge(Evidence(*PATH, FIRST.replace(port=15003), kept, target=AWARE)))
+    host = Platform(**STAMP, system="Linux")
+    seen = judge(Evidence(*PATH, FIRST.replace(port=15003), kept, host, target=AWARE))
+    assert "Proof" in kinds(seen)
+
+
+@pytest.mark.parametrize("where", [(), (Platform(**STAMP, system="Linux", kind="kubernetes"),)])
+def test_where_nobody_saw_whether_there_is_a_sidecar_its_ports_prove_nothing(
+    where: tuple[Platform, ...],
+) -> None:
+    """A pod does not always show its sidecar; another port that fails is a proof again."""
+    kept = VISITED.replace(stage="tls", outcome="closed")
+    first = FIRST.replace(port=15003)
+
+    assert "Proof" not in kinds(judge(Evidence(*PATH, first, kept, *where, target=AWARE)))
+    other = kept.replace(port=15040)
+    assert "Proof" in kinds(judge(Evidence(*PATH, first, other, *where, target=AWARE)))

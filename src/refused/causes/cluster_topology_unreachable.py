@@ -24,6 +24,7 @@ from refused.causes.readings import (
     is_private,
     is_public,
     kept_by_sidecar,
+    may_be_kept,
     rule_said,
     same_id,
     surroundings,
@@ -100,6 +101,11 @@ def judge(evidence: Evidence) -> Iterator[Statement]:
         return
     if kept_by_sidecar(visits, platforms, clusters):
         yield Clue(weight=0.8, because=said, seen=(front, *lost, *clusters))
+        return
+    if may_be_kept(visits, platforms, clusters):
+        guarded = "the ports are ones that Istio's sidecar keeps for itself, and whether there is one was not seen"
+        yield Clue(weight=2.0, because=said, seen=(front, *lost, *clusters))
+        yield Clue(weight=-0.5, because=guarded, seen=tuple(lost))
         return
     denied = _denied(evidence, first)
     yield Proof(because=f"{said}{denied}", seen=(front, *lost, *clusters))

@@ -75,6 +75,7 @@ __all__ = [
     "is_public",
     "kept_by_sidecar",
     "last_name",
+    "may_be_kept",
     "met_silence",
     "of_cache",
     "onset",
@@ -205,17 +206,40 @@ def kept_by_sidecar(
     platforms: Iterable[Platform],
     clusters: Iterable[ClusterTopology],
 ) -> tuple[NodeVisit, ...]:
-    """Return the nodes that fail because a sidecar here keeps their ports for itself, as far as can be seen.
-
-    A sidecar accepts them and ends them afterwards; the other nodes answer, and the cluster does
-    not know of any that is down.
-    """
+    """Return the nodes that fail because a sidecar here keeps their ports for itself, as far as can be seen."""
     mesh = next((each.mesh for each in platforms if each.mesh), None)
+    return () if mesh is None else _kept_by(mesh, visits, clusters)
+
+
+def may_be_kept(
+    visits: Sequence[NodeVisit],
+    platforms: Sequence[Platform],
+    clusters: Iterable[ClusterTopology],
+) -> tuple[NodeVisit, ...]:
+    """Return the nodes that fail as if a sidecar kept their ports, where none is seen and one may well be.
+
+    That is where nobody looked, or in a pod, which does not always show its sidecar.
+    """
+    if platforms and not any(each.kind == "kubernetes" for each in platforms):
+        return ()
+    return _kept_by("istio", visits, clusters)
+
+
+def _kept_by(
+    mesh: str, visits: Sequence[NodeVisit], clusters: Iterable[ClusterTopology]
+) -> tuple[NodeVisit, ...]:
+    """Return the failing nodes if a sidecar of *mesh* would make just these fail.
+
+    It accepts them and ends them afterwards; the other nodes answer, and the cluster does not know
+    of any that is down.
+    """
     lost = tuple(each for each in visits if each.failed)
     down = given_up(clusters)
-    fits = mesh is not None and all(
+    fits = all(
         sidecar_port(each.port, mesh) is not None
         and each.stage in ("tls", "resp")
+        # Who shows a certificate is no sidecar of the client's.
+        and each.outcome not in ("name-mismatch", "untrusted", "expired", "not-yet-valid")
         and (each.host, each.port) not in down
         for each in lost
     )

@@ -22,7 +22,13 @@ Sources
 
 from __future__ import annotations
 
-from refused.causes.readings import accepted, dialled, kept_by_sidecar, without_a_word
+from refused.causes.readings import (
+    accepted,
+    dialled,
+    kept_by_sidecar,
+    may_be_kept,
+    without_a_word,
+)
 from refused.causes.statements import Cause, Clue, Proof, RuledOut, Signature
 from refused.evidence.control_plane import AzureCache
 from refused.evidence.kubernetes import MESH_KINDS, KubernetesWorkload, clients, has_client
@@ -93,6 +99,11 @@ def judge(evidence: Evidence) -> Iterator[Statement]:
         return
     if broken is not None and broken.hop == "topology" and kept:
         yield from _shards_said(kept, platforms)
+    elif broken is not None and broken.hop == "topology":
+        doubtful = may_be_kept(evidence.all(NodeVisit), platforms, evidence.all(ClusterTopology))
+        if doubtful:
+            said = "just the ports that Istio's sidecar keeps for itself are accepted and ended"
+            yield Clue(weight=1.6, because=said, seen=doubtful)
     if broken is None or target is None or broken.hop not in WALKED:
         return
     ended = without_a_word(broken) or (broken.hop in ("tls", "resp") and broken.how == "silent")
