@@ -185,7 +185,7 @@ def test_opentelemetry_counts_with_bounded_labels() -> None:
     metrics.set_meter_provider(MeterProvider([reader]))
     with Server() as other:
         client = refused.client.connect(
-            f"redis://127.0.0.1:{other.port}", deadline=0.3, metrics=True
+            f"redis://127.0.0.1:{other.port}", deadline=1.5, metrics=True
         )
         assert client.ping()
         other.kill()

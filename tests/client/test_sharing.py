@@ -102,7 +102,7 @@ def test_no_thread_is_left_when_the_last_client_is_closed() -> None:
     before = set(threading.enumerate())
     with Server() as server:
         client: Any = refused.client.connect(
-            f"redis://127.0.0.1:{server.port}", silence=0.1, deadline=0.8, maintenance=True
+            f"redis://127.0.0.1:{server.port}", silence=0.1, deadline=1.5, maintenance=True
         )
         assert client.ping()
         server.freeze()
