@@ -186,4 +186,5 @@ def test_a_signal_before_it_is_up_ends_it_too(tmp_path: Path) -> None:
     process.send_signal(signal.SIGTERM)
     _, said = process.communicate(timeout=20)
     assert "Traceback" not in said
-    assert process.returncode in (0, 130, -signal.SIGTERM)
+    # Before the program has its own say, Python ends as whoever was interrupted does: by the signal.
+    assert process.returncode in (0, 130, -signal.SIGTERM, -signal.SIGINT)
