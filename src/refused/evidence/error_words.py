@@ -617,7 +617,7 @@ WORDINGS = _wordings(
         "no-answer",
         "redis-py",
         # "The read operation timed out" is _ssl.c's word for the socket's own limit, not the kernel's.
-        r"Timeout reading from |Timeout writing to |timed out reading|TimeoutError: timed out$|The (?:read|write) operation timed out|Error while reading from [^\n]{1,255} ?: \(?'timed out'",
+        r"Timeout reading from |Timeout writing to |timed out reading|TimeoutError: timed out$|The (?:read|write) operation timed out|Error while reading from [^\n]{1,255} ?: [(]?'timed out'",
         "redis.exceptions.TimeoutError: Timeout reading from socket",
         False,
     ),

@@ -186,13 +186,14 @@ class Portable:
         self._by_longest: dict[bytes, frozenset[int]] = {}
         self._any_word: re.Pattern[bytes] | None = None
         self._words: re.Pattern[bytes]
-        for at, (_, pattern, _) in enumerate(patterns):
+        for at, (_, pattern, ignores_case) in enumerate(patterns):
             words = () if "(?" in pattern.replace("(?:", "") else literals(pattern)
-            if not words or not all(_is_caseless(word) for word in words):
+            pieces = [_as_written(word, "" if ignores_case else pattern) for word in words]
+            if not all(pieces) or not pieces:
                 self._always.append(at)
                 continue
-            for word in words:
-                self._needing.setdefault(word.encode(), []).append(at)
+            for piece in pieces:
+                self._needing.setdefault(piece.encode(), []).append(at)
 
     def hits(self, data: bytes) -> list[Hit]:
         """Return the lines of *data* that match, in their order."""
@@ -256,9 +257,25 @@ class Portable:
         return found
 
 
-def _is_caseless(word: str) -> bool:
-    """Whether lower-casing ASCII alone is enough to find the word in bytes."""
-    return all(letter.isascii() or letter.lower() == letter.upper() for letter in word)
+# A shorter piece of a word would be found nearly everywhere.
+_SHORTEST = 3
+
+
+def _as_written(word: str, pattern: str) -> str:
+    """Return the longest piece of *word* that is found in bytes whose ASCII letters alone were made small.
+
+    A letter beyond ASCII is such only as the pattern has it, and not at all where either case will do
+    (*pattern* is empty). ``""`` where no piece is long enough.
+    """
+    small = pattern.lower()
+    at = small.find(word) if len(small) == len(pattern) else -1
+    written = pattern[at : at + len(word)] if at >= 0 else ""
+    best = run = ""
+    for place, letter in enumerate(word):
+        is_sure = letter.isascii() or letter.lower() == letter.upper()
+        run = run + letter if is_sure or written[place : place + 1] == letter else ""
+        best = max(best, run, key=len)
+    return best if len(best) >= _SHORTEST else ""
 
 
 def _any_of(words: Iterable[bytes]) -> tuple[re.Pattern[bytes], re.Pattern[bytes]]:
