@@ -62,7 +62,8 @@ def there(host: Door) -> str:
 def look(server: Server, *vantages: str, **options: Any) -> Bundle:
     """Gather from these places."""
     target = f"127.0.0.1:{server.port},password={KEY},connectTimeout=1500"
-    return api.probe(target, vantages=vantages, timeout_s=3, **options)
+    # A real kubectl takes a second to start on a busy machine, and a debug container asks it four times.
+    return api.probe(target, vantages=vantages, timeout_s=8, **options)
 
 
 def facts_of(bundle: Bundle, vantage: str) -> list[str]:
