@@ -11,7 +11,7 @@ from refused.evidence.observations import Attempt, ClientSettings, IdleHold, Ove
 from tests.causes.server_scenery import FRONT, INFO, OWN, PONG, STAMP, kinds
 
 HELD = IdleHold(**STAMP, address="20.42.65.90", port=6379, idle_s=240.3, outcome="ok")
-CLIENT = ClientSettings(**STAMP, library="StackExchange.Redis")
+CLIENT = ClientSettings(**STAMP, client="StackExchange.Redis")
 
 
 def test_a_quiet_connection_that_was_ended_is_proof() -> None:

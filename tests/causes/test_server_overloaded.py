@@ -95,7 +95,7 @@ def test_where_the_answer_stayed_away_is_said() -> None:
     """Before TLS, after it, or too late."""
     before, *_ = judge(Evidence(ACCEPTED, SILENT, target=CACHE))
     after, *_ = judge(Evidence(*HUNG, target=OWN))
-    settings = ClientSettings(**STAMP, library="jedis", command_timeout_ms=100.0)
+    settings = ClientSettings(**STAMP, client="jedis", command_timeout_ms=100.0)
     late, *_ = judge(Evidence(settings, FRONT, PONG.replace(took_ms=400.0), target=OWN))
 
     assert [each.because for each in (before, after, late) if isinstance(each, Clue)] == [

@@ -27,7 +27,7 @@ def test_an_address_or_a_private_name_proves_it(host: str) -> None:
 
 def test_another_name_that_is_sent_in_the_hosts_place_proves_it() -> None:
     """SslHost names another cache."""
-    settings = ClientSettings(**STAMP, library="", sni="other.redis.cache.chinacloudapi.cn")
+    settings = ClientSettings(**STAMP, client="", sni="other.redis.cache.chinacloudapi.cn")
     (said,) = judge(Evidence(MISMATCH, SHOWN, settings, target=CACHE))
 
     assert isinstance(said, Proof)
@@ -35,7 +35,7 @@ def test_another_name_that_is_sent_in_the_hosts_place_proves_it() -> None:
 
 def test_another_name_is_not_blamed_where_the_host_is_not_covered_either() -> None:
     """Without sslHost the client would fail as well."""
-    settings = ClientSettings(**STAMP, library="", sni="other.example.net")
+    settings = ClientSettings(**STAMP, client="", sni="other.example.net")
     other = shown(LEAF.replace(names=("old.example.net",)))
     (said,) = judge(Evidence(MISMATCH, other, settings, target=OWN))
 

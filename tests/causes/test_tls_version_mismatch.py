@@ -57,7 +57,7 @@ def test_a_server_that_closes_on_every_version_has_another_reason() -> None:
 def test_what_the_service_accepts_counts_where_nothing_could_be_tried() -> None:
     """This library speaks no 1.1 any more, and the setting says enough."""
     own = ALERT.replace(outcome="error", alert=None, max_tls=None, bytes_in=None)
-    settings = ClientSettings(**STAMP, library="StackExchange.Redis", max_tls="1.1")
+    settings = ClientSettings(**STAMP, client="StackExchange.Redis", max_tls="1.1")
     said = list(judge(Evidence(own, settings, target=CACHE)))
 
     assert [each.weight for each in said if isinstance(each, Clue)] == [3.0]

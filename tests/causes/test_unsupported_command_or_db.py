@@ -10,7 +10,7 @@ from refused.evidence.bundle import Evidence
 from refused.evidence.observations import ClientSettings
 from tests.causes.login_scenery import CACHE, KEY, LOGGED_IN, PONG, STAMP, refused
 
-RESP3 = ClientSettings(**STAMP, library="redis-py", protocol=3)
+RESP3 = ClientSettings(**STAMP, client="redis-py", protocol=3)
 
 
 @pytest.mark.parametrize(

@@ -25,7 +25,7 @@ USUAL = KernelSettings(
 
 def client(library: str, **more: Any) -> ClientSettings:
     """Return the settings of a client that says nothing of time but *more*."""
-    return ClientSettings(**STAMP, library=library, **more)
+    return ClientSettings(**STAMP, client=library, **more)
 
 
 @pytest.mark.parametrize(

@@ -33,7 +33,7 @@ def test_stackexchange_needs_no_pool_and_has_a_second_socket_on_resp2(
     protocol: int | None, sockets: int
 ) -> None:
     """Subscriptions have one of their own there."""
-    client = ClientSettings(**STAMP, library="StackExchange.Redis", protocol=protocol)
+    client = ClientSettings(**STAMP, client="StackExchange.Redis", protocol=protocol)
     wanted = demand(FLEET.replace(pool_size=None), [client])
 
     assert wanted is not None
@@ -43,7 +43,7 @@ def test_stackexchange_needs_no_pool_and_has_a_second_socket_on_resp2(
 def test_without_the_size_of_a_pool_nothing_is_made_up() -> None:
     """No library's default stands for what was not said."""
     assert demand(FLEET.replace(pool_size=None)) is None
-    assert demand(FLEET.replace(pool_size=None), [ClientSettings(**STAMP, library="jedis")]) is None
+    assert demand(FLEET.replace(pool_size=None), [ClientSettings(**STAMP, client="jedis")]) is None
 
 
 @pytest.mark.parametrize(

@@ -174,37 +174,37 @@ def test_a_url_is_read(url: str, expected: dict[str, Any]) -> None:
         (
             "socket_connect_timeout=2&socket_timeout=0.5&max_connections=7&protocol=3",
             {
-                "library": "redis-py",
+                "client": "redis-py",
                 "connect_timeout_ms": 2000.0,
                 "command_timeout_ms": 500.0,
                 "pool_size": 7,
                 "protocol": 3,
             },
         ),
-        ("ssl_cert_reqs=none", {"library": "redis-py", "verify": False}),
-        ("ssl_cert_reqs=CERT_REQUIRED", {"library": "redis-py", "verify": True}),
+        ("ssl_cert_reqs=none", {"client": "redis-py", "verify": False}),
+        ("ssl_cert_reqs=CERT_REQUIRED", {"client": "redis-py", "verify": True}),
         ("ssl_cert_reqs=optional", {"verify": True}),
         ("ssl_check_hostname=False", {"check_hostname": False}),
         ("ssl_ca_certs=/etc/ca.pem&ssl_min_version=771", {"ca_file": "/etc/ca.pem", "min_tls": "1.2"}),
         ("health_check_interval=30", {"keepalive_s": None, "others": ["health_check_interval=30"]}),
         ("socket_timeout=1&timeout=20", {"command_timeout_ms": 1000.0, "others": ["timeout=20000ms"]}),
-        ("timeout=5s&database=2&verifyPeer=CA", {"library": "Lettuce", "command_timeout_ms": 5000.0,
+        ("timeout=5s&database=2&verifyPeer=CA", {"client": "Lettuce", "command_timeout_ms": 5000.0,
                                                  "db": 2, "verify": True, "check_hostname": False}),
-        ("timeout=250", {"library": "", "command_timeout_ms": 250.0}),
+        ("timeout=250", {"client": "", "command_timeout_ms": 250.0}),
         ("timeout=0", {"command_timeout_ms": None, "others": ["timeout=0"]}),
         ("verifyPeer=NONE", {"verify": False, "check_hostname": False}),
-        ("clientName=shop", {"library": "Lettuce", "others": ["clientname=shop"]}),
+        ("clientName=shop", {"client": "Lettuce", "others": ["clientname=shop"]}),
         ("dial_timeout=3&read_timeout=500ms&pool_size=20&max_retries=2", {
-            "library": "go-redis", "connect_timeout_ms": 3000.0, "command_timeout_ms": 500.0,
+            "client": "go-redis", "connect_timeout_ms": 3000.0, "command_timeout_ms": 500.0,
             "pool_size": 20, "retries": 2}),
         ("dial_timeout=1m30s", {"connect_timeout_ms": 90000.0}),
         ("read_timeout=-1", {"command_timeout_ms": None}),
-        ("skip_verify=true", {"library": "go-redis", "verify": False, "check_hostname": False}),
+        ("skip_verify=true", {"client": "go-redis", "verify": False, "check_hostname": False}),
         ("addr=h2:7001&addr=h3:7002", {"cluster_aware": True, "other_hosts": ["h2:7001", "h3:7002"]}),
         ("family=6&connectTimeout=2000&commandTimeout=100&keepAlive=30000&maxRetriesPerRequest=1", {
-            "library": "ioredis", "connect_timeout_ms": 2000.0, "command_timeout_ms": 100.0,
+            "client": "ioredis", "connect_timeout_ms": 2000.0, "command_timeout_ms": 100.0,
             "keepalive_s": 30.0, "retries": 1, "others": ["family=6"]}),
-        ("colour=red", {"library": "", "others": ["colour=red"]}),
+        ("colour=red", {"client": "", "others": ["colour=red"]}),
         ("colour=blueish", {"others": ["colour=***"]}),
         ("pasword=hunter2", {
             "others": ["pasword=***"], "key": None, "text": "rediss://h:6380?pasword=***"}),
@@ -222,15 +222,15 @@ def test_options_of_a_url_are_the_settings_of_one_library(
     ("url", "expected"),
     [
         ("tls://h:6380?auth=hun%2Bter2&timeout=2.5&database=3", {
-            "tls": True, "library": "phpredis", "key": "hun+ter2", "connect_timeout_ms": 2500.0, "db": 3}),
+            "tls": True, "client": "phpredis", "key": "hun+ter2", "connect_timeout_ms": 2500.0, "db": 3}),
         ("tcp://h?auth[]=bob&auth[]=pw", {"tls": False, "login": "bob", "key": "pw"}),
         ("tcp://h?auth[]=pw", {"login": None, "key": "pw"}),
         ("tcp://h?auth[user]=bob&auth[pass]=pw", {"login": "bob", "key": "pw"}),
         ("tls://h?password=pw&read_write_timeout=5&ssl[cafile]=/ca&ssl[verify_peer]=0", {
-            "library": "Predis", "command_timeout_ms": 5000.0, "ca_file": "/ca", "verify": False}),
+            "client": "Predis", "command_timeout_ms": 5000.0, "ca_file": "/ca", "verify": False}),
         ("tls://h?stream[peer_name]=other.example&stream[verify_peer_name]=0", {
             "sni": "other.example", "check_hostname": False}),
-        ("rediss://h/#insecure", {"library": "redis-rs", "verify": False, "check_hostname": False}),
+        ("rediss://h/#insecure", {"client": "redis-rs", "verify": False, "check_hostname": False}),
     ],
 )  # fmt: skip
 def test_urls_of_php_and_rust_are_read(url: str, expected: dict[str, Any]) -> None:
@@ -252,7 +252,7 @@ def test_the_portals_connection_string_is_read() -> None:
     hold(
         f"{ACR}:6380,password={KEY},ssl=True,abortConnect=False",
         {
-            "form": "stackexchange", "library": "StackExchange.Redis", "host": ACR, "port": 6380,
+            "form": "stackexchange", "client": "StackExchange.Redis", "host": ACR, "port": 6380,
             "port_given": True, "tls": True, "service": "acr", "key": KEY, "auth": "key",
             "cluster_aware": None, "others": ["abortConnect=False"],
             "text": f"{ACR}:6380,password=***,ssl=True,abortConnect=False",
@@ -359,7 +359,7 @@ def test_the_first_of_several_endpoints_is_the_target() -> None:
 )  # fmt: skip
 def test_servicestack_is_read_by_its_own_rules(text: str, expected: dict[str, Any]) -> None:
     """Nothing is escaped before the last @, and ssl moves the port."""
-    hold(text, {"form": "servicestack", "library": "ServiceStack.Redis", **expected})
+    hold(text, {"form": "servicestack", "client": "ServiceStack.Redis", **expected})
 
 
 @pytest.mark.parametrize(
@@ -386,7 +386,7 @@ def test_a_command_line_of_redis_cli_is_read_as_redis_cli_does(
     text: str, expected: dict[str, Any]
 ) -> None:
     """It stops at the first word that is no option, and checks no name in a certificate."""
-    hold(text, {"form": "redis-cli", "library": "redis-cli", **expected})
+    hold(text, {"form": "redis-cli", "client": "redis-cli", **expected})
 
 
 SPRING = f"""
@@ -424,7 +424,7 @@ REDIS_DB=2
     [
         (SPRING, {
             "host": ACR, "port": 6380, "tls": True, "login": "bob", "key": "hunter2 #3", "auth": "key",
-            "library": "Spring Data Redis", "command_timeout_ms": 2000.0, "connect_timeout_ms": 500.0,
+            "client": "Spring Data Redis", "command_timeout_ms": 2000.0, "connect_timeout_ms": 500.0,
             "pool_size": 16}),
         (DOTENV, {"host": "cache.example", "port": 7000, "tls": False, "key": "hunter2==", "db": 2}),
         (DOTENV.replace("7000", "6380"), {"tls": True}),
@@ -439,12 +439,12 @@ REDIS_DB=2
         ("REDIS_URL=rediss://:p%2Bw@h:6380/0", {"host": "h", "key": "p+w", "db": 0, "tls": True}),
         ("REDIS_URL=rediss://h:6380 REDIS_PASSWORD=pw", {"key": "pw"}),
         ("CELERY_BROKER_URL='rediss://:pw@h:6380/1?ssl_cert_reqs=required'", {
-            "db": 1, "verify": True, "library": "redis-py"}),
+            "db": 1, "verify": True, "client": "redis-py"}),
         ("REDISHOST=h REDISPORT=7000 REDISPASSWORD=pw REDISUSER=bob", {
             "host": "h", "port": 7000, "key": "pw", "login": "bob"}),
         (f"REDISCACHEHOSTNAME={ACR} REDISCACHEKEY=pw", {"host": ACR, "port": 6380, "key": "pw"}),
         ("AZURE_REDIS_CONNECTIONSTRING=h:6380,password=a==,ssl=True", {
-            "key": "a==", "tls": True, "library": "StackExchange.Redis"}),
+            "key": "a==", "tls": True, "client": "StackExchange.Redis"}),
         ('"ConnectionStrings": {\n  "Sql": "Server=x;Password=y",\n  "Redis": "h:6380,password=a==,ssl=True"\n}', {
             "host": "h", "key": "a==", "tls": True}),
         ('{"Redis": {"Host": "h", "Port": 6380, "Password": "pw", "Ssl": true}}', {

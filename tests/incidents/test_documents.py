@@ -10,6 +10,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from refused.api import read_text
 from refused.causes import names
 from refused.evidence.bundle import Bundle
 from refused.evidence.control_plane import AzureCache, ClientAddress, FirewallRules, ResourceChange
@@ -260,6 +261,22 @@ def test_a_support_case_has_what_is_asked_for() -> None:
     assert case["times_utc"]["began_at"].startswith("2026-11-2")
     assert case["configuration"][0]["kind"] == "AzureCache"
     assert Bundle.from_json(case["evidence"][0]).target.port == 6380
+    assert case["client"] == {"tool": "refused test"}
+
+
+def test_a_support_case_names_the_client_and_its_version() -> None:
+    """As the error's own words tell."""
+    errors = read_text(
+        "Timeout performing GET key (5000ms), inst: 0, qs: 12, serverEndpoint: "
+        "contoso.redis.cache.windows.net:6380, mgr: 9 of 10 available, v: 2.7.33.41805"
+    )
+
+    assert support_case(incident(), errors)["client"] == {
+        "client": "stackexchange",
+        "version": "2.7",
+        "runtime": "dotnet",
+        "tool": "refused test",
+    }
 
 
 def test_a_regression_is_three_files() -> None:

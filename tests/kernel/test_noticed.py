@@ -90,8 +90,8 @@ def seen(tmp_path_factory: pytest.TempPathFactory) -> dict[str, tuple[float, flo
         keeps = (socket.IPPROTO_TCP, socket.TCP_KEEPIDLE, KEEPALIVE_S)
         on = (socket.SOL_SOCKET, socket.SO_KEEPALIVE, 1)
         limit = (socket.IPPROTO_TCP, socket.TCP_USER_TIMEOUT, int(1000 * USER_TIMEOUT_S))
-        own = ClientSettings(**STAMP, library="redis-py", command_timeout_ms=1000 * COMMAND_S)
-        quiet = ClientSettings(**STAMP, library="", keepalive_s=KEEPALIVE_S)
+        own = ClientSettings(**STAMP, client="redis-py", command_timeout_ms=1000 * COMMAND_S)
+        quiet = ClientSettings(**STAMP, client="", keepalive_s=KEEPALIVE_S)
         works = {
             "tcp_retries2": (
                 until_noticed(kernel).in_flight_s,
@@ -168,7 +168,7 @@ def test_the_usual_settings_come_to_a_quarter_of_an_hour_and_to_hours() -> None:
         keepalive_probes=9,
     )
     plain = until_noticed(kernel)
-    kept = until_noticed(kernel, ClientSettings(**STAMP, library="jedis", command_timeout_ms=0))
+    kept = until_noticed(kernel, ClientSettings(**STAMP, client="jedis", command_timeout_ms=0))
 
     assert plain.in_flight_s is not None
     assert 900 < plain.in_flight_s < 1000

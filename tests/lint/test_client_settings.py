@@ -293,7 +293,7 @@ def test_what_is_bad_is_found_where_it_stands(
 ) -> None:
     """Each with its line and its severity; all of it, and nothing else."""
     verdict = judge(text, name=name)
-    assert verdict.library == library
+    assert verdict.client == library
     found = {
         (
             each.setting.lower().removeprefix("$r->")
@@ -339,7 +339,7 @@ def test_what_we_advise_ourselves_is_found_to_be_good(library: object) -> None:
                 continue
             for file in files:
                 verdict = judge(file.text, name=file.name)
-                assert verdict.library == library.NAME  # type: ignore[attr-defined]
+                assert verdict.client == library.NAME  # type: ignore[attr-defined]
                 assert verdict.judged > 1
                 assert [each for each in verdict.findings if each.severity != "low"] == []
 

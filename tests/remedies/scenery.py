@@ -333,7 +333,7 @@ WORLDS: dict[str, tuple[str, tuple[Any, ...], Target]] = {
     ),
     "client-setting.timeout": (
         "client-timeout-too-short",
-        (ClientSettings(**HERE, library="StackExchange.Redis", connect_timeout_ms=300.0),),
+        (ClientSettings(**HERE, client="StackExchange.Redis", connect_timeout_ms=300.0),),
         target(),
     ),
     "client-setting.database": (

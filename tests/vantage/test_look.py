@@ -32,7 +32,7 @@ def dial(vantage: str, outcome: Any = "accepted", at: float = 1.0) -> TcpDial:
 
 def settings(library: str) -> ClientSettings:
     """Return what the user's client is set to."""
-    return ClientSettings(vantage="user", at=1.0, took_ms=0.0, source="target", library=library)
+    return ClientSettings(vantage="user", at=1.0, took_ms=0.0, source="target", client=library)
 
 
 def bundle(*facts: Any, target: str = f"redis://{HOST}:6379") -> Bundle:
@@ -71,7 +71,7 @@ def test_the_users_settings_are_those_of_the_first() -> None:
     """Another bundle's client is not the one that is looked for."""
     joined = join([(settings("redis-py"), dial("here")), (settings("jedis"), dial("web"))])
 
-    assert [f.library for f in joined if isinstance(f, ClientSettings)] == ["redis-py"]
+    assert [f.client for f in joined if isinstance(f, ClientSettings)] == ["redis-py"]
 
 
 def test_summaries_are_told_anew() -> None:

@@ -194,7 +194,7 @@ def _check(options: Namespace) -> int:
         print(redact(to_text(verdict)))
     if verdict.findings:
         return FOUND
-    return 0 if verdict.library else INCONCLUSIVE
+    return 0 if verdict.client else INCONCLUSIVE
 
 
 def _room(options: Namespace) -> int | None:

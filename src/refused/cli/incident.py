@@ -392,12 +392,13 @@ def _stats(store: Store, options: Namespace) -> int:
 def _bundle(store: Store, options: Namespace) -> int:
     from json import dumps
 
+    from refused.api import read_text
     from refused.incidents.support import support_case
 
-    write_file(
-        options.output,
-        dumps(support_case(store.find(options.id)), indent=1, ensure_ascii=False) + "\n",
-    )
+    found = store.find(options.id)
+    errors = [error for said in found.of("error") for error in read_text(said.data or said.title)]
+    case = support_case(found, errors)
+    write_file(options.output, dumps(case, indent=1, ensure_ascii=False) + "\n")
     return 0
 
 

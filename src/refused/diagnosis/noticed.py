@@ -56,7 +56,7 @@ def until_noticed(
         user_timeout_s: TCP_USER_TIMEOUT of the client's sockets, where it sets one.
         version: The library's version; the newest where nothing is said.
     """
-    library = settings.library if settings is not None else ""
+    library = settings.client if settings is not None else ""
     own = client_liveness(library, version)
     limit_s = _command_s(settings, version)
     flight: list[tuple[float, str]] = []
@@ -88,7 +88,7 @@ def _command_s(settings: ClientSettings | None, version: str) -> float | None:
     if settings.command_timeout_ms is not None:
         limit_s = settings.command_timeout_ms / 1000
         return limit_s if limit_s > 0 else None
-    found = client_timeouts_s(settings.library, version)
+    found = client_timeouts_s(settings.client, version)
     return found[1] if found is not None else None
 
 
@@ -102,7 +102,7 @@ def _idle(
     """Return what finds a quiet connection dead first; ``None`` where nothing does."""
     found: list[tuple[float, str]] = []
     set_s = settings.keepalive_s if settings is not None else None
-    library = settings.library if settings is not None else ""
+    library = settings.client if settings is not None else ""
     pings = own is not None and own.ping_s is not None
     ping_s = (set_s if set_s is not None else own.ping_s) if own is not None and pings else None
     if ping_s and ping_s > 0 and in_flight_s is not None:

@@ -65,7 +65,7 @@ def time_notes(view: Evidence) -> Iterator[str]:
         kernel = next(iter(view.look(KernelSettings)), None)
         settings = next(iter(view.look(ClientSettings)), None)
         if kernel is not None and kernel.tcp_retries2 is not None:
-            library = settings.library if settings is not None else ""
+            library = settings.client if settings is not None else ""
             yield noticed_said(until_noticed(kernel, settings), library)
 
 

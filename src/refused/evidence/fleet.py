@@ -67,7 +67,7 @@ def demand(fleet: ClientFleet, settings: Iterable[ClientSettings] = ()) -> Deman
     sockets, pool = 1, fleet.pool_size
     if pool is None and given is not None:
         pool = given.pool_size
-        if pool is None and given.library == "StackExchange.Redis":
+        if pool is None and given.client == "StackExchange.Redis":
             pool, sockets = 1, 1 if given.protocol == 3 else 2
     if pool is None or pool < 1:
         return None

@@ -110,7 +110,7 @@ class ClientSettings(Observation):
     """What the client in the target is set to do; ``None`` means that nothing was said.
 
     Attributes:
-        library: ``StackExchange.Redis``, ``redis-py`` … or ``""`` where the form fits many.
+        client: ``StackExchange.Redis``, ``redis-py`` … or ``""`` where the form fits many.
         max_tls: The highest TLS version the client may speak, as ``"1.1"``; a cap, not a wish.
         min_tls: The lowest TLS version the client accepts.
         verify: Whether the client checks the certificate chain.
@@ -123,7 +123,7 @@ class ClientSettings(Observation):
         other_hosts: Further ``host:port`` given beside the target's.
     """
 
-    library: str
+    client: str
     connect_timeout_ms: float | None = None
     command_timeout_ms: float | None = None
     max_tls: str | None = None

@@ -283,7 +283,7 @@ def _auth(password: str | None) -> str:
 
 def _settings(draft: Draft) -> ClientSettings | None:
     """Return what the text says of its client; ``None`` where it speaks of none."""
-    if not (draft.library or draft.settings or draft.others or draft.other_hosts):
+    if not (draft.client or draft.settings or draft.others or draft.other_hosts):
         return None
     from refused.evidence.observations import ClientSettings
 
@@ -292,7 +292,7 @@ def _settings(draft: Draft) -> ClientSettings | None:
         at=0.0,
         took_ms=0.0,
         source="target string",
-        library=draft.library,
+        client=draft.client,
         others=tuple(redact(other) for other in draft.others),
         other_hosts=tuple(draft.other_hosts),
         cluster_aware=draft.cluster,

@@ -41,12 +41,12 @@ class Draft:
     """
 
     __slots__ = (
+        "client",
         "cluster",
         "db",
         "default_port",
         "form",
         "host",
-        "library",
         "other_hosts",
         "others",
         "password",
@@ -61,7 +61,7 @@ class Draft:
     def __init__(self) -> None:
         self.form = "host"
         self.scheme = ""
-        self.library = ""
+        self.client = ""
         self.host = ""
         self.port: int | None = None
         self.default_port: int | None = None

@@ -70,7 +70,7 @@ def read_command(word: str, draft: Draft) -> None:
     """
     words = _shell_words(word)
     at = _program_at(words)
-    draft.form, draft.library = "redis-cli", "redis-cli"
+    draft.form, draft.client = "redis-cli", "redis-cli"
     draft.host, draft.default_port, draft.tls, draft.cluster = "127.0.0.1", 6379, False, False
     for before in words[:at]:
         name, equals, value = before.partition("=")
@@ -423,7 +423,7 @@ def read_settings(word: str, draft: Draft) -> None:
     _read_whole(found, draft)
     draft.form = "properties"
     if is_spring:
-        draft.library = draft.library or "Spring Data Redis"
+        draft.client = draft.client or "Spring Data Redis"
         draft.default_port = draft.default_port or 6379
     _read_parts(found, draft)
     if draft.tls is None:

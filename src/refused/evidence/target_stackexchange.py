@@ -72,7 +72,7 @@ def read_stackexchange(word: str, draft: Draft) -> None:
     Raises:
         BadTarget: An option makes no sense, no host is named, or the key seems to hold a comma.
     """
-    draft.form, draft.library = "stackexchange", LIBRARY
+    draft.form, draft.client = "stackexchange", LIBRARY
     places: List[Tuple[str, int | None]] = []
     behind_key = False
     for part in word.split(","):

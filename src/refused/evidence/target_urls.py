@@ -83,7 +83,7 @@ def read_url(word: str, draft: Draft) -> None:
     rest = word.partition("://")[2]
     if rest.endswith("#insecure"):  # redis-rs
         rest = rest[: -len("#insecure")]
-        draft.library = "redis-rs"
+        draft.client = "redis-rs"
         draft.settings.update(verify=False, check_hostname=False)
     _hold_to_escapes(rest)
     head, _, query = rest.partition("?")
@@ -103,12 +103,12 @@ def read_url(word: str, draft: Draft) -> None:
         draft.db = read_db(_unescaped(path, "the database"))
         draft.show(f"/{draft.db}")
     _read_query(query, draft)
-    if draft.library == "redis-rs":
+    if draft.client == "redis-rs":
         draft.show("#insecure")
     for other in more:
         draft.other_hosts.append(other.place())
         draft.shown += [(mark, False), *other.shown]
-    if draft.library:
+    if draft.client:
         draft.default_port = 6379  # of every library here, with TLS and without
 
 
@@ -119,7 +119,7 @@ def read_servicestack(word: str, draft: Draft) -> None:
 
     Source: ServiceStack.Redis, ``RedisExtensions.ToRedisEndpoint``.
     """
-    draft.form, draft.library, draft.tls = "servicestack", "ServiceStack.Redis", False
+    draft.form, draft.client, draft.tls = "servicestack", "ServiceStack.Redis", False
     info, at, rest = word.rpartition("@")
     endpoint, _, query = rest.partition("?")
     if any(letter.isspace() for letter in rest):
@@ -362,7 +362,7 @@ def _note(key: str, value: str, draft: Draft) -> bool:
 
 
 def _tell(library: str, draft: Draft) -> None:
-    draft.library = draft.library or library
+    draft.client = draft.client or library
 
 
 def _set_time(field: str, time_ms: float | None, written: str, draft: Draft) -> None:
@@ -376,7 +376,7 @@ def _timeout(key: str, value: str, draft: Draft) -> None:
     """Read ``timeout``: PHP's for connecting in seconds, Lettuce's for commands in milliseconds."""
     if draft.scheme in ("tcp", "tls", "ssl"):
         _set_time(_CONNECT, read_ms(value, key, 1000.0), f"{key}={value}", draft)
-    elif draft.library == "redis-py":  # how long to wait for a free connection of the pool
+    elif draft.client == "redis-py":  # how long to wait for a free connection of the pool
         draft.others.append(f"{key}={read_ms(value, key, 1000.0) or 0.0:g}ms")
     else:
         _set_time(_COMMAND, read_ms(value, key, 1.0), f"{key}={value}", draft)

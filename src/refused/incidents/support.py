@@ -15,15 +15,22 @@ from refused.incidents.timeline import bundles, timeline
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
+    from collections.abc import Sequence
     from typing import Any
 
+    from refused.evidence.bundle import Bundle
     from refused.incidents.record import Incident
 
 SCHEMA = "refused.support/1"
 
 
-def support_case(incident: Incident) -> dict[str, Any]:
-    """Return the case as JSON-ready objects."""
+def support_case(incident: Incident, errors: Sequence[LoggedError] = ()) -> dict[str, Any]:
+    """Return the case as JSON-ready objects.
+
+    Args:
+        incident: What was kept.
+        errors: What its error texts were read as; they tell of the client as the evidence does.
+    """
     from refused.evidence.redaction import redact_data
 
     kept = tuple(bundles(incident))
@@ -44,7 +51,7 @@ def support_case(incident: Incident) -> dict[str, Any]:
                 {fact.id for b in kept for fact in b.facts if isinstance(fact, AzureCache)}
             ),
             "request_ids": sorted({*(each.title for each in incident.of("request")), *_ids(kept)}),
-            "client": _client(kept),
+            "client": _client(kept, errors),
             "errors": [each.data or each.title for each in incident.of("error")],
             "configuration": _configuration(kept),
             "timeline": [
@@ -69,18 +76,25 @@ def _ids(kept: tuple[Any, ...]) -> set[str]:
     return found
 
 
-def _client(kept: tuple[Any, ...]) -> dict[str, Any]:
+def _client(kept: tuple[Bundle, ...], errors: Sequence[LoggedError]) -> dict[str, Any]:
     said: dict[str, Any] = {}
-    for bundle in kept:
-        said["tool"] = bundle.tool
-        for fact in bundle.facts:
-            if isinstance(fact, ClientSettings) and fact.library:
-                said["library"] = fact.library
-            elif isinstance(fact, LoggedError):
-                for name in ("family", "version", "runtime"):
-                    if getattr(fact, name, ""):
-                        said[name] = getattr(fact, name)
+    for fact in (*errors, *(fact for bundle in kept for fact in bundle.facts)):
+        if isinstance(fact, ClientSettings) and fact.client:
+            said["client"] = fact.client
+        elif isinstance(fact, LoggedError):
+            told = {"client": fact.client, "version": _version(fact), "runtime": fact.runtime}
+            said.update({name: value for name, value in told.items() if value})
+    if kept:
+        said["tool"] = kept[-1].tool
     return said
+
+
+def _version(error: LoggedError) -> str:
+    """Return the client's version as far as its error tells; counters hold 2.7 as 2.007."""
+    for name, value in error.counters:
+        if name == "version":
+            return f"{int(value)}.{round(value % 1 * 1000)}"
+    return ""
 
 
 def _configuration(kept: tuple[Any, ...]) -> list[dict[str, Any]]:

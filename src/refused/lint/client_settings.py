@@ -67,13 +67,13 @@ class Verdict(Record):
     """What is to be said of a text.
 
     Attributes:
-        library: ``""`` where no client was found in it.
+        client: ``""`` where no client was found in it.
         judged: How many settings were judged.
         unread: What could not be judged, and why.
     """
 
     name: str
-    library: str
+    client: str
     judged: int
     findings: tuple[Finding, ...]
     unread: tuple[str, ...]
@@ -98,7 +98,7 @@ def judge(text: str, *, name: str = "", room: int | None = None) -> Verdict:
                 raise
             return _verdict(name, "", 0, [], [f"{_NONE_FOUND} ({wrong})"])
         found = list(_of_string(parsed, 0))
-        library = parsed.settings.library if parsed.settings is not None else ""
+        library = parsed.settings.client if parsed.settings is not None else ""
         return _verdict(name, library or "connection string", 4, found, [])
     library = known.library_of(text)
     if not library:
@@ -114,7 +114,7 @@ def _verdict(
     ordered = sorted(unique, key=lambda each: (ORDER.index(each.severity), each.line))
     return Verdict(
         name=name,
-        library=library,
+        client=library,
         judged=judged,
         findings=tuple(ordered),
         unread=tuple(dict.fromkeys(unread)),
@@ -129,7 +129,7 @@ def _of_string(parsed: Parsed, line: int) -> Iterator[Finding]:
     yield from _place(target.host, target.port, tls=target.tls, db=target.db or 0, line=line)
     if settings is None:
         return
-    if settings.library == known.MARKS[0][0]:
+    if settings.client == known.MARKS[0][0]:
         others = dict(each.lower().partition("=")[::2] for each in settings.others)
         if others.get("abortconnect") == "true":
             yield from _abort("abortConnect", "True", line)
@@ -396,7 +396,7 @@ def _plain_settings(text: str, name: str) -> Verdict:
         parsed = parse_target(text)
     except BadTarget as wrong:
         return _verdict(name, "", 0, [], [f"{_NONE_FOUND} ({wrong})"])
-    library = parsed.settings.library if parsed.settings is not None else ""
+    library = parsed.settings.client if parsed.settings is not None else ""
     return _verdict(name, library or "settings by name", 2, list(_of_string(parsed, 0)), [])
 
 

@@ -33,9 +33,9 @@ def to_text(verdict: Verdict) -> str:
             for line in wrap(said, _WIDTH - 8, break_long_words=False, break_on_hyphens=False)
         ]
     lines += [f"unseen  {each}" for each in verdict.unread]
-    if not verdict.library:
+    if not verdict.client:
         return "\n".join([*lines, "Nothing was judged."])
     many = len(verdict.findings)
     said = f"{many} finding{'s' if many != 1 else ''}" if many else "nothing to object to"
-    lines.append(f"{verdict.library}: {verdict.judged} settings judged, {said}.")
+    lines.append(f"{verdict.client}: {verdict.judged} settings judged, {said}.")
     return "\n".join(lines)
