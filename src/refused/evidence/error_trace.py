@@ -32,7 +32,10 @@ _OWN_DEADLINE = re.compile(
     r"^(?!.*(?:\b[Dd]ial|lookup|[Cc]onnect(?:ing)? to)).*\bcontext deadline exceeded"
 )
 _FRAMES_OF_BARE = (
-    (re.compile(r"pool[^\"\n]{0,40}\.py\", line [0-9]{1,6}, in "), "pool-empty.any-in-yet-more"),
+    (
+        re.compile(r"pool[^\"\n]{0,40}\.py\", line [0-9]{1,6}, in "),
+        "pool-empty.any-in-pool-libraries",
+    ),
     (_DIALLING, "connect-timeout.posix"),
     (_READING, "no-answer.redis-py"),
     (re.compile(r"parse_response|readuntil|readexactly"), "no-answer.redis-py"),

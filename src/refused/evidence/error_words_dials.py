@@ -68,7 +68,7 @@ ROWS = (
     ),
     (
         "name-unknown",
-        "node-in-more",
+        "node-in-codes",
         r"\bEAI_N(?:ODATA|ONAME)\b|\bquery(?:A|Aaaa|Srv|Cname) (?:ENODATA|ENONAME)\b|UnresolvedAddressException|[Ff]ailed to resolve (?:the )?host",
         "Error: getaddrinfo EAI_NODATA cache",
         False,
@@ -125,14 +125,14 @@ ROWS = (
     ),
     (
         "resolver-failed",
-        "node-in-more",
+        "node-in-codes",
         r"\bEAI_FAIL\b|[Nn]on-recoverable failure in name resolution|Error -4 connecting to ",
         "Error: getaddrinfo EAI_FAIL cache",
         False,
     ),
     (
         "resolver-failed",
-        "windows-in-more",
+        "windows-in-full",
         r"non-recoverable error occurred during a database lookup|\bWSANO_RECOVERY\b",
         "SocketException (11003): A non-recoverable error occurred during a database lookup",
         True,
@@ -284,7 +284,7 @@ ROWS = (
     ),
     (
         "unreachable",
-        "posix-in-more",
+        "posix-in-down",
         r"host is down|\bEHOSTDOWN\b|attempted to an unreachable (?:host|network)|socketexception \((?:113|101|10051|10065|10064)\)",
         "connect EHOSTDOWN 10.1.2.3:6379",
         True,
@@ -474,7 +474,7 @@ ROWS = (
     ),
     (
         "local-ports",
-        "posix-in-more",
+        "posix-in-buffers",
         r"\bENOBUFS\b|no buffer space available|\berrno 105\b",
         "connect ENOBUFS 10.1.2.3:6379",
         True,

@@ -127,7 +127,7 @@ ROWS = (
     ),
     (
         "broken-pipe",
-        "posix-in-more",
+        "posix-in-abort",
         r"\bECONNABORTED\b|software caused connection abort",
         "read ECONNABORTED",
         True,
@@ -238,7 +238,7 @@ ROWS = (
     ),
     (
         "not-connected",
-        "node-in-more",
+        "node-in-streams",
         r"can't be processed\. Stream not writeable|Redis Error - kind: Canceled",
         "AbortError: GET can't be processed. Stream not writeable.",
         False,
@@ -291,7 +291,7 @@ ROWS = (
     ),
     (
         "pool-empty",
-        "any-in-yet-more",
+        "any-in-pool-libraries",
         r"ConnectionLimitExceeded|kombu\.exceptions\.LimitExceeded|\bTimeout\(Wait\)|Timed out in bb8|:poolboy\.checkout|Acquire operation took longer th[ae]n configured|Too many outstanding acquire operations|max(?:imum)? (?:number of )?connections? (?:in (?:the )?)?pool (?:reached|exceeded)",
         "kombu.exceptions.ConnectionLimitExceeded: 10",
         False,
@@ -305,7 +305,7 @@ ROWS = (
     ),
     (
         "pool-empty",
-        "any-in-more",
+        "any-in-object-pools",
         r"Redis Timeout expired\.|ObjectPool\.Get[^\n]{0,20}(?:获取超时|[Tt]imed? ?out)|connection pool is empty|no connections? (?:available )?in (?:the )?pool|(?:[Tt]imed? ?out|exceeded)[^\n]{0,20} waiting for (?:a |an |the )?(?:free |idle |available )?(?:client|connection)\b|waiting for a slot to become available|ResourceRequest timed out|PoolError: Timeout|ConnectionPoolTooBusy|max wait queue size of",
         "redis: connection pool is empty",
         False,
@@ -351,7 +351,7 @@ ROWS = (
     ),
     (
         "no-token",
-        "azure-in-more",
+        "azure-in-exceptions",
         r"Credential authentication (?:failed|unavailable)|\bMsal(?:Client|UiRequired)Exception|AggregateAuthenticationError|ChainedTokenCredential|Multiple user assigned identities|\bRequestTokenErr\b|\bTokenRenewalErr\b|IMDS token request",
         "AggregateAuthenticationError: ChainedTokenCredential authentication failed.",
         False,
@@ -374,7 +374,7 @@ ROWS = (
     ),
     (
         "no-topology",
-        "any-in-more",
+        "any-in-sentences",
         r"Could not retrieve cluster information|could not fetch cluster information|ERROR sending '??cluster slots|Cluster::InitialSetupError",
         "Redis client could not fetch cluster information: x",
         False,
@@ -389,7 +389,7 @@ ROWS = (
     ),
     (
         "slot-missing",
-        "any-in-more",
+        "any-in-sentences",
         r"[Ss]lot (?:[0-9]{1,5} )?has no redis node|Missing (?:cluster )?slot (?:owner|coverage)|\bslot-[0-9]{1,5} is not ready",
         "the slot has no redis node",
         False,
@@ -419,7 +419,7 @@ ROWS = (
     ),
     (
         "cannot-reach",
-        "any-in-more",
+        "any-in-sentences",
         r"(?:fail(?:ed|ure)|error|unable|cannot|can't|can not|could ?n[o']t|couldn't|could not) (?:to )?connect(?:ing)? (?:to )?(?:the |your |an? )?(?:redis|valkey|keydb|dragonfly)\b|backend [^ \n]{0,60}(?:redis|valkey|sentinel)[^ \n]{0,60} has no server available",
         "could not connect to redis Instance at cache:6379",
         True,
@@ -456,7 +456,7 @@ ROWS = (
     ),
     (
         "no-sentinel",
-        "any-in-more",
+        "any-in-sentences",
         r"No sentinel server available|Can connect to sentinel, but|No more master could be found|No such master with that name|GET-MASTER-ADDR-BY-NAME command returns empty|GetMasterAddrByName",
         "Predis: No sentinel server available for autodiscovery.",
         False,
@@ -485,7 +485,7 @@ ROWS = (
     ),
     (
         "used-closed",
-        "any-in-more",
+        "any-in-sentences",
         r"PoolClosedError|\bPool is closed|get on closed pool|Connection is closed(?:[^A-Za-z0-9 \n]|$)",
         "redigo: get on closed pool",
         False,
