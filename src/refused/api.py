@@ -481,15 +481,20 @@ def probe_world(world: World, **options: Any) -> Bundle:
 # --- mending -------------------------------------------------------------------------------------
 
 
-def plan(report: Report, tried: Mapping[str, str] | None = None) -> Plan:
+def plan(
+    report: Report,
+    tried: Mapping[str, str] | None = None,
+    let_in: tuple[str, str] | None = None,
+) -> Plan:
     """Plan what would end the causes of *report*; nothing is changed.
 
     Args:
         tried: What changes taught that were made before and taken back, by title.
+        let_in: First and last address of the range that a firewall rule is to hold, beside the client.
     """
     from refused.remedies.plan import plan as made
 
-    return made(report.bundle, report.diagnosis, tried)
+    return made(report.bundle, report.diagnosis, tried, let_in)
 
 
 def arm_writer(environ: Mapping[str, str]) -> Writer:
@@ -589,7 +594,11 @@ def _resource_attempt(bundle: Bundle) -> Iterator[Attempt]:
     )
 
 
-def rehearse(report: Report, tell: Callable[[str], None] = lambda _: None) -> Rehearsal:
+def rehearse(
+    report: Report,
+    tell: Callable[[str], None] = lambda _: None,
+    let_in: tuple[str, str] | None = None,
+) -> Rehearsal:
     """Build the lab from the exported resource, reproduce the fault, and make the first change there.
 
     Production is not touched: the change is written to the lab's own control plane, by the same code
@@ -609,7 +618,7 @@ def rehearse(report: Report, tell: Callable[[str], None] = lambda _: None) -> Re
     from refused.remedies.world_file import world_file
 
     started = time.monotonic()
-    wanted = plan(report)
+    wanted = plan(report, let_in=let_in)
     step = next(iter(wanted.steps), None)
     text = world_file(report.bundle.view(report.diagnosis.places[0].vantage))
     with tempfile.TemporaryDirectory(prefix="refused-rehearsal-") as folder:
@@ -632,7 +641,7 @@ def rehearse(report: Report, tell: Callable[[str], None] = lambda _: None) -> Re
             here = next(
                 (
                     each.change
-                    for each in plan(before).steps
+                    for each in plan(before, let_in=let_in).steps
                     if step and each.change.kind == step.change.kind
                 ),
                 None,

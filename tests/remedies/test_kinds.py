@@ -17,6 +17,7 @@ from refused.causes import names
 from refused.evidence.control_plane import ClientAddress, FirewallRule, FirewallRules
 from refused.remedies.change import FORMS, Change, Missing
 from refused.remedies.kinds import all_kinds
+from refused.remedies.kinds.firewall_rule import BadRange, range_of
 from refused.remedies.plan import plan
 from refused.remedies.refusals import weakens
 from refused.report.plan import rendered, to_data, to_text, undo_words
@@ -336,3 +337,51 @@ def test_no_plan_in_any_world_weakens_security(
         assert not ('"publicNetworkAccess": "Enabled"' in body and not change.owner_word)
         assert not any(s.name == "tls" and s.after == "false" for s in change.settings)
     assert to_text(made) or not (made.steps or made.missing or made.refused or made.without)
+
+
+def ranged(word: str) -> Any:
+    """Plan a rule for a range in place of the one address."""
+    cause, facts, where = WORLDS["firewall-rule"]
+    return plan(bundle(facts, where), found(cause), let_in=range_of(word))
+
+
+@pytest.mark.parametrize("word", ["203.0.113.0/28", "203.0.113.0 - 203.0.113.15"])
+def test_a_narrow_range_is_let_in_without_the_owner_s_word(word: str) -> None:
+    """The outbound addresses of a NAT gateway are a few, one beside the other."""
+    (step,) = ranged(word).steps
+    change = step.change
+
+    assert change.write is not None
+    assert (
+        change.write.body == '{"properties": {"startIP": "203.0.113.0", "endIP": "203.0.113.15"}}'
+    )
+    assert rendered(change)["az"].endswith("--start-ip 203.0.113.0 --end-ip 203.0.113.15")
+    assert "16 addresses" in change.why
+    assert not change.owner_word
+
+
+def test_a_wide_range_is_flagged_for_its_owner() -> None:
+    """Wider than /24, and the plan says whose word it wants."""
+    made = ranged("203.0.112.0/22")
+
+    (step,) = made.steps
+    assert "1024 addresses" in step.change.owner_word
+    assert "owner    the owner of the cache" in to_text(made)
+
+
+@pytest.mark.parametrize("word", ["0.0.0.0/0", "203.0.0.0/8", "1.0.0.0-255.255.255.255"])
+def test_a_range_that_nobody_knows_is_not_planned(word: str) -> None:
+    """Whoever says so; with the safe way."""
+    made = ranged(word)
+
+    assert made.steps == ()
+    assert "--client-ip" in made.refused[0].instead
+
+
+@pytest.mark.parametrize(
+    "word", ["198.51.100.0/28", "2001:db8::/64", "203.0.113.9-203.0.113.1", "203.0.113.0/40", "all", "-"]
+)  # fmt: skip
+def test_a_range_that_is_none_or_misses_the_client_is_said_at_once(word: str) -> None:
+    """A rule that does not hold the client would end nothing."""
+    with pytest.raises(BadRange):
+        ranged(word)

@@ -80,6 +80,11 @@ def arguments(parser: ArgumentParser) -> None:
         help="the owner of the resource has agreed to what the plan marks so",
     )
     parser.add_argument(
+        "--let-in",
+        metavar="RANGE",
+        help="a firewall rule for this range, as 203.0.113.0/28, in place of the one address; wider than /24 at the owner's word",
+    )
+    parser.add_argument(
         "--incident", metavar="ID", help="keep the change with this incident, or latest"
     )
     parser.add_argument("--form", choices=FORMS, help="show the changes in this language")
@@ -133,16 +138,24 @@ def _mend(journal: Journal, options: Namespace) -> int:
         _tell(f"change {left.id} was left at '{left.state}': {left.change.title}")
         _tell(f"--apply finishes it first, --undo {left.id} takes it back")
     from refused.api import judge, plan, probe, rehearse
+    from refused.remedies.kinds.firewall_rule import range_of
 
+    let_in = range_of(options.let_in) if options.let_in else None
     bundle = probe(options.target, **probing(options, os.environ))
     report = judge(bundle)
-    made = plan(report, _tried(journal))
+    made = plan(report, _tried(journal), let_in)
+    if (
+        let_in is not None
+        and not made.refused
+        and not any(each.change.kind == "firewall-rule" for each in made.steps)
+    ):
+        _tell("--let-in: no firewall rule stands in this plan")
     if report.verdict != "fault" and not made.steps:
         _show(made, options)
         print(f"{report.verdict}: there is nothing to fix", file=sys.stderr)
         return CURED if report.verdict == "healthy" else INCONCLUSIVE
     if options.rehearse:
-        return _rehearsed(rehearse(report, _tell))
+        return _rehearsed(rehearse(report, _tell, let_in))
     if options.to_group or options.export:
         return _copied(made, options)
     if not options.apply:

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from refused.evidence.record import Record
 from refused.remedies.change import Change, Missing, Refused
-from refused.remedies.kinds import all_kinds
+from refused.remedies.kinds import all_kinds, firewall_rule
 from refused.remedies.refusals import weakens
 
 TYPE_CHECKING = False
@@ -50,11 +50,20 @@ class Plan(Record):
     without: tuple[str, ...] = ()
 
 
-def plan(bundle: Bundle, diagnosis: Diagnosis, tried: Mapping[str, str] | None = None) -> Plan:
+def plan(
+    bundle: Bundle,
+    diagnosis: Diagnosis,
+    tried: Mapping[str, str] | None = None,
+    let_in: tuple[str, str] | None = None,
+) -> Plan:
     """Plan what would end what was found. Pure: the same bundle gives the same plan.
 
     Args:
         tried: What changes taught that were made before and taken back, by title.
+        let_in: First and last address of the range that a firewall rule is to hold, beside the client.
+
+    Raises:
+        BadRange: The range does not hold the client.
     """
     learnt = tried or {}
     evidence = bundle.view(diagnosis.places[0].vantage)
@@ -65,11 +74,13 @@ def plan(bundle: Bundle, diagnosis: Diagnosis, tried: Mapping[str, str] | None =
         for kind in all_kinds():
             if cause not in kind.ENDS:
                 continue
-            for proposed in kind.propose(cause, evidence):
+            for each in kind.propose(cause, evidence):
                 some = True
-                if isinstance(proposed, Missing):
-                    missing.append(proposed)
+                if isinstance(each, Missing):
+                    missing.append(each)
                     continue
+                widen = let_in if each.kind == "firewall-rule" else None
+                proposed = each if widen is None else firewall_rule.widened(each, *widen)
                 objection = weakens(proposed)
                 if objection is not None:
                     refused.append(objection)

@@ -21,6 +21,8 @@ if TYPE_CHECKING:
 
 # A rule for public addresses that lets in more than a /24 is somebody's whole neighbourhood.
 WIDEST = 256
+# Beyond this no owner knows whom the rule lets in.
+WIDEST_EVER = 65536
 RULE_FOR_ONE = "a rule for exactly the address that this client comes from (--client-ip ADDRESS)"
 
 ASKED: dict[str, tuple[str, str]] = {
@@ -100,9 +102,20 @@ def _range(first: str, last: str, change: Change) -> tuple[str, str] | None:
         return f"{first} to {last} is no range of addresses", RULE_FOR_ONE
     if int(low) == 0:
         return ASKED["allow-all-ips"]
-    if wide > WIDEST and not _all_private(low, high) and not change.owner_word:
+    if wide <= WIDEST or _all_private(low, high):
+        return None
+    if wide > WIDEST_EVER or not change.owner_word:
         return f"{first} to {last} lets {wide} addresses in", RULE_FOR_ONE
     return None
+
+
+def range_word(first: str, last: str) -> str:
+    """Return why the owner has to agree to a rule for this range of IPv4 addresses, or ``""``."""
+    low, high = ipaddress.ip_address(first), ipaddress.ip_address(last)
+    wide = int(high) - int(low) + 1
+    if wide <= WIDEST or _all_private(low, high):
+        return ""
+    return f"the owner of the cache has to know who is at the {wide} addresses, which is wider than a /24"
 
 
 def _all_private(low: Any, high: Any) -> bool:

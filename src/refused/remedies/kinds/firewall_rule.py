@@ -1,4 +1,4 @@
-"""A firewall rule of Azure Cache for Redis for exactly the address that this client comes from.
+"""A firewall rule of Azure Cache for Redis for exactly the address, or range, that this client comes from.
 
 Rules filter the public address alone: with a private endpoint, or with public access off, a rule
 helps nobody. Azure Managed Redis has none.
@@ -17,7 +17,9 @@ from refused.evidence.observations import Unseen
 from refused.remedies.arm_id import take_apart
 from refused.remedies.change import ArmWrite, Change, Missing, Setting
 from refused.remedies.reading import settles
+from refused.remedies.refusals import range_word
 from refused.remedies.say import az, bicep_resource, powershell, symbol, terraform
+from refused.service.addresses import in_range, parse
 from refused.service.arm import api_version
 
 TYPE_CHECKING = False
@@ -56,29 +58,104 @@ def propose(cause: str, evidence: Evidence) -> Iterator[Change | Missing]:
             how="--client-ip ADDRESS (an address of this host's own proves nothing behind a NAT)",
         )
         return
-    address = client.address
-    name = f"refused_{address.replace('.', '_')}"  # letters, digits and underscores alone
-    write = f"{cache.id}/firewallRules/{name}"
-    yield Change(
+    alone = (client.address, client.address)
+    yield _rule(
+        cause, cache.id, cache.location, alone, str(len(rules.rules)), client=client.address
+    )
+
+
+class BadRange(ValueError):
+    """What was given is no range that a rule could be made for; one line says why."""
+
+    for_people = True
+
+
+def range_of(word: str) -> tuple[str, str]:
+    """Return the first and last address of ``203.0.113.0/28`` or ``203.0.113.4-203.0.113.9``.
+
+    Raises:
+        BadRange: It is neither.
+    """
+    from ipaddress import IPv4Network
+
+    first, dash, last = (part.strip() for part in word.partition("-"))
+    if not dash:
+        try:
+            network = IPv4Network(first)
+        except ValueError:
+            first = ""
+        else:
+            first, last = str(network[0]), str(network[-1])
+    low, high = parse(first), parse(last)
+    if low is None or high is None or (low[0], high[0]) != (4, 4) or low > high:
+        raise BadRange(
+            f"{word[:40]!r} is no range of IPv4 addresses; give one, as 203.0.113.0/28 or 203.0.113.4-203.0.113.9"
+        )
+    return first, last
+
+
+def widened(change: Change, first: str, last: str) -> Change:
+    """Return the rule of *change* for a whole range, at the owner's word where it is wide.
+
+    Raises:
+        BadRange: The client is not in it, so that the rule would not end the fault.
+    """
+    address = change.fact("first")
+    if not in_range(address, first, last):
+        raise BadRange(
+            f"the service sees this client at {address}, which {first} to {last} does not hold"
+        )
+    return _rule(
+        change.cause,
+        change.resource_id,
+        change.fact("location"),
+        (first, last),
+        change.fact("others"),
+        client=address,
+    )
+
+
+def _rule(
+    cause: str, cache: str, location: str, held: tuple[str, str], others: str, *, client: str
+) -> Change:
+    first, last = held
+    is_one = first == last
+    whom = first if is_one else f"{first} to {last}"
+    name = "refused_" + "_".join(dict.fromkeys((first, last))).replace(".", "_")
+    write = f"{cache}/firewallRules/{name}"
+    adds = "one address"
+    if not is_one:
+        low, high = parse(first), parse(last)
+        adds = f"{high[1] - low[1] + 1} addresses" if low and high else "a range"
+    return Change(
         kind="firewall-rule",
         cause=cause,
-        title=f"let {address} in with a firewall rule of its own",
+        title=f"let {whom} in with a firewall rule of {'its' if is_one else 'their'} own",
         where="azure",
-        resource_id=cache.id,
+        resource_id=cache,
         write=ArmWrite(
             method="PUT",
             id=write,
             api_version=API,
-            body=dumps({"properties": {"startIP": address, "endIP": address}}),
+            body=dumps({"properties": {"startIP": first, "endIP": last}}),
         ),
         undo=ArmWrite(method="DELETE", id=write, api_version=API),
-        settings=(Setting(name=f"firewall rule {name}", before=None, after=address),),
-        facts=(("rule", name), ("first", address), ("last", address), ("location", cache.location)),
-        why=f"none of the cache's {len(rules.rules)} rules holds {address}; it adds one address and changes nobody else's",
-        affects="nobody: addresses that were let in still are",
+        settings=(Setting(name=f"firewall rule {name}", before=None, after=whom),),
+        facts=(
+            ("rule", name),
+            ("first", first),
+            ("last", last),
+            ("location", location),
+            ("others", others),
+        ),
+        why=f"none of the cache's {others} rules holds {client}; it adds {adds} and changes nobody else's",
+        affects="nobody: addresses that were let in still are"
+        if is_one
+        else "whoever is at these addresses may then try to log in",
         interruption="none",
         proof="from this client TLS completes and PING is answered",
         hop="resp",
+        owner_word=range_word(first, last),
         **settles("firewall-rule", "acr"),
     )
 
