@@ -122,6 +122,29 @@ def test_what_somebody_edited_is_shown_and_kept_until_you_agree(refused: Command
     assert arm.documents[id_]["properties"]["criteria"]["allOf"][0]["threshold"] == 850.0
 
 
+def test_an_undo_leaves_what_somebody_edited_and_takes_back_the_rest(refused: Command) -> None:
+    """One edited rule keeps its group, which it tells, and no other rule."""
+    _, out = refused(
+        "alerts", "apply", refused.world.target, *MAIL, "--yes", "--cause", "max-clients-reached"
+    )
+    assert "connections-95" in out
+    (id_,) = [each for each in alerts(refused.world) if each.endswith("connections-95")]
+    refused.world.arm.documents[id_]["properties"]["severity"] = 4
+
+    code, out = refused("alerts", "undo", "--yes")
+    assert code == 1
+    assert "somebody edited it since, and that would be lost" in out
+    assert "kept, for what is left standing tells it" in out
+    assert "2 of 3 were left as they are" in refused.err
+    left = sorted(each.rpartition("/")[2] for each in alerts(refused.world))
+    assert left == ["refused-contoso", "refused-contoso-connections-95"]
+
+    refused.world.arm.delete(id_)
+    code, _ = refused("alerts", "undo", "--yes")
+    assert code == 0
+    assert not alerts(refused.world)
+
+
 def test_one_rule_is_undone_like_any_change(refused: Command) -> None:
     """``refused fix --undo`` knows it, and the journal shows it."""
     before = documents(refused.world)

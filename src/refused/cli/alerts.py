@@ -522,7 +522,8 @@ def _asked(question: str) -> bool:
 def _undo(options: Namespace) -> int:
     from refused.api import arm_writer
     from refused.cli.fix import NotAgreed
-    from refused.remedies.apply import CouldNotApply, undo
+    from refused.remedies.apply import ChangedMeanwhile, CouldNotApply, undo
+    from refused.remedies.journal import Busy
 
     entries = _to_undo(_journal(), options.change)
     if not entries:
@@ -535,16 +536,28 @@ def _undo(options: Namespace) -> int:
             raise NotAgreed(f"Take back {len(entries)} changes? There is nobody to ask; say --yes")
         if not _asked(f"Take back {len(entries)} changes?"):
             raise NotAgreed("not agreed; nothing was changed")
-    arm, failed = arm_writer(os.environ), 0
+    arm, left = arm_writer(os.environ), 0
     for entry in entries:
         try:
+            if left and _is_told(entry):
+                raise CouldNotApply("kept, for what is left standing tells it")
             outcome = undo(entry, arm, tell=_say)
-        except CouldNotApply as why:
-            failed += 1
-            print(f"{entry.id}: {why}")
+        except (CouldNotApply, ChangedMeanwhile, Busy) as why:
+            left += 1
+            print(f"{entry.id}: {entry.change.title}: {why}")
             continue
         print(f"{entry.id}: {outcome.state}; {entry.change.title}")
-    return NOT_FINE if failed else FINE
+    if left:
+        _say(f"{left} of {len(entries)} were left as they are")
+    return NOT_FINE if left else FINE
+
+
+def _is_told(entry: Entry) -> bool:
+    """Whether taking it back would remove the action group that rules tell."""
+    from refused.slo.bodies import GROUP
+
+    back = entry.change.undo
+    return back is not None and back.method == "DELETE" and f"/{GROUP}/" in entry.change.resource_id
 
 
 def _to_undo(journal: Journal, wanted: str | None) -> list[Entry]:
