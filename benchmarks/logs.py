@@ -150,22 +150,26 @@ def _marked(node: Any) -> Any:
 def timed(command: list[str], given: str = "") -> tuple[float, float, float, str]:
     """Run a program; return (seconds, seconds of CPU, most megabytes, what it printed)."""
     started = time.perf_counter()
-    with tempfile.TemporaryFile() as out, tempfile.TemporaryFile() as into:
+    # Files, not pipes: nobody reads while we wait.
+    with (
+        tempfile.TemporaryFile() as out,
+        tempfile.TemporaryFile() as into,
+        tempfile.TemporaryFile() as complaints,
+    ):
         into.write(given.encode())
         into.seek(0)
         process = subprocess.Popen(
             command,
             stdin=into,
             stdout=out,
-            stderr=subprocess.PIPE,
+            stderr=complaints,
         )
         _, status, usage = os.wait4(process.pid, 0)
         process.returncode = os.waitstatus_to_exitcode(status)
         took = time.perf_counter() - started
-        assert process.stderr is not None
-        said = process.stderr.read().decode(errors="replace")
-        process.stderr.close()
         if process.returncode not in (0, 1, 3):
+            complaints.seek(0)
+            said = complaints.read().decode(errors="replace")
             sys.exit(f"{command[0]} has failed with {process.returncode}: {said[-500:]}")
         out.seek(0)
         cpu = usage.ru_utime + usage.ru_stime

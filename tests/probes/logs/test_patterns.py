@@ -96,6 +96,22 @@ def test_every_pattern_of_the_catalogue_compiles_under_re2_and_finds_its_own_exa
         assert theirs.search(line.decode()) is not None, name
 
 
+@pytest.mark.parametrize("pattern", ["[é]", "[设置]x", "a[设é]?b", "[xé]"])
+def test_a_class_of_letters_beyond_ascii_holds_no_empty_class(pattern: str) -> None:
+    """Ripgrep refuses one, and with it the whole file of patterns."""
+    node = parse(pattern)
+
+    assert b"[^\\x00-\\xff]" not in emit(node)
+    for text in ("é", "设x", "置x", "ab", "aéb", "x", "y"):
+        assert Automaton(node).matches(text.encode()) is (re.search(pattern, text) is not None)
+
+
+def test_no_pattern_of_the_catalogue_is_written_with_an_empty_class() -> None:
+    """What is written for hyperscan is what the benchmark gives to ripgrep."""
+    for name, pattern, folds in whole():
+        assert b"[^\\x00-\\xff]" not in emit(parse(pattern, ignores_case=folds)), name
+
+
 def test_no_pattern_of_the_catalogue_matches_every_line() -> None:
     """A signature that is satisfied by nothing would accuse every line."""
     for name, pattern, folds in whole():

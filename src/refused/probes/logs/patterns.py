@@ -277,7 +277,10 @@ class _Reader:
         narrow: Node = ("set", frozenset(found) - {_LINE_END})
         if not wide:
             return narrow
-        return ("alt", (narrow, *(_literal(letter, folds=False) for letter in wide)))
+        letters = tuple(_literal(letter, folds=False) for letter in wide)
+        # Not every engine takes a class that nothing is in.
+        branches = (narrow, *letters) if narrow[1] else letters
+        return branches[0] if len(branches) == 1 else ("alt", branches)
 
     def _member(self) -> str | frozenset[int]:
         letter = self.take()
