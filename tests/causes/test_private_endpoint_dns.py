@@ -60,6 +60,14 @@ def heard(*facts: Fact) -> list[Statement]:
             "; the zone privatelink.redis.cache.windows.net is linked to no network",
         ),
         (
+            (ZONE.replace(links=(), links_seen=False),),
+            "; the zone privatelink.redis.cache.windows.net says 10.1.0.4; to which networks it is linked was not seen",
+        ),
+        (
+            (ZONE.replace(links=(), addresses=(), links_seen=False),),
+            "; the zone privatelink.redis.cache.windows.net has no record contoso",
+        ),
+        (
             (ZONE.replace(links=(HUB,)), CLIENTS),
             "; the zone privatelink.redis.cache.windows.net is not linked to this client's network app-vnet, but to hub-vnet",
         ),
@@ -76,7 +84,16 @@ def heard(*facts: Fact) -> list[Statement]:
             "; the zone privatelink.redis.cache.windows.net says 10.1.0.4, but this client's network asks its own DNS servers (10.0.0.53)",
         ),
     ],
-    ids=["unread", "unlinked", "elsewhere", "no-record", "stale", "own-servers"],
+    ids=[
+        "unread",
+        "unlinked",
+        "links-unread",
+        "links-unread-no-record",
+        "elsewhere",
+        "no-record",
+        "stale",
+        "own-servers",
+    ],
 )
 def test_a_public_answer_beside_an_approved_endpoint_is_proof_with_its_reason(
     facts: tuple[Fact, ...], why: str

@@ -234,6 +234,18 @@ def test_a_link_comes_before_a_record() -> None:
     assert kinds == ["private-dns-link"]
 
 
+def test_no_link_is_planned_where_it_was_not_seen_whether_there_is_one() -> None:
+    """What is missing is said, and nothing is written."""
+    facts = (cache(), endpoint(), zone("10.1.0.4", links_seen=False), subnet())
+
+    made = plan(bundle(facts, target()), found("private-endpoint-dns"))
+
+    assert [step.change.kind for step in made.steps] == []
+    assert [(each.kind, each.needs) for each in made.missing] == [
+        ("private-dns-link", "to which networks the zone is linked")
+    ]
+
+
 def test_a_security_rule_stands_just_before_the_one_that_blocks() -> None:
     """Its number is free, and lower."""
     rules = (deny(priority=200), deny("other", 199))

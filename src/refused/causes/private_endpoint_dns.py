@@ -328,9 +328,9 @@ class _ZoneSaid:
         zone = (linked or list(self.zones))[0]
         links = ", ".join(last_name(link.network_id) for link in zone.links[:3]) or "no network"
         wrong = [each for each in zone.addresses if each not in endpoint.addresses]
-        if not zone.links:
+        if not zone.links and zone.links_seen:
             return f"the zone {zone.name} is linked to no network"
-        if self.client is not None and not linked:
+        if self.client is not None and not linked and zone.links_seen:
             mine = last_name(self.client.network_id)
             return f"the zone {zone.name} is not linked to this client's network {mine}, but to {links}"
         if not zone.addresses:
@@ -341,6 +341,8 @@ class _ZoneSaid:
         if set(zone.addresses) & set(given):
             return ""
         said = f"the zone {zone.name} says {zone.addresses[0]}"
+        if not linked and not zone.links_seen:
+            return f"{said}; to which networks it is linked was not seen"
         if self.client is not None and self.client.dns_servers:
             servers = ", ".join(self.client.dns_servers[:3])
             return f"{said}, but this client's network asks its own DNS servers ({servers})"

@@ -225,6 +225,7 @@ class PrivateDnsZone(Observation):
         addresses: What the zone says for this cache's record; empty where it has none.
         record: The record's name relative to the zone.
         records: Every A record, as ``(name, address)``, at most a hundred.
+        links_seen: Whether *links* are all that there are; where they are not, none is no proof of absence.
     """
 
     id: str
@@ -234,6 +235,7 @@ class PrivateDnsZone(Observation):
     ttl_s: int | None = None
     records: tuple[tuple[str, str], ...] = ()
     links: tuple[ZoneLink, ...] = ()
+    links_seen: bool = True
 
 
 class PrivateDnsZoneList(Observation):

@@ -417,6 +417,35 @@ def test_a_list_that_is_not_whole_is_no_list(papers: Papers, resolver: str) -> N
     assert gaps(bundle)["FirewallRules"].why == "not all pages of the list could be read"
 
 
+@pytest.mark.parametrize(
+    ("end", "what"),
+    [
+        ("/privateEndpointConnections", "PrivateEndpointList"),
+        ("/accessPolicyAssignments", "AccessAssignments"),
+        ("/eventtypes/management/values", "ResourceChange"),
+        ("/deployments", "deployments"),
+        ("/events", "ServiceEvent"),
+    ],
+)
+def test_what_stood_on_a_page_that_was_not_read_is_unseen(
+    papers: Papers, resolver: str, end: str, what: str
+) -> None:
+    """Whoever is let in, what changed or where the endpoint is may stand there."""
+
+    def script(asked: Asked) -> Reply:
+        if asked.path.endswith(end):
+            return Reply({"value": [], "nextLink": "https://elsewhere.example/"})
+        if asked.path.lower().endswith("/redis/shop") and what == "PrivateEndpointList":
+            return error(403, "AuthorizationFailed")
+        return healthy(asked)
+
+    with Scripted(papers, script) as server:
+        bundle = look(server, resolver, deep=True, resource=CACHE_ID)
+
+    assert gaps(bundle)[what].why == "not all pages of the list could be read"
+    assert what not in {type(each).__name__ for each in bundle.facts}
+
+
 def test_a_plane_in_the_open_is_refused_in_one_line(resolver: str) -> None:
     """Before anything is sent."""
     environ = {"REFUSED_ARM_ENDPOINT": "http://127.0.0.1:1", "REFUSED_ARM_TOKEN": TOKEN}
@@ -821,6 +850,21 @@ def test_passing_trouble_of_the_twin_costs_nothing(world: World, fault: Fault) -
     assert gaps(bundle) == {}
     assert {rule.name for rule in all_of(bundle, FirewallRules)[0].rules} == {"app", "office"}
     assert fault.struck > 0
+
+
+def test_links_that_may_not_be_read_are_not_taken_for_none(world: World) -> None:
+    """The zone is known, and that its links are not."""
+    world.arm.denied = ["Microsoft.Network/privateDnsZones/virtualNetworkLinks/read"]
+    try:
+        bundle = at_twin(world)
+    finally:
+        world.arm.denied = []
+
+    (zone,) = all_of(bundle, PrivateDnsZone)
+    assert (zone.links, zone.links_seen) == ((), False)
+    assert zone.addresses
+    gap = gaps(bundle)["links of the private DNS zone"]
+    assert "Microsoft.Network/privateDnsZones/virtualNetworkLinks/read" in gap.how_to_see
 
 
 def test_a_subscription_that_is_given_is_searched_alone(world: World) -> None:

@@ -133,7 +133,7 @@ def record_in(zone: str, host: str) -> str:
 
 
 def zone_of(zone_id: str, host: str, records: Any, links: Any, stamp: Stamp) -> PrivateDnsZone:
-    """Read a zone's A records and links. ``None`` for *links* leaves them out."""
+    """Read a zone's A records and links; ``None`` for *links* is that they could not be read."""
     zone = zone_id.rstrip("/").rpartition("/")[2]
     wanted = record_in(zone, host)
     pairs: list[tuple[str, str]] = []
@@ -170,6 +170,7 @@ def zone_of(zone_id: str, host: str, records: Any, links: Any, stamp: Stamp) -> 
             )
             for each in items(links, "value")
         ),
+        links_seen=links is not None,
     )
 
 

@@ -286,7 +286,7 @@ class Reader:
         if not answer.ok:
             self.book.write(cache, answer.unseen("linked servers"))
             return
-        self.book.write(caches.with_partners(cache, answer.body))
+        self.book.write(caches.with_partners(cache, answer.body), _rest(answer, "linked servers"))
 
     def _read_rules(self) -> None:
         answer = self._below("firewallRules")
@@ -321,10 +321,10 @@ class Reader:
     def _read_assignments(self) -> None:
         below = "" if self.service == "acr" else "databases/default/"
         answer = self._below(f"{below}accessPolicyAssignments")
-        if answer.ok:
+        if answer.ok and answer.is_whole:
             self.book.write(caches.assignments_of(answer.body, self.id, answer.stamp()))
         else:
-            self.book.write(answer.unseen("AccessAssignments"))
+            self.book.write(_whole(answer).unseen("AccessAssignments"))
 
     def _read_keys(self, given: Secret) -> None:
         below = "" if self.service == "acr" else "databases/default/"
@@ -348,10 +348,10 @@ class Reader:
 
     def _read_connections(self) -> None:
         answer = self._below("privateEndpointConnections")
-        if not answer.ok:
+        if not (answer.ok and answer.is_whole):
             # The cache's own resource repeats them.
             if not self._is_there() or self._body is None:
-                self.book.write(answer.unseen("PrivateEndpointList"))
+                self.book.write(_whole(answer).unseen("PrivateEndpointList"))
                 return
             answer = self._body
         stamp = answer.stamp()
@@ -416,7 +416,8 @@ class Reader:
                 self.book.write(answer.unseen("PrivateDnsZoneList"))
                 continue
             self.book.write(
-                PrivateDnsZoneList(**answer.stamp(), name=name, ids=ids, subscriptions=places)
+                PrivateDnsZoneList(**answer.stamp(), name=name, ids=ids, subscriptions=places),
+                _rest(answer, "PrivateDnsZoneList"),
             )
             for zone_id in ids[:MOST_ZONES]:
                 self._read_zone_of(zone_id)
@@ -482,17 +483,14 @@ class Reader:
                 self.book.write(own.unseen("PrivateDnsZone"))
                 return
         links = self._list_once(f"{zone_id}/virtualNetworkLinks", kind)
-        if not links.ok:
-            self.book.write(links.unseen("links of the private DNS zone"))
-        self.book.write(
-            network.zone_of(
-                zone_id,
-                host,
-                {"value": listed},
-                links.body if links.ok else None,
-                records.stamp(),
-            )
+        made = network.zone_of(
+            zone_id, host, {"value": listed}, links.body if links.ok else None, records.stamp()
         )
+        if not (links.ok and links.is_whole):
+            made = made.replace(links_seen=False)
+            what = "links of the private DNS zone"
+            self.book.write(_rest(links, what) if links.ok else links.unseen(what))
+        self.book.write(made)
         self._read_log_of(part_of(zone_id, "subscriptions"), part_of(zone_id, "resourceGroups"))
 
     def _host(self) -> str:
@@ -633,6 +631,7 @@ class Reader:
                 to_s=self.begun,
                 count=len(found),
             ),
+            _rest(answer, "ResourceChange"),
         )
 
     def _read_deletion(self) -> None:
@@ -663,6 +662,7 @@ class Reader:
                 to_s=self.begun,
                 count=len(found),
             ),
+            _rest(answer, "deployments"),
         )
 
     def _read_health(self) -> None:
@@ -678,7 +678,10 @@ class Reader:
             {"queryStartTime": iso(self.begun - CHANGES_S)},
         )
         if answer.ok:
-            self.book.write(*monitor.events_of(answer.body, location, answer.stamp()))
+            self.book.write(
+                *monitor.events_of(answer.body, location, answer.stamp()),
+                _rest(answer, "ServiceEvent"),
+            )
         else:
             self.book.write(answer.unseen("ServiceEvent"))
 
@@ -730,12 +733,23 @@ def _aggregations(wanted: Mapping[str, str]) -> str:
     return ",".join(dict.fromkeys(wanted.values()))
 
 
+_IN_PART = "not all pages of the list could be read"
+
+
 def _whole(answer: Answer) -> Answer:
     """Make of a list that is not whole one that was not seen: the rule that counts may be missing."""
     if answer.ok:
-        answer.why = "not all pages of the list could be read"
+        answer.why = _IN_PART
         answer.how = "try again"
     return answer
+
+
+def _rest(answer: Answer, what: str) -> Unseen | None:
+    """Say that a list goes on where it could not be read, ``None`` where all of it was."""
+    if answer.is_whole:
+        return None
+    # Several caches may share the answer, and to each of them what was read of it is worth the same.
+    return Unseen(vantage=CONTROL_PLANE, what=what, why=_IN_PART, how_to_see="try again")
 
 
 def _no_answer(answer: Answer) -> Answer:

@@ -37,6 +37,17 @@ def propose(cause: str, evidence: Evidence) -> Iterator[Change | Missing]:
     if cache is None or not knowing:
         return
     here = subnet(evidence, "client")
+    if not all(zone.links_seen for zone in knowing) and not (
+        here and any(links_to(each, here.network_id) for each in knowing)
+    ):
+        yield Missing(
+            kind="private-dns-link",
+            cause=cause,
+            what=f"a link from the zone {knowing[0].name} to the client's virtual network, if it lacks one",
+            needs="to which networks the zone is linked",
+            how="a role with Microsoft.Network/privateDnsZones/virtualNetworkLinks/read on the zone",
+        )
+        return
     if here is None:
         if not any(zone.links for zone in knowing):
             yield Missing(
