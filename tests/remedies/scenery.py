@@ -37,6 +37,9 @@ from refused.evidence.observations import (
     ClientSettings,
     ClusterTopology,
     ConntrackUse,
+    DnsAnswer,
+    DnsRecord,
+    HostsEntry,
     KernelSettings,
     Login,
     Platform,
@@ -320,6 +323,36 @@ WORLDS: dict[str, tuple[str, tuple[Any, ...], Target]] = {
         "non-ssl-port-disabled",
         (cache(), dial(port=6379)),
         target(port=6379, tls=False),
+    ),
+    "client-setting.key": (
+        "auth-wrong-key",
+        (cache(), Login(**HERE, how="key", user=None, looks_like="access-key")),
+        target(),
+    ),
+    "client-setting.key-amr": (
+        "auth-wrong-key",
+        (amr(), Login(**HERE, how="key", user=None, looks_like="access-key")),
+        target(service="amr"),
+    ),
+    "client-setting.quoted": (
+        "auth-wrong-key",
+        (Login(**HERE, how="key", user=None, looks_like="quoted"),),
+        target(),
+    ),
+    "client-setting.audience": (
+        "auth-entra-misconfigured",
+        (
+            Login(**HERE, how="entra", user=OID, looks_like="token", token_user=OID, token_audience="https://management.azure.com/"),
+        ),
+        target(auth="entra"),
+    ),
+    "client-setting.hosts": (
+        "ip-address-changed",
+        (
+            HostsEntry(**{**HERE, "source": "/etc/hosts"}, host="contoso.redis.cache.windows.net", addresses=("20.42.65.9",), lines=(3,)),
+            DnsAnswer(**HERE, host="contoso.redis.cache.windows.net", resolver="1.1.1.1:53", transport="udp", qtype="A", outcome="answered", chain=(DnsRecord(name="contoso.redis.cache.windows.net", type="A", value="20.42.65.90", ttl_s=60),)),
+        ),
+        target(),
     ),
     "client-setting.primary": (
         "geo-secondary-readonly",

@@ -15,6 +15,7 @@ from tree_sitter_bicep import language
 
 from refused.causes import names
 from refused.evidence.control_plane import ClientAddress, FirewallRule, FirewallRules
+from refused.evidence.observations import Login, RedisReply
 from refused.remedies.change import FORMS, Change, Missing
 from refused.remedies.kinds import all_kinds
 from refused.remedies.kinds.firewall_rule import BadRange, range_of
@@ -24,6 +25,7 @@ from refused.report.plan import rendered, to_data, to_text, undo_words
 from tests.remedies.scenery import (
     AZURE,
     CACHE,
+    HERE,
     WORLDS,
     amr,
     bundle,
@@ -397,3 +399,56 @@ def test_a_range_that_is_none_or_misses_the_client_is_said_at_once(word: str) ->
     """A rule that does not hold the client would end nothing."""
     with pytest.raises(BadRange):
         ranged(word)
+
+
+def test_a_key_is_read_where_the_cache_keeps_it() -> None:
+    """The value is nowhere in the plan; the command that shows it is."""
+    own, managed = change_in("client-setting.key"), change_in("client-setting.key-amr")
+
+    assert "redis list-keys" in rendered(own)["az"]
+    assert "redisenterprise database list-keys" in rendered(managed)["az"]
+    assert "Get-AzRedisCacheKey" in rendered(own)["powershell"]
+    assert all(each.write is None for each in (own, managed))
+
+
+def test_a_key_that_was_harmed_on_its_way_is_not_to_be_another() -> None:
+    """Whoever puts a new one in the same quotes has the same fault."""
+    change = change_in("client-setting.quoted")
+
+    assert "without quotes" in change.title
+    assert "az" not in rendered(change)
+
+
+def test_a_server_without_a_password_is_not_given_a_client_with_another() -> None:
+    """No key of any kind would be taken."""
+    reply = RedisReply(
+        **HERE,
+        address="1.1.1.1",
+        port=1,
+        command="AUTH",
+        outcome="error",
+        error_text="ERR AUTH <password> called without any password configured for the default user.",
+    )
+
+    made = plan(bundle((reply,), target(service="redis")), found("auth-wrong-key"))
+
+    assert made.steps == ()
+    assert "requirepass" in made.missing[0].how
+
+
+def test_a_token_for_something_else_is_asked_for_anew() -> None:
+    """The scope is said letter for letter; where there is no such login, the key."""
+    change = change_in("client-setting.audience")
+    login = Login(**HERE, how="entra", user="me", looks_like="token", token_user="me")
+    made = plan(bundle((login,), target(service="acre")), found("auth-entra-misconfigured"))
+
+    assert change.title == "set token scope to https://redis.azure.com/.default"
+    assert [step.change.title for step in made.steps] == ["set auth to key"]
+
+
+def test_a_pinned_address_goes_by_its_line() -> None:
+    """The name is right; the hosts file is not."""
+    change = change_in("client-setting.hosts")
+
+    assert change.title == "remove line 3 of /etc/hosts"
+    assert rendered(change)["diff"].startswith("- line 3 of /etc/hosts = 20.42.65.9 ")

@@ -87,7 +87,7 @@ def _cause(incident: Incident, diagnosis: Diagnosis | None) -> Cause | None:
 
 
 def _symptom(incident: Incident, diagnosis: Diagnosis | None) -> Why:
-    question = f"Why did {incident.title[:1].lower()}{incident.title[1:]} happen?"
+    question = f"Why did this happen: {incident.title}?"
     failed = None
     if diagnosis is not None:
         failed = next((hop for hop in diagnosis.path if hop.status == "failed"), None)

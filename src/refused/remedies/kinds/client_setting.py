@@ -10,6 +10,8 @@ from refused.evidence.control_plane import ResourceSearch
 from refused.evidence.observations import (
     ClientSettings,
     ClusterTopology,
+    DnsAnswer,
+    HostsEntry,
     Login,
     PeerCertificates,
     RedisReply,
@@ -18,9 +20,12 @@ from refused.evidence.observations import (
     Unseen,
 )
 from refused.evidence.path import is_literal
+from refused.remedies.arm_id import take_apart
 from refused.remedies.change import Change, Missing, Setting
 from refused.remedies.reading import the_cache
+from refused.remedies.say import az, powershell
 from refused.service.clouds import service_of
+from refused.service.features import has, is_redis_audience
 from refused.service.ports import default_port, tls_expected
 
 TYPE_CHECKING = False
@@ -34,6 +39,9 @@ RANK = 5
 KEEPALIVE_S = 30
 # The least that Microsoft's guide gives a connection, and a command.
 TIMEOUT_MS = 5000
+SCOPE = "https://redis.azure.com/.default"
+# Settings whose value is one of the cache's access keys.
+_BY_KEY = ("auth-missing", "auth-wrong-key")
 
 
 def propose(cause: str, evidence: Evidence) -> Iterator[Change | Missing]:
@@ -50,7 +58,10 @@ def propose(cause: str, evidence: Evidence) -> Iterator[Change | Missing]:
     yield Change(
         kind="client-setting",
         cause=cause,
-        title="; ".join(f"set {each.name} to {each.after}" for each in settings),
+        title="; ".join(
+            f"remove {each.name}" if each.after is None else f"set {each.name} to {each.after}"
+            for each in settings
+        ),
         where="client",
         settings=settings,
         why=found[1],
@@ -58,6 +69,7 @@ def propose(cause: str, evidence: Evidence) -> Iterator[Change | Missing]:
         interruption="a restart of the application, where it reads its settings at the start",
         proof="diagnosing the corrected target is healthy",
         hop="resp",
+        facts=_keys(cause, evidence, settings),
         undo_says="put the old string back",
     )
 
@@ -68,7 +80,42 @@ def render(change: Change) -> dict[str, str]:
     for each in change.settings:
         lines += [f"- {each.name} = {each.before}"] if each.before is not None else []
         lines += [f"+ {each.name} = {each.after}"] if each.after is not None else []
-    return {"diff": "\n".join(lines)}
+    said = {"diff": "\n".join(lines)}
+    resource = dict(change.facts).get("keys-of")
+    if resource:
+        said.update(_list_keys(resource))
+    return said
+
+
+def _keys(
+    cause: str, evidence: Evidence, settings: tuple[Setting, ...]
+) -> tuple[tuple[str, str], ...]:
+    """Return the resource whose keys are wanted, where the value is one of them."""
+    cache = the_cache(evidence)
+    wanted = cause in _BY_KEY and any("key)" in (each.after or "") for each in settings)
+    usable = cache is not None and cache.access_keys is not False and wanted
+    return (("keys-of", cache.id),) if usable and cache is not None else ()
+
+
+def _list_keys(resource: str) -> dict[str, str]:
+    """Say how the keys are read; they are printed, so it is done where nobody looks on."""
+    cache = take_apart(resource)
+    where = {"subscription": cache.subscription, "resource_group": cache.group}
+    if cache.type.lower().startswith("microsoft.cache/redisenterprise"):
+        return {
+            "az": az("redisenterprise database list-keys", **where, cluster_name=cache.name),
+            "powershell": powershell(
+                "Get-AzRedisEnterpriseCacheKey",
+                ClusterName=cache.name,
+                ResourceGroupName=cache.group,
+            ),
+        }
+    return {
+        "az": az("redis list-keys", **where, name=cache.name),
+        "powershell": powershell(
+            "Get-AzRedisCacheKey", Name=cache.name, ResourceGroupName=cache.group
+        ),
+    }
 
 
 # --- what to set, cause by cause ------------------------------------------------------------------
@@ -110,6 +157,13 @@ def _mixup(evidence: Evidence) -> tuple[tuple[Setting, ...], str] | Missing:
         return (
             (_set("port", str(target.port), str(port)), _set("tls", _truth(target.tls), "true")),
             f"port {port} of this service speaks TLS, and {target.port} does not",
+        )
+    cache = the_cache(evidence)
+    if cache is not None and cache.service == "amr":
+        return _missing(
+            "TLS at both ends",
+            "the owner's word: clients that speak plain text are shut out by it",
+            "set clientProtocol of the database to Encrypted; TLS off at the client would send key and data in clear",
         )
     return _missing(
         "TLS at both ends",
@@ -167,6 +221,18 @@ def _host(evidence: Evidence) -> tuple[tuple[Setting, ...], str] | Missing:
     return _missing(
         "the right host name", "the name of the cache", "az redis list --query [].hostName"
     )
+
+
+def _address(evidence: Evidence) -> tuple[tuple[Setting, ...], str] | Missing:
+    pinned = [each for each in evidence.all(HostsEntry) if each.addresses]
+    known = {address for each in evidence.all(DnsAnswer) for address in each.addresses}
+    old = [address for each in pinned for address in each.addresses if address not in known]
+    if not known or not old:
+        return _host(evidence)
+    lines = " and ".join(str(number) for each in pinned for number in each.lines)
+    name = f"line {lines} of {pinned[0].source}" if lines else f"the line in {pinned[0].source}"
+    line = Setting(name=name, before=f"{', '.join(old)} {pinned[0].host}", after=None)
+    return (line,), f"it holds {old[0]}, and DNS gives {', '.join(sorted(known)[:3])}"
 
 
 def _name(evidence: Evidence) -> tuple[tuple[Setting, ...], str] | Missing:
@@ -229,13 +295,39 @@ def _password(_evidence: Evidence) -> tuple[tuple[Setting, ...], str] | Missing:
     ), "the server asks for one"
 
 
+# How the shape of a secret tells that it was harmed on its way, and what it is to be.
+_HARM = {
+    "quoted": ("*** (in quotes)", "*** (the same without quotes)", "no key stands in quotes"),
+    "padded": (
+        "*** (with white space)",
+        "*** (the same without white space)",
+        "no key has white space at an end",
+    ),
+    "url-escaped": (
+        "*** (escaped for a URL)",
+        "*** (the same as it is, with = for %3D)",
+        "no key holds the escapes of a URL; only a URL wants them, and once",
+    ),
+}
+_NO_PASSWORD = ("without any password configured", "no password is set")
+
+
 def _key(evidence: Evidence) -> tuple[tuple[Setting, ...], str] | Missing:
-    cache = the_cache(evidence)
-    where = "the current key"
+    cache, login = the_cache(evidence), evidence.one(Login)
+    said = [reply.error_text for reply in evidence.all(RedisReply) if reply.error_text]
+    if any(words in text for text in said for words in _NO_PASSWORD):
+        return _missing(
+            "a password at both ends",
+            "one that the server is given: it has none, and whoever reaches it may do everything",
+            "set requirepass, or a user, at the server; or give the client none, where the server has to stay open",
+        )
     if cache is not None and cache.access_keys is False:
         return (_set("auth", "key", "entra"),), "access keys are switched off on this cache"
+    harm = None if isinstance(login, Unseen) else _HARM.get(login.looks_like)
+    if harm is not None:
+        return (_set("password", harm[0], harm[1]),), harm[2]
     return (
-        _set("password", "*** (the old one)", f"*** ({where})"),
+        _set("password", "*** (the old one)", "*** (the current key)"),
     ), "the key in use opens nothing"
 
 
@@ -243,6 +335,14 @@ def _user(evidence: Evidence) -> tuple[tuple[Setting, ...], str] | Missing:
     login = evidence.one(Login)
     target = evidence.target
     assert target is not None  # noqa: S101 - propose() has looked
+    if has(target.service, "entra") is False:  # type: ignore[arg-type]
+        return (_set("auth", "entra", "key"),), "this service has no login with Microsoft Entra ID"
+    audience = None if isinstance(login, Unseen) else login.token_audience
+    if audience is not None and not is_redis_audience(audience):
+        return (
+            (_set("token scope", f"{audience.rstrip('/')}/.default", SCOPE),),
+            f"the token is meant for {audience}, and not for Redis",
+        )
     if isinstance(login, Unseen) or login.token_user is None or login.token_user == login.user:
         return _missing(
             "the right identity", "the object id in the token", "give the token with --auth entra"
@@ -400,7 +500,7 @@ _SETTINGS = {
     "non-ssl-port-disabled": _tls_port,
     "tls-version-mismatch": _tls_version,
     "wrong-hostname": _host,
-    "ip-address-changed": _host,
+    "ip-address-changed": _address,
     "resource-retired-or-migrated": _host,
     "tls-hostname-mismatch": _name,
     "unsupported-command-or-db": _database,
