@@ -96,3 +96,18 @@ def test_the_python_of_the_readme_runs(tmp_path: Path) -> None:
 def test_the_two_commands_are_there(target: str) -> None:
     """Make knows them."""
     assert re.search(rf"^{target}:", (ROOT / "Makefile").read_text(), re.MULTILINE)
+
+
+def test_what_was_measured_is_what_the_page_says() -> None:
+    """The page is built anew with every measurement, and the README is typed."""
+    page = (ROOT / "docs" / "calibration.md").read_text()
+    faults = re.search(r"\*\*The domain\.\*\* (\d+) faults", page)
+    row = re.search(r"\| all \| (\d+) \|.*\| (\d+) of (\d+) \|", page)
+    assert faults
+    assert row
+    cases, wrong, sure = map(int, row.groups())
+
+    assert wrong == 0
+    said = " ".join(README.split())
+    assert f"measured on {faults[1]} faults" in said
+    assert f"in {cases:,} variations: of {sure:,} answers stated above 90 % none was wrong" in said

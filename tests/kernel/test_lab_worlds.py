@@ -18,7 +18,7 @@ from refused.lab.kernel_worlds import WORLDS, KernelWorld, by_id
 KERNEL = [pytest.mark.kernel, pytest.mark.timeout(90)]
 FAULTS = [each for each in WORLDS if each.cause is not None]
 HEALTHY = [each for each in WORLDS if each.cause is None]
-HOPS = ("name", "route", "tcp", "tls", "resp", "auth")
+HOPS = {"name", "address", "route", "tcp", "tls", "resp", "auth", "topology", "command"}
 
 
 def pytestmarked(worlds: list[KernelWorld]) -> list[Any]:
@@ -34,6 +34,7 @@ def test_there_are_as_many_healthy_worlds_as_the_promise_asks_for() -> None:
     assert len(HEALTHY) >= 40
     assert sum(each.behind is not None for each in FAULTS) >= 15
     assert {each.cause for each in FAULTS} <= set(known)
+    assert {known[each.cause].hop for each in FAULTS if each.cause} == HOPS
     assert {each.behind for each in FAULTS} - {None} <= set(known)
     assert len({each.id for each in WORLDS}) == len(WORLDS)
 

@@ -52,6 +52,27 @@ if TYPE_CHECKING:
     from refused.evidence.path import Broken
     from refused.evidence.told import Told
 
+EXCLUDE = (
+    "exclude exactly the cache's ports from the mesh (Istio: excludeOutboundPorts, Linkerd: skip-outbound-ports), "
+    "unless the mesh keeps hosts out by a rule of its own"
+)
+REGISTER = (
+    "register the cache's host and port, where the mesh lets only registered hosts out (Istio: ServiceEntry, Linkerd: "
+    "a TLSRoute or TCPRoute of its EgressNetwork)"
+)
+WAIT = "hold the application until the proxy is ready (holdApplicationUntilProxyStarts)"
+ONE_TLS = "take the second TLS out of the destination rule, and leave the client's own as it is"
+# What ends a fault that the mesh's own objects show; no port is led past a rule that keeps hosts out.
+ENDS = {
+    "port-clash": EXCLUDE,
+    "no-entry": REGISTER,
+    "entry-port": REGISTER,
+    "entry-protocol": REGISTER,
+    "egress-network": REGISTER,
+    "double-tls": ONE_TLS,
+    "foreign-mtls": ONE_TLS,
+}
+
 CAUSE = Cause(
     id="service-mesh-intercept",
     title="a sidecar takes the connection, and does not bring it to the server",
@@ -69,9 +90,10 @@ CAUSE = Cause(
         TcpDial,
     ),
     remedies=(
-        "exclude exactly the cache's ports from the mesh (Istio: excludeOutboundPorts, Linkerd: skip-outbound-ports)",
-        "add a ServiceEntry for the cache's host, where the mesh lets only registered hosts out",
-        "hold the application until the proxy is ready (holdApplicationUntilProxyStarts)",
+        EXCLUDE,
+        REGISTER,
+        WAIT,
+        ONE_TLS,
     ),
     verify="from the pod TLS completes and PING is answered",
     prevent="annotations in the pod template; a check of cluster node ports against the mesh's own",
@@ -176,7 +198,11 @@ def _cluster_says(evidence: Evidence) -> Iterator[Statement]:
         inside = is_walked_inside(evidence, fault.workload)
         if broken is not None and inside and fault.sure and _struck(fault, broken, evidence):
             seen = (*fault.seen, *_failed_nodes(fault, evidence))
-            yield Proof(because=f"{_said(fault)}{_struck_said(fault, evidence)}", seen=seen)
+            yield Proof(
+                because=f"{_said(fault)}{_struck_said(fault, evidence)}",
+                seen=seen,
+                ends=ENDS.get(fault.kind, ""),
+            )
             continue
         # What was read holds for the workload wherever it is read; that it fails was not seen there.
         weight = 3.0 if fault.sure else 2.0 if fault.kind != "port-clash" else 1.2
@@ -186,6 +212,7 @@ def _cluster_says(evidence: Evidence) -> Iterator[Statement]:
             seen=fault.seen,
             fact=fault.kind,
             foretells=not inside,
+            ends=ENDS.get(fault.kind, ""),
         )
     if faults or broken is None or broken.hop not in WALKED or not workloads:
         return

@@ -33,7 +33,7 @@ def looking(parser: ArgumentParser, *, needs_target: bool = True, holds: bool = 
         dest="vantages",
         action="append",
         metavar="VANTAGE",
-        help="where to look from: here, socks5://host:port (repeatable)",
+        help="where to look from: here, ssh:[user@]host[:port], k8s:namespace/pod[/container] (or k8s:namespace/deployment/name), docker:name, socks5://host:port, @bundle.json (repeatable; several places are compared)",
     )
     parser.add_argument(
         "--resolver", metavar="IP[:PORT]", help="ask this resolver alone, never the system's"

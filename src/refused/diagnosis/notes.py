@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from refused.evidence.observations import (
     ClientFleet,
+    DescriptorUse,
     MaintenanceEvent,
     NamesOverTime,
     NodeVisit,
@@ -12,6 +13,7 @@ from refused.evidence.observations import (
     ServerInfo,
     TcpDial,
     TlsHandshake,
+    Unseen,
 )
 from refused.evidence.path import client_dials, dial_said, is_bare, wants_password
 
@@ -27,6 +29,7 @@ if TYPE_CHECKING:
 NEAR = 0.8
 DAY_S = 86400
 SOON_DAYS = 30
+UNLIMITED = 2**62
 
 
 def notes(
@@ -43,6 +46,7 @@ def notes(
         told: What the findings say already.
     """
     found = list(_notes(view, places))
+    found += _of_descriptors(view)
     if _is_about_time(view):
         from refused.diagnosis.time_notes import time_notes
 
@@ -91,6 +95,25 @@ def _notes(view: Evidence, places: Sequence[PlaceSeen]) -> Iterator[str]:
     for info in view.look(ServerInfo):
         yield from _of_server(info)
     yield from _of_tls(view)
+
+
+def _of_descriptors(view: Evidence) -> Iterator[str]:
+    """Say what a process has open that was asked about; our own tells nothing of the application's."""
+    for files in view.look(DescriptorUse):
+        if files.source in ("/proc/self/fd", "/dev/fd"):
+            continue
+        limit = f" of {files.soft_limit}" if files.soft_limit < UNLIMITED else ""
+        count = f"process {files.pid} has {files.open}{limit} descriptors open"
+        if files.open >= files.soft_limit:
+            yield f"{count}: it can open no further connection, although this look could"
+        elif files.open >= NEAR * files.soft_limit:
+            yield f"{count}: at the limit it can open no further connection"
+        else:
+            yield count
+    # A path that is well lists nothing as unseen; who asks about a process waits for an answer.
+    for gap in view.look(Unseen) if view.broken is None else ():
+        if gap.what == "DescriptorUse" and gap.why.startswith("process "):
+            yield f"descriptors were not counted: {gap.why}"
 
 
 def _of_addresses(view: Evidence) -> Iterator[str]:

@@ -9,7 +9,15 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from refused.causes.service_mesh_intercept import judge
+from refused.causes.service_mesh_intercept import (
+    CAUSE,
+    ENDS,
+    EXCLUDE,
+    ONE_TLS,
+    REGISTER,
+    judge,
+)
+from refused.causes.statements import Clue
 from refused.evidence.kubernetes_faults import dns_faults, mesh_faults, policy_faults
 from refused.evidence.observations import NodeVisit, Platform, TcpDial
 from tests.probes.kubernetes.scenery import HERE, MANIFESTS, NODES, client, evidence, facts
@@ -104,6 +112,24 @@ def test_the_annotation_does_end_it(name: str) -> None:
     cured = [each.replace(sidecars=(after,)) if each == clash.workload else each for each in found]
 
     assert "port-clash" not in {each.kind for each in mesh_faults(evidence(*cured, NODES))}
+
+
+@pytest.mark.parametrize(
+    ("name", "first"),
+    [
+        ("istio-operator.yaml", REGISTER),
+        ("linkerd-deny.yaml", REGISTER),
+        ("istio-double-tls.yaml", ONE_TLS),
+        ("istio-namespace.yaml", EXCLUDE),
+    ],
+)
+def test_what_is_advised_is_what_ends_it(name: str, first: str) -> None:
+    """Above all, no port is led past a rule of the mesh that keeps hosts out."""
+    nodes = [NODES] if first == EXCLUDE else []
+    said = judge(evidence(*facts(MANIFESTS / name), *nodes))
+
+    assert {each.ends for each in said if isinstance(each, Clue)} == {first}
+    assert set(ENDS.values()) <= set(CAUSE.remedies)
 
 
 def test_what_kustomize_prints_is_what_is_judged(tmp_path: Path) -> None:
