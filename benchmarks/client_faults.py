@@ -1,6 +1,6 @@
 """The same faults for several Redis clients, side by side: who is back first, and at what price.
 
-    python benchmarks/client_faults.py [--only FAULT,…] [--clients CLIENT,…] [--seconds-scale X]
+    python benchmarks/client_faults.py [--kernel] [--only FAULT,…] [--clients CLIENT;…] [--seed N]
 
 Every client has a process, a real server and a gate (a TCP relay that we can close, cut or silence)
 of its own; the fault happens to all of them at the same moment. Each makes forty calls a second at
@@ -12,8 +12,13 @@ end of the fault to the first success, where the fault has an end; ``errors`` ca
 ``missed`` calls that could not begin; ``worst`` the longest call, in seconds; ``conns`` connections
 that reached the gate after the fault began.
 
-What a relay on loopback cannot show is segments that are not acknowledged: TCP_USER_TIMEOUT plays no
-part here. Where a client is not installed, or has no part in a fault, the cell says so.
+The relay's own kernel acknowledges what the relay keeps to itself, so that TCP_USER_TIMEOUT plays no
+part. With ``--kernel`` (as root, with nft) all of it happens in a network namespace of its own, and
+the packets themselves are dropped: nothing is acknowledged, no SYN is answered, and what was sent into
+a black hole comes again after the kernel's growing pauses.
+
+The jitter of the clients written in Python is drawn from ``--seed``, the same for all; ioredis and
+valkey-glide cannot be told one. Where a client is not installed, or has no part in a fault, the cell says so.
 """
 
 from __future__ import annotations
@@ -27,6 +32,7 @@ import functools
 import itertools
 import json
 import os
+import random
 import shutil
 import socket
 import struct
@@ -38,6 +44,7 @@ import time
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, NamedTuple
 
+from refused.lab import kernel
 from refused.lab.cluster import Cluster, Node
 from refused.lab.servers import Server, in_parallel
 
@@ -162,25 +169,40 @@ class Gate:
 
     def forget(self) -> None:
         """Let every connection that is open go silent for good, as a middlebox does."""
-
-        def deed() -> None:
-            for relay in self._relays:
-                relay.is_forgotten = True
-
-        self.gates.call(deed)
+        self._forget(lambda _: True)
 
     def forget_those_of(self, backend: int) -> None:
         """Let the connections that were led to *backend* go silent for good."""
+        self._forget(lambda relay: relay.backend == backend)
 
-        def deed() -> None:
-            for relay in self._relays:
-                if relay.backend == backend:
-                    relay.is_forgotten = True
+    def _forget(self, is_meant: Callable[[_Relay], bool]) -> None:
+        def deed() -> list[int]:
+            ports = []
+            for relay in filter(is_meant, self._relays):
+                relay.is_forgotten = True
+                with contextlib.suppress(OSError):  # gone meanwhile
+                    ports.append(relay.client.getpeername()[1])
+            return ports
 
-        self.gates.call(deed)
+        ports = self.gates.call(deed)
+        if kernel.is_inside() and ports:
+            self._drop("{{ {} }}".format(", ".join(map(str, ports))))
+
+    def _drop(self, ports: str = "") -> None:
+        """Drop what goes through the gate, both ways: all, or what these ports of clients send."""
+        to, back = (f"tcp dport {ports}", f"tcp sport {ports}") if ports else ("", "")
+        chain = f"gate{self.port}at{self.host.replace('.', '-')}"
+        kernel.nft(
+            f"table inet faults {{\nchain {chain} {{\ntype filter hook input priority 0;\n"
+            f"ip saddr {self.host} tcp sport {self.port} {to} drop\n"
+            f"ip daddr {self.host} tcp dport {self.port} {back} drop\n}}\n}}\n"
+        )
 
     def swallow(self) -> None:
         """Let nothing pass, and answer no dial: a black hole."""
+        if kernel.is_inside():
+            self._drop()
+            return
 
         def deed() -> None:
             self.lets_pass.clear()
@@ -197,6 +219,9 @@ class Gate:
 
     def disgorge(self) -> None:
         """Let everything pass again."""
+        if kernel.is_inside():
+            kernel.nft("table inet faults {}\ndelete table inet faults\n")  # of all gates
+            return
 
         def deed() -> None:
             assert self.listener is not None
@@ -387,6 +412,7 @@ def work(name: str, job: dict[str, Any]) -> None:  # noqa: C901, PLR0915  # one 
     import logging
 
     logging.disable()
+    random.seed(job["seed"])
     log = Log()
     host, port, key = job["host"], int(job["port"]), job["key"]
     password = job.get("password") or ""
@@ -844,7 +870,7 @@ def start(stand: Stand) -> subprocess.Popen[str]:
     )
 
 
-def run(fault: Fault, clients: list[str], *, quick: float = 1.0) -> list[Row]:
+def run(fault: Fault, clients: list[str], *, quick: float = 1.0, seed: int = 1) -> list[Row]:
     """Have a fault happen to some clients, and sum up what became of them."""
     with contextlib.ExitStack() as stack:
         gates = Gates()
@@ -855,6 +881,8 @@ def run(fault: Fault, clients: list[str], *, quick: float = 1.0) -> list[Row]:
             for at, client in enumerate(clients)
         ]
         warm_s = 2.0
+        for stand in stands:
+            stand.job["seed"] = seed
         workers = [start(stand) for stand in stands]
         _wait_ready(workers)
         ends_at = time.monotonic() + warm_s + fault.watch_s * quick
@@ -1025,7 +1053,19 @@ def main() -> int:
     parser = argparse.ArgumentParser(description=(__doc__ or "").split("\n", 1)[0])
     parser.add_argument("--only", default="", help="parts of faults' names, with commas between")
     parser.add_argument("--clients", default=";".join(CLIENTS), help="with semicolons between")
+    parser.add_argument("--kernel", action="store_true", help="drop the packets themselves")
+    parser.add_argument("--seed", type=int, default=1, help="of the clients' jitter")
     chosen = parser.parse_args()
+    if chosen.kernel and not kernel.is_inside():
+        if not can_have_hosts():
+            print("--kernel needs namespaces of its own: run as root")
+            return 1
+        inside = [*kernel.prefix(), sys.executable, str(HERE), *sys.argv[1:]]
+        return subprocess.run(
+            inside, env={**os.environ, kernel.INSIDE: "1"}, check=False
+        ).returncode
+    if chosen.kernel:
+        kernel.run("ip", "link", "set", "lo", "up")
     clients = [name.strip() for name in chosen.clients.split(";")]
     parts = [part.strip() for part in chosen.only.split(",") if part.strip()]
     absent = {name: why for name in clients if (why := available(name))}
@@ -1036,7 +1076,7 @@ def main() -> int:
             print(f"\n{fault.name}\n  needs a mount namespace of its own: run as root")
             continue
         takes_part = [name for name in clients if name not in absent]
-        table(fault, run(fault, takes_part), absent)
+        table(fault, run(fault, takes_part, seed=chosen.seed), absent)
     return 0
 
 

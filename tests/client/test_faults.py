@@ -3,6 +3,9 @@
 from __future__ import annotations
 
 import importlib.util
+import os
+import shutil
+import subprocess
 import sys
 from pathlib import Path
 from typing import Any
@@ -66,6 +69,25 @@ def test_what_is_foreseen_shows_ours_no_error(name: str) -> None:
     """Announced maintenance, a token that ends, a slot that moves, places that come free."""
     _, ours = two(name, 1.0)
     assert ours.errors == 0
+
+
+@pytest.mark.kernel
+@pytest.mark.skipif(os.geteuid() != 0 or shutil.which("nft") is None, reason="needs root, and nft")
+def test_where_packets_are_lost_ours_is_back_before_the_kernel_is() -> None:
+    """Nothing is acknowledged for ten seconds; then the kernel still waits to send it again."""
+    words = ["--kernel", "--only", "blackhole", "--clients", "redis-py;ours", "--seed", "7"]
+    ran = subprocess.run(
+        [sys.executable, str(SCRIPT), *words],
+        capture_output=True,
+        text=True,
+        check=False,
+        timeout=120,
+    )
+    assert ran.returncode == 0, ran.stderr
+    rows = [line.split() for line in ran.stdout.splitlines()]
+    (back,) = [float(row[2]) for row in rows if row[:1] == ["ours"] and row[1] != "is"]
+    assert back <= 2.0, ran.stdout
+    assert any(row[:1] == ["redis-py"] for row in rows)
 
 
 def test_the_verdict_says_where_ours_is_not_best() -> None:

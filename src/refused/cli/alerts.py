@@ -538,9 +538,11 @@ def _undo(options: Namespace) -> int:
             raise NotAgreed("not agreed; nothing was changed")
     arm, left = arm_writer(os.environ), 0
     for entry in entries:
+        if left and _is_told(entry):
+            left += 1
+            print(f"{entry.id}: {entry.change.title}: kept, for what is left standing tells it")
+            continue
         try:
-            if left and _is_told(entry):
-                raise CouldNotApply("kept, for what is left standing tells it")
             outcome = undo(entry, arm, tell=_say)
         except (CouldNotApply, ChangedMeanwhile, Busy) as why:
             left += 1
