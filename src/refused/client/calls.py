@@ -25,6 +25,7 @@ T = TypeVar("T")
 
 BASE_S: Final = 0.02
 CAP_S: Final = 0.5  # back at work within two seconds of the network, whatever the luck
+LEAST_S: Final = 0.05  # a try with less time than this could only run out of it
 
 
 def pause_s(failures: int) -> float:
@@ -101,9 +102,13 @@ class Account:
         return repeatable.are_repeatable(self.commands, self.also_repeat)
 
     def rest_s(self, failures: int) -> float | None:
-        """Return the pause before the next try; ``None`` if the time is up before it."""
+        """Return the pause before the next try; ``None`` if too little time is left after it."""
         pause = pause_s(failures)
-        return pause if time.monotonic() + pause < self.give_up_at else None
+        return pause if time.monotonic() + pause < self.last_start() else None
+
+    def last_start(self) -> float:
+        """Return when the last try may begin, by the monotonic clock."""
+        return self.give_up_at - min(LEAST_S, self.deadline_s / 20)
 
     def explain(self, error: BaseException, *, gave_up_after: int = 0) -> None:
         """Add to an error what became of the call; its class and its message stay redis-py's."""
@@ -180,10 +185,12 @@ class Call(Retry, Account):
                 else:
                     fail(error)
                 pause = self.rest_s(failures)
-                if pause is None:
+                if pause is not None:
+                    time.sleep(pause)
+                # A sleep may last longer than was asked; what was seen tells more than the clock.
+                if pause is None or time.monotonic() >= self.last_start():
                     self.explain(error, gave_up_after=failures)
                     raise
-                time.sleep(pause)
                 self.sent = False
 
 
@@ -227,8 +234,10 @@ class AsyncCall(AsyncRetry, Account):
                 else:
                     await fail(error)
                 pause = self.rest_s(failures)
-                if pause is None:
+                if pause is not None:
+                    await asyncio.sleep(pause)
+                # A sleep may last longer than was asked; what was seen tells more than the clock.
+                if pause is None or time.monotonic() >= self.last_start():
                     self.explain(error, gave_up_after=failures)
                     raise
-                await asyncio.sleep(pause)
                 self.sent = False
