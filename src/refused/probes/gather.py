@@ -229,9 +229,11 @@ class Walk:
             return ()
 
         answers: List[DnsAnswer] = []
+        # From here, and not from when a thread gets its turn: silence has to be told before the end.
+        patience = Deadline(wait_s)
 
         def on_the_wire(server: Tuple[str, int], qtype: str) -> None:
-            answer = names.ask(server, host, qtype, vantage=vantage.name, wait_s=wait_s)
+            answer = names.ask(server, host, qtype, vantage=vantage.name, wait_s=patience.left())
             answers.append(answer)
             book.write(answer)
 
@@ -244,6 +246,8 @@ class Walk:
             self._wire = wire
             return tuple(given)
         wait_for(wire, self.deadline)
+        if not answers:
+            book.unseen("DnsAnswer", "the time was up", "give more of it with --timeout")
         ordered = sorted(answers, key=lambda each: each.qtype)
         return tuple(dict.fromkeys(address for each in ordered for address in each.addresses))
 
