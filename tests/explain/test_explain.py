@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 import pytest
 
 import refused
-from refused.api import explain
+from refused.api import explain, read_text
 from refused.report import schema
 
 if TYPE_CHECKING:
@@ -275,11 +275,14 @@ def test_a_saved_bundle_of_a_text_is_judged_the_same() -> None:
 
 
 @pytest.mark.shared
-def test_accuracy_has_not_fallen() -> None:
+def test_accuracy_has_not_fallen(monkeypatch: pytest.MonkeyPatch) -> None:
     """Below what is promised of texts that name their cause, point to it, or fit several."""
     from importlib import util
     from pathlib import Path
 
+    from tests.conftest import SHARED
+
+    monkeypatch.setenv("REFUSED_SHARED", str(SHARED))
     place = Path(__file__).parents[2] / "docs" / "build_accuracy.py"
     spec = util.spec_from_file_location("build_accuracy", place)
     assert spec is not None
@@ -298,3 +301,83 @@ def test_accuracy_has_not_fallen() -> None:
     assert reached["silent"] >= 0.55
     assert reached["unknown"] >= 0.8
     assert reached["decoy"] >= 0.9
+
+
+@pytest.mark.parametrize(
+    ("text", "asks"),
+    [
+        ("Could not connect to Redis at 127.0.0.1:6379: Connection refused", False),
+        ("redis: connect ECONNREFUSED 10.0.0.4:6379", False),
+        ("redis: connect ECONNREFUSED 20.42.65.90:6379", False),
+        ("[ioredis] Unhandled error event: Error: getaddrinfo ENOTFOUND redis-prod", False),
+        ("redis: getaddrinfo ENOTFOUND cache.shop.svc.cluster.local", False),
+        ("redis: getaddrinfo ENOTFOUND contoso.redis.cache.windows.net", True),
+    ],
+)
+def test_a_public_resolver_is_asked_for_public_names_alone(text: str, asks: bool) -> None:
+    """It knows no address, and no name that is kept inside."""
+    chosen = explain(text).diagnosis.next_check
+
+    assert chosen is not None
+    assert (chosen.check.id == "other-resolver") is asks
+
+
+@pytest.mark.parametrize(
+    "foreign",
+    [
+        "ERROR memcached: connect ECONNREFUSED 127.0.0.1:11211",
+        "Error: connect ECONNREFUSED 10.0.0.3:3306",
+        "Connection refused (169.254.169.254:80)",
+    ],
+)
+@pytest.mark.parametrize("comes_first", [False, True])
+def test_where_another_service_was_dialled_redis_was_not(foreign: str, comes_first: bool) -> None:
+    """Its endpoint is no target of ours, and the next look does not go there."""
+    lines = ["redis GET failed: NOAUTH Authentication required", foreign]
+    report = explain("\n".join(reversed(lines) if comes_first else lines))
+
+    assert report.bundle.target.host == ""
+    assert report.bundle.target.text == "HOST:PORT"
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "redis up; mysql: connect ECONNREFUSED 10.0.0.3:3306",
+        "INFO redis ok, postgres connection refused at db.example.com:5432",
+        "ioredis ready. amqplib: connect ECONNREFUSED 10.0.0.3:5672",
+    ],
+)
+def test_a_line_that_mentions_redis_and_dials_another_by_name_and_port_is_the_others(
+    text: str,
+) -> None:
+    """A client of Redis that dials such a port has nobody else's name beside it."""
+    assert explain(text).causes == ()
+    assert explain("go-redis: dial tcp 10.0.0.3:3306: connect: connection refused").causes
+
+
+BAD_LOGIN = "StackExchange.Redis.RedisConnectionException: WRONGPASS invalid username-password pair"
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        f"DefaultAzureCredential failed to retrieve a token: connect ECONNREFUSED 169.254.169.254:80\n{BAD_LOGIN}",
+        f"Connection refused (169.254.169.254:80)\n{BAD_LOGIN}",
+        f"ManagedIdentityCredential authentication failed: Connection refused (169.254.169.254:80)\n ---> {BAD_LOGIN}",
+    ],
+)
+def test_a_refused_token_endpoint_comes_before_the_login_that_lacks_the_token(text: str) -> None:
+    """With its port written behind it as well."""
+    report = explain(text)
+
+    assert report.causes[0].id == "auth-entra-misconfigured"
+    assert report.verdict == "fault"
+
+
+def test_the_other_service_is_called_by_its_host_and_port() -> None:
+    """Not by whatever word stands near."""
+    text = "Error: connect ECONNREFUSED 10.0.0.3:3306\nReplyError: WRONGPASS invalid username-password pair"
+    (error,) = read_text(text)
+
+    assert error.elsewhere == ("10.0.0.3:3306",)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from refused.causes import catalogue, modules
 from refused.diagnosis.compare import Difference, differences, is_blind, summary
-from refused.diagnosis.next_check import next_check
+from refused.diagnosis.next_check import next_check, pointless
 from refused.diagnosis.notes import notes
 from refused.diagnosis.rank import rank
 from refused.diagnosis.severity import severity
@@ -102,7 +102,10 @@ def diagnose(bundle: Bundle) -> Diagnosis:
         ruled_out=tuple(each for each in heard if each.is_ruled_out and each.cause.id not in found),
         unseen=_unseen(tuple(place_view for place_view, _ in places), heard, found),
         next_check=next_check(
-            findings, bundle.target.service, _done(view), silent_ones(view, heard, found)
+            findings,
+            bundle.target.service,
+            _done(view) | pointless(bundle.target.host),
+            silent_ones(view, heard, found),
         ),
         notes=notes(
             view,

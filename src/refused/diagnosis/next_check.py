@@ -5,6 +5,7 @@ from __future__ import annotations
 from math import exp, log
 
 from refused.diagnosis.checks import CHECKS
+from refused.evidence.path import is_kept_inside
 from refused.evidence.record import Record
 
 TYPE_CHECKING = False
@@ -63,6 +64,15 @@ def next_check(
         if nats > 0.005 and (best is None or nats / check.seconds > best.nats / best.check.seconds):
             best = NextCheck(check=check, tells=tells, nats=nats)
     return best
+
+
+def pointless(host: str) -> frozenset[str]:
+    """Return the checks that can tell nothing of *host*: no public resolver knows an address or an inner name.
+
+    Args:
+        host: As it was dialled; ``""`` where nobody says.
+    """
+    return frozenset({"other-resolver"}) if host and is_kept_inside(host) else frozenset()
 
 
 def _expected_drop(

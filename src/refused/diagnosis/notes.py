@@ -13,7 +13,6 @@ from refused.evidence.observations import (
     ServerInfo,
     TcpDial,
     TlsHandshake,
-    Unseen,
 )
 from refused.evidence.path import client_dials, dial_said, is_bare, wants_password
 
@@ -111,7 +110,7 @@ def _of_descriptors(view: Evidence) -> Iterator[str]:
         else:
             yield count
     # A path that is well lists nothing as unseen; who asks about a process waits for an answer.
-    for gap in view.look(Unseen) if view.broken is None else ():
+    for gap in view.unseen if view.broken is None else ():
         if gap.what == "DescriptorUse" and gap.why.startswith("process "):
             yield f"descriptors were not counted: {gap.why}"
 

@@ -9,7 +9,7 @@ from __future__ import annotations
 from refused.causes import modules
 from refused.causes.statements import Clue
 from refused.diagnosis.judge import Diagnosis, PlaceSeen
-from refused.diagnosis.next_check import next_check
+from refused.diagnosis.next_check import next_check, pointless
 from refused.diagnosis.rank import rank
 from refused.diagnosis.severity import severity_of_text
 from refused.diagnosis.weigh import weigh
@@ -196,7 +196,7 @@ def diagnose_text(bundle: Bundle) -> Diagnosis:
         findings=findings,
         ruled_out=(),
         unseen=tuple(fact for fact in bundle.facts if isinstance(fact, Unseen)),
-        next_check=next_check(findings, bundle.target.service),
+        next_check=next_check(findings, bundle.target.service, pointless(bundle.target.host)),
         notes=tuple(_notes(errors, findings)),
         heard=heard,
     )

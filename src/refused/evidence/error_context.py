@@ -142,6 +142,8 @@ _SOURCE_FILE = re.compile(
 )
 
 _RESOLVER = 53
+# Where Azure hands out tokens.
+_IDENTITY = "169.254.169.254"
 _NUMBERS = Late(
     r"\b(inst|qu|qs|qc|queue|in|in-pipe|out-pipe|wr|wq|ar|last-in|cur-in|sync-ops|async-ops|conn-sec|aoc|"
     r"outstanding|pending|input-buffer|last-read|last-write|unanswered-write|keep-alive|inbound|outbound)"
@@ -426,6 +428,8 @@ def endpoint_of(text: str) -> Optional[Dict[str, Any]]:
             continue
         if number == _RESOLVER:
             continue  # where the name was asked for
+        if v4 == _IDENTITY:
+            continue  # where a token was asked for
         place = _place(before or host, number)
         if before and (v4 or v6):
             place.update(address=host, address_class=address_class(host))
@@ -435,7 +439,7 @@ def endpoint_of(text: str) -> Optional[Dict[str, Any]]:
         host, port = (part for part in called.groups() if part)
         return _place(host, int(port))
     bare = _BARE_ADDRESS.search(text)
-    if bare:
+    if bare and bare.group(1) != _IDENTITY:
         port_found = _BARE_PORT.search(text)
         return _place(bare.group(1), int(port_found.group(1)) if port_found else None)
     named = _NAMED.search(text) or _AZURE_HOST.search(text)

@@ -23,7 +23,7 @@ from refused.evidence.redaction import redact
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from typing import Any, Callable, Dict, FrozenSet, List, Optional, Sequence, Tuple
+    from typing import AbstractSet, Any, Callable, Dict, FrozenSet, List, Optional, Sequence, Tuple
 
     # Takes one line, gives the ids of the patterns (signatures and wordings) that are found in it.
     Match = Callable[[str], Sequence[str]]
@@ -137,6 +137,7 @@ _SITE = re.compile(r"\b(?:[a-z0-9-]{1,40}\.)?(?:redis|valkey)\.(?:io|com|net|dev
 _FOREIGN_PLACE = re.compile(
     r"(?:https?://)?([A-Za-z0-9.-]{3,253}):?(443|80|8080|8443|1433|1521|3306|5432|27017|5671|5672|9092|9200)?\b"
 )
+_HOST_BEFORE = re.compile(r"[A-Za-z0-9.-]{1,253}$|\[[0-9A-Fa-f:.]{2,45}\]$")
 _NESTED = re.compile(
     r"Caused by:|--->|nested exception is|\[cause\]:|previousErrors|Inner exception", re.IGNORECASE
 )
@@ -176,10 +177,13 @@ def read_errors(
     if not speaks_redis and (_is_foreign(whole) or _is_anybodys(ours, told)):
         return ()
     kept = {each.at for each in ours}
-    elsewhere = tuple(
-        dict.fromkeys(_foreign_place(each.line) for each in failing if each.at not in kept)
-    )
+    others = [each for each in failing if each.at not in kept]
+    elsewhere = tuple(dict.fromkeys(_foreign_place(each.line) for each in others))
     shared = context_of(whole)
+    if any(each.is_foreign for each in others):
+        # Where another service was dialled, Redis was not.
+        but = {each.at for each in others if each.is_foreign}
+        shared["endpoint"] = endpoint_of(_around(lines, failing, but)) or {}
     marks = [*shared["marks"], *_marks_of_lives(lines, ours)]
     if any(_COMPOSED.match(each.line) is not None for each in ours):
         marks.append("container")
@@ -237,15 +241,21 @@ def _marks_of_lives(lines: Sequence[str], ours: Sequence[_Told]) -> Tuple[str, .
     )
 
 
-def _around(lines: Sequence[str], failing: Sequence[_Told]) -> str:
-    """Return the lines near failing ones, bounded: what stands far away belongs to something else."""
+def _around(
+    lines: Sequence[str], failing: Sequence[_Told], but: AbstractSet[int] = frozenset()
+) -> str:
+    """Return the lines near failing ones, bounded: what stands far away belongs to something else.
+
+    Args:
+        but: The places of lines to leave out.
+    """
     near: Dict[int, None] = {}
     for each in failing:
         for at in range(max(0, each.at - NEAR), min(len(lines), each.at + NEAR + 1)):
             near[at] = None
         if len(near) > MOST_AROUND:
             break
-    return "\n".join(lines[at] for at in sorted(near))[:LONGEST_AROUND]
+    return "\n".join(lines[at] for at in sorted(near) if at not in but)[:LONGEST_AROUND]
 
 
 def _depths(lines: Sequence[str]) -> List[int]:
@@ -279,6 +289,8 @@ def _lines(text: str) -> List[str]:
 def _is_foreign(text: str) -> bool:
     """Whether *text* names another service."""
     said = text if "http" not in text else _HELP.sub("", text)
+    if _IDENTITY in said:
+        said = _TOKENS.sub("", said)
     return _FOREIGN.search(said) is not None or _OTHER_HOST.search(said) is not None
 
 
@@ -312,12 +324,33 @@ def _is_raised_elsewhere(line: str) -> bool:
     return place is None or place["port"] is None or not _may_be_of_redis(place)
 
 
+# Other services by name, each with the ports on which it listens by custom.
+_OTHERS = (
+    (re.compile(r"mysql|mariadb", re.IGNORECASE), (3306,)),
+    (re.compile(r"postgres|pgsql|\bpsql\b|\bpg\b", re.IGNORECASE), (5432,)),
+    (re.compile(r"mongo", re.IGNORECASE), (27017,)),
+    (re.compile(r"amqp|rabbit", re.IGNORECASE), (5671, 5672)),
+    (re.compile(r"kafka", re.IGNORECASE), (9092,)),
+    (re.compile(r"sqlserver|mssql|SQL Server|SqlClient", re.IGNORECASE), (1433,)),
+    (re.compile(r"memcache", re.IGNORECASE), (11211,)),
+    (re.compile(r"elastic|opensearch", re.IGNORECASE), (9200,)),
+)
+
+
+def _dials_another(line: str) -> bool:
+    """Whether *line* names another service, and that service's own port is what was dialled."""
+    port = (endpoint_of(line) or {}).get("port")
+    return any(port in ports and name.search(line) is not None for name, ports in _OTHERS)
+
+
 def _concerns_redis(each: _Told, *, speaks_redis: bool) -> bool:
     """Whether a failing line is about Redis: it says so, or nothing says otherwise."""
     if _is_raised_elsewhere(each.line):
         return False
     if not each.is_foreign or each.is_ours:
         return True
+    if _dials_another(each.line):
+        return False
     return speaks_redis and _speaks_of_redis(each.line)
 
 
@@ -342,6 +375,7 @@ def _may_be_of_redis(place: Optional[Dict[str, Any]]) -> bool:
 _REDIS_PORTS = (range(6370, 6400), range(7000, 7010), range(10000, 20000), range(26379, 26382))
 # Where Azure hands out the tokens that Redis takes.
 _IDENTITY = "169.254.169.254"
+_TOKENS = re.compile(r"\b169\.254\.169\.254(?::80)?\b")
 # So near lines tell of one failure.
 _BESIDE = 2
 
@@ -384,17 +418,13 @@ def _is_anybodys(ours: Sequence[_Told], told: Sequence[_Told]) -> bool:
 
 
 def _foreign_place(line: str) -> str:
-    found = _FOREIGN_PLACE.search(line, _start_of_place(line))
-    return redact(found.group(0))[:80] if found else "another service"
-
-
-def _start_of_place(line: str) -> int:
     mark = _FOREIGN.search(line)
-    return (
-        max(0, mark.start() - 60)
-        if mark and mark.group(0).startswith(":")
-        else (mark.start() if mark else 0)
-    )
+    if mark is not None and mark.group(0).startswith(":"):
+        # The port gives it away, and the host stands right before it.
+        host = _HOST_BEFORE.search(line, max(0, mark.start() - 253), mark.start())
+        return redact((host.group(0) if host else "") + mark.group(0))[:80]
+    found = _FOREIGN_PLACE.search(line, mark.start() if mark else 0)
+    return redact(found.group(0))[:80] if found else "another service"
 
 
 def _grouped(

@@ -211,6 +211,18 @@ def is_literal(host: str) -> bool:
     )
 
 
+# Ends of names that no public resolver knows.
+INSIDE = frozenset(
+    ["corp", "home", "internal", "intranet", "lan", "local", "localdomain", "private", "svc"]
+)
+
+
+def is_kept_inside(host: str) -> bool:
+    """Whether *host* is an address, or a name that no public resolver knows."""
+    name = host.rstrip(".").lower()
+    return is_literal(name) or "." not in name or name.rpartition(".")[2] in INSIDE
+
+
 def resolved(evidence: Evidence) -> tuple[str, ...]:
     """Return the addresses that the client is given, in its order."""
     target = evidence.target

@@ -6,6 +6,7 @@ The module keeps to Python 3.8 and the standard library: it travels to remote ho
 from __future__ import annotations
 
 from refused.evidence.error_words import SYMPTOMS
+from refused.evidence.path import INSIDE
 from refused.service.hosted import hosted_service
 
 TYPE_CHECKING = False
@@ -16,11 +17,6 @@ if TYPE_CHECKING:
 
 PRIVATE = frozenset({"private", "shared", "link-local"})
 PUBLIC = frozenset({"public", "documentation"})
-
-# Ends of names that no public resolver knows.
-_KEPT_INSIDE = frozenset(
-    ["corp", "home", "internal", "intranet", "lan", "local", "localdomain", "private", "svc"]
-)
 
 
 class Told:
@@ -110,7 +106,7 @@ class Told:
         """Whether a public address was dialled, or a name of several labels that no private network keeps for itself."""
         if self.host:
             last = self.host.rpartition(".")[2]
-            return "." in self.host and last not in _KEPT_INSIDE and not self.is_private
+            return "." in self.host and last not in INSIDE and not self.is_private
         return self.is_public
 
     @property

@@ -134,16 +134,25 @@ class Timeline:
     def _course(self, groups: Iterable[Group]) -> Course | None:
         """Say how the rate of some groups went, over the time that the log covers."""
         read, together = self.read, Series()
-        last_at, gaps = None, []
+        first_at, last_at, gaps = None, None, []
         for group in groups:
             if group.last_at is None:
                 continue
             together.merge(group.series)
+            began = group.last_at if group.first_at is None else group.first_at
+            first_at = began if first_at is None else min(first_at, began)
             last_at = group.last_at if last_at is None else max(last_at, group.last_at)
             gaps = group.gaps_s
         if last_at is None or read.first_at is None or read.last_at is None:
             return None
-        return course(together, read.first_at, read.last_at, last_at=last_at, gaps_s=gaps)
+        return course(
+            together,
+            read.first_at,
+            read.last_at,
+            last_at=last_at,
+            first_at=first_at,
+            gaps_s=gaps,
+        )
 
     def _time(self, at: float | None) -> str | None:
         """Write a time as the log has it: with a zone only where the log gives one."""

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 import math
 import random
 
@@ -83,6 +84,21 @@ def test_an_end_is_quiet_where_by_then_more_should_have_come() -> None:
     """And not where the next one was not due yet."""
     assert of((60, 2.0), (60, 0.0)).quiet_since is not None
     assert of((60, 2.0)).quiet_since is None
+
+
+def test_errors_out_of_nothing_begin_with_the_first_and_end_with_the_last() -> None:
+    """And not with the span of the row in which those happen to lie."""
+    series, first, last = Series(), START + 36_000 + 16, START + 37_800 - 4
+    for at in range(int(first), int(last) + 1, 2):
+        series.add(at)
+    found = course(series, START, START + 12 * 3600, first_at=first, last_at=last)
+
+    assert found.onset == first
+    assert [(each.start, each.end, each.count) for each in found.bursts] == [(first, last, 891)]
+    assert found.normal_per_minute == 0
+    assert sum(each.count for each in found.stretches) == 891
+    for before, after in itertools.pairwise(found.stretches):
+        assert before.end == after.start
 
 
 def test_on_little_nothing_is_said() -> None:

@@ -22,6 +22,7 @@ FEWEST_SPANS = 12
 MOST_SPANS = 480
 _MOST_SEGMENTS = 12
 _BURST = 3.0
+_SHORTEST_S = 1.0
 
 
 class Series:
@@ -90,6 +91,14 @@ class Stretch:
         """Events per minute."""
         return self.count * 60 / max(self.end - self.start, 1e-9)
 
+    def is_within(self, width_s: float) -> bool:
+        """Whether it is no longer than one span of the row."""
+        return self.end - self.start <= width_s * 1.001
+
+    def with_next(self, following: Stretch) -> Stretch:
+        """Return both as one."""
+        return Stretch(self.start, following.end, self.count + following.count)
+
 
 class Course:
     """How the rate went.
@@ -124,12 +133,19 @@ class Course:
 
 
 def course(
-    series: Series, start: float, end: float, *, last_at: float, gaps_s: Sequence[float] = ()
+    series: Series,
+    start: float,
+    end: float,
+    *,
+    last_at: float,
+    first_at: float | None = None,
+    gaps_s: Sequence[float] = (),
 ) -> Course:
     """Say how the rate went between *start* and *end*, which the log covers.
 
     Args:
         last_at: When the last event was.
+        first_at: When the first event was, where that is known: nothing began before it.
         gaps_s: Some times from one event to the next.
     """
     width, row = series.row(start, end)
@@ -142,6 +158,8 @@ def course(
         Stretch(origin + a * width, origin + b * width, sum(row[a:b]))
         for a, b in zip(bounds, bounds[1:], strict=False)
     )
+    begun = stretches[0].end if first_at is None else first_at
+    stretches = _trimmed(stretches, begun, last_at, width)
     found = Course(stretches, is_enough=is_enough)
     for before, after in zip(stretches, stretches[1:], strict=False):
         if after.per_minute > before.per_minute:
@@ -160,6 +178,28 @@ def course(
         found.quiet_since = last_at
     found.every_s = regular(gaps_s)
     return found
+
+
+def _trimmed(
+    stretches: Sequence[Stretch], first_at: float, last_at: float, width_s: float
+) -> tuple[Stretch, ...]:
+    """Let what follows on nothing begin with its first event, and what nothing follows end with its last.
+
+    The first or last span of errors is seldom full, and may have been taken for a change of the rate.
+    """
+    found = list(stretches)
+    if len(found) > 1 and not found[0].count:
+        if len(found) > 2 and found[1].is_within(width_s) and found[2].count:
+            found[1:3] = [found[1].with_next(found[2])]
+        if found[1].start < first_at < found[1].end:
+            found[0].end = found[1].start = first_at
+    if len(found) > 1 and not found[-1].count:
+        if len(found) > 2 and found[-2].is_within(width_s) and found[-3].count:
+            found[-3:-1] = [found[-3].with_next(found[-2])]
+        until = max(last_at, found[-2].start + _SHORTEST_S)
+        if until < found[-2].end:
+            found[-2].end = found[-1].start = until
+    return tuple(found)
 
 
 def regular(gaps_s: Sequence[float]) -> float | None:
