@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING
 import pytest
 
 from refused.lab.servers import Server
+from tests.conftest import LATE_S
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -89,19 +90,21 @@ def test_a_silent_target_ends_within_the_limit(silent: int) -> None:
     done = refused("diagnose", f"rediss://127.0.0.1:{silent}", "--timeout", "1.5", "--json")
 
     assert done.returncode == 1
-    assert json.loads(done.stdout)["took_ms"] < 1900
-    assert time.monotonic() - started < 6
+    assert json.loads(done.stdout)["took_ms"] < 4000  # without the limit it is five seconds
+    assert time.monotonic() - started < 4 + 2 * LATE_S
 
 
-def test_ctrl_c_ends_at_once_with_what_was_seen(silent: int) -> None:
+def test_ctrl_c_ends_at_once_with_what_was_seen() -> None:
     """The name and the dial were seen by then, and are in the report."""
+    listener = socket.create_server(("127.0.0.1", 0))
+    port = listener.getsockname()[1]
     running = subprocess.Popen(
         [
             sys.executable,
             "-m",
             "refused.cli.main",
             "diagnose",
-            f"redis://127.0.0.1:{silent}",
+            f"redis://127.0.0.1:{port}",
             "--timeout",
             "30",
         ],
@@ -109,12 +112,13 @@ def test_ctrl_c_ends_at_once_with_what_was_seen(silent: int) -> None:
         stderr=subprocess.PIPE,
         text=True,
     )
-    time.sleep(1.5)  # it waits for an answer by then
-    pressed = time.monotonic()
-    running.send_signal(signal.SIGINT)
-    out, err = running.communicate(timeout=10)
+    with listener, listener.accept()[0] as met:
+        assert met.recv(100)  # it has asked, and waits for an answer
+        pressed = time.monotonic()
+        running.send_signal(signal.SIGINT)
+        out, err = running.communicate(timeout=60)
 
-    assert time.monotonic() - pressed < 2
+    assert time.monotonic() - pressed < 2 * LATE_S  # and not thirty
     assert running.returncode in (1, 3), err
     assert "accepts" in out
     assert "you interrupted it" in out

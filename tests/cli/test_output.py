@@ -229,11 +229,11 @@ def test_a_terminal_gets_colour_unless_it_is_not_wanted(closed: str) -> None:
 
 @pytest.mark.parametrize("scheme", ["redis", "rediss"])
 def test_a_silent_target_ends_within_its_time(silent: str, scheme: str) -> None:
-    """Two seconds are two seconds, with the verdict printed."""
+    """A second is a second, with the verdict printed; without the limit it is five."""
     started = time.monotonic()
-    done = here("diagnose", silent.replace("redis", scheme, 1), "--timeout", "2")
+    done = here("diagnose", silent.replace("redis", scheme, 1), "--timeout", "1")
 
-    assert time.monotonic() - started < 2.6
+    assert time.monotonic() - started < 4
     assert done.code == 1
 
 
@@ -258,7 +258,7 @@ def test_a_target_that_drips_ends_within_its_time() -> None:
         took = time.monotonic() - started
         over.set()
 
-    assert took < 1.6
+    assert took < 4
     assert done.code in (1, 3)
 
 

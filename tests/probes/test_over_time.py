@@ -10,9 +10,10 @@ import sys
 import threading
 import time
 from json import loads
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import pytest
+import redis as redis_py
 
 from refused.api import probe
 from refused.evidence.observations import NamesOverTime, OverTime, TcpDial
@@ -209,9 +210,16 @@ def test_segments_are_counted_where_the_kernel_tells(port: int) -> None:
         assert found.segments_resent == 0
 
 
+def _pings(port: int) -> int:
+    """Count the PINGs that the server has answered."""
+    stats: Any = redis_py.Redis(HERE, port).info("commandstats")
+    return int(stats.get("cmdstat_ping", {"calls": 0})["calls"])
+
+
 def test_ctrl_c_ends_a_watch_early_with_what_was_seen(port: int) -> None:
     """The report comes at once, and says that it was interrupted."""
     words = [sys.executable, "-m", "refused.cli.main", "diagnose", f"redis://{HERE}:{port}"]
+    before = _pings(port)
     with subprocess.Popen(
         [*words, "--for", "60", "--json", "--no-azure"],
         stdout=subprocess.PIPE,
@@ -219,9 +227,10 @@ def test_ctrl_c_ends_a_watch_early_with_what_was_seen(port: int) -> None:
         text=True,
         env={**os.environ, "NO_COLOR": "1"},
     ) as looking:
-        time.sleep(4)
+        while _pings(port) < before + 3:  # the walk's own, and two of the watch
+            time.sleep(0.05)
         looking.send_signal(signal.SIGINT)
-        out, err = looking.communicate(timeout=20)
+        out, err = looking.communicate(timeout=60)
 
     report = loads(out)
     assert report["verdict"] == "healthy", err

@@ -26,6 +26,7 @@ from refused.probes import resp
 from refused.probes.conversation import name_of
 from refused.probes.plain import PlainChannel
 from refused.probes.resp import Conversation, introduce
+from tests.conftest import LATE_S
 from tests.probes.peers import HERE, listen, reset, say
 from tests.probes.talking import (
     PROGRAMS,
@@ -227,8 +228,8 @@ def test_a_server_that_says_nothing_is_silent_for_as_long_as_we_wait() -> None:
         again = talk.ask("PING", wait_s=WAIT_S)[1]
 
     assert seen.outcome == again.outcome == "silent"
-    assert 1000 * SOON_S <= seen.took_ms < 1000 * (SOON_S + 0.5)
-    assert time.monotonic() - started < 1.0
+    assert 1000 * SOON_S <= seen.took_ms < 1000 * (SOON_S + LATE_S)
+    assert time.monotonic() - started < WAIT_S
 
 
 def hang_up(conn: socket.socket) -> None:
@@ -281,7 +282,7 @@ def test_a_reply_that_trickles_is_given_no_more_time_than_any() -> None:
         over.set()
 
     assert seen.outcome == "silent"
-    assert seen.took_ms < 1000 * (SOON_S + 0.5)
+    assert seen.took_ms < 1000 * (SOON_S + LATE_S)
 
 
 def test_a_server_that_only_pushes_does_not_hold_us() -> None:
@@ -297,7 +298,7 @@ def test_a_server_that_only_pushes_does_not_hold_us() -> None:
         over.set()
 
     assert seen.outcome == "silent"
-    assert seen.took_ms < 1000 * (SOON_S + 1.0)
+    assert seen.took_ms < 1000 * (SOON_S + LATE_S)
 
 
 @pytest.mark.parametrize(

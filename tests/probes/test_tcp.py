@@ -19,6 +19,7 @@ from hypothesis import strategies as st
 
 from refused.probes import tcp
 from refused.probes.tcp import dial, path_mtu, route, transport
+from tests.conftest import LATE_S
 from tests.probes.networks import Routed, namespaces, routed
 
 if TYPE_CHECKING:
@@ -111,7 +112,7 @@ def test_a_full_backlog_is_met_with_silence() -> None:
         seen = dialled("127.0.0.1", full.getsockname()[1], wait_s=0.2)
 
     assert (seen.outcome, seen.errno) == ("silent", None)
-    assert 199 <= seen.took_ms < 1500
+    assert 199 <= seen.took_ms < 1000 * (0.2 + LATE_S)
 
 
 def test_a_name_is_never_looked_up(listener: socket.socket) -> None:
@@ -279,7 +280,6 @@ def test_who_turned_a_dial_away_by_icmp_is_named(
     assert (first.outcome, first.icmp_from, first.icmp) == (outcome, Routed.ROUTER, icmp)
     assert (second.outcome, second.icmp_from, second.icmp) == (outcome, Routed.ROUTER6, icmp6)
     assert (first.local_address, second.local_address) == (Routed.CLIENT, Routed.CLIENT6)
-    assert max(first.took_ms, second.took_ms) < 1000
 
 
 @pytest.mark.kernel

@@ -34,6 +34,7 @@ from refused.probes.tls import (
     versions,
 )
 from refused.probes.tls_session import Heard, Session
+from tests.conftest import LATE_S
 from tests.probes.networks import routed
 from tests.probes.papers import Papers
 from tests.probes.peers import (
@@ -56,7 +57,6 @@ if TYPE_CHECKING:
     from refused.evidence.observations import PeerCertificates, TlsHandshake
 
 # What a probe may take beyond the time it was given, on a machine that is busy.
-SLACK_S = 1.5
 SOON_S = 0.25
 
 
@@ -219,7 +219,7 @@ def test_a_quiet_channel_runs_out_of_time(papers: Papers, pace_s: float, wait_s:
         began = time.monotonic()
         with pytest.raises(TimeoutError):
             channel.recv(wait_s)
-        assert time.monotonic() - began < wait_s + SLACK_S
+        assert time.monotonic() - began < wait_s + LATE_S
         channel.close()
 
 
@@ -712,7 +712,7 @@ def test_an_end_is_told_with_how_far_the_server_came(papers: Papers, passes: int
         began = time.monotonic()
         seen, certificates = look(peer.dial(), wait_s=SOON_S if end == "silent" else 5.0)
 
-    assert time.monotonic() - began < SOON_S + SLACK_S
+    assert time.monotonic() - began < SOON_S + LATE_S
     # Linux hands out what had come before a reset, other systems need not.
     assert (seen.outcome, seen.bytes_in, seen.server_spoke) == (end, passes, passes > 0)
     assert seen.alert is None
@@ -1178,7 +1178,7 @@ def _against(meet: Callable[[socket.socket], None], **wishes: Any) -> TlsHandsha
         with contextlib.suppress(OSError):
             channel.recv(0.01)
         channel.close()
-    assert time.monotonic() - began < 0.5 + SLACK_S
+    assert time.monotonic() - began < 0.5 + LATE_S
     server.join(5)
     assert not server.is_alive()
     if certificates is not None:

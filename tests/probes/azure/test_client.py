@@ -18,6 +18,7 @@ from refused.probes.azure.endpoint import BadEndpoint, Endpoint, endpoint_of
 from refused.probes.azure.raw import without_secrets
 from refused.probes.azure.trust import proxy_for
 from refused.probes.stopwatch import Deadline
+from tests.conftest import LATE_S
 from tests.probes.azure.planes import CACHE_ID, TOKEN, Papers, Reply, Scripted, error
 from tests.probes.peers import Peer
 
@@ -185,7 +186,7 @@ def test_a_wait_that_is_longer_than_our_time_is_not_begun(papers: Papers) -> Non
         started = time.monotonic()
         gap = server.plane(3).ask(RULES, VERSION).unseen("FirewallRules")
 
-    assert time.monotonic() - started < 3
+    assert time.monotonic() - started < 3 + LATE_S  # and not ninety
     assert len(server.asked) == 1
     assert gap.why == "Azure asks to be asked less (429), and again in 90 s"
 
@@ -266,12 +267,12 @@ def test_a_slow_plane_does_not_outlast_the_limit(papers: Papers) -> None:
 
 def test_an_answer_that_drips_does_not_outlast_the_limit(papers: Papers) -> None:
     """Each byte is in time, and all of them are not."""
-    with scripted(papers, Reply({"value": "x" * 60}, drip_s=0.05)) as server:
+    with scripted(papers, Reply({"value": "x" * 600}, drip_s=0.05)) as server:
         started = time.monotonic()
         answer = server.plane(0.5).ask(RULES, VERSION)
 
     assert answer.why == "the answer had not come to its end when the time was up"
-    assert time.monotonic() - started < 3
+    assert time.monotonic() - started < 0.5 + LATE_S
 
 
 def test_a_redirection_takes_no_token_along(papers: Papers) -> None:

@@ -42,6 +42,7 @@ from refused.lab.arm.state import Fault
 from refused.lab.world import World
 from refused.probes.azure.address import BadAddress
 from refused.probes.azure.endpoint import BadEndpoint
+from tests.conftest import LATE_S
 from tests.probes.azure.planes import (
     CACHE_ID,
     SUBSCRIPTION,
@@ -319,8 +320,8 @@ TROUBLES = {
     "empty": lambda _: Reply(raw=b""),
     "nulls": lambda _: Reply({"value": None, "properties": None, "data": None}),
     "another shape": lambda _: Reply([1, 2, 3]),
-    "slow": lambda _: Reply({}, delay_s=3),
-    "dripping": lambda _: Reply({"value": "x" * 200}, drip_s=0.05),
+    "slow": lambda _: Reply({}, delay_s=20),
+    "dripping": lambda _: Reply({"value": "x" * 600}, drip_s=0.05),
     "refused": lambda _: error(401, "InvalidAuthenticationToken"),
     "teapot": lambda _: error(418, "Teapot"),
 }
@@ -338,7 +339,7 @@ def test_a_plane_in_trouble_costs_only_what_it_would_have_said(
         bundle = look(server, resolver, resource=resource, timeout_s=1.5)
         took = time.monotonic() - started
 
-    assert took < 4
+    assert took < 1.5 + LATE_S
     assert seen_or_said(bundle) >= WANTED
     assert all_of(bundle, AzureCache) == []
     assert all(gap.why and gap.how_to_see for gap in gaps(bundle).values())
@@ -394,7 +395,7 @@ def test_a_plane_that_is_slow_does_not_hold_the_answer_up(papers: Papers, resolv
         bundle = look(server, resolver, timeout_s=1.0)
         took = time.monotonic() - started
 
-    assert took < 2.5
+    assert took < 1.0 + LATE_S
     assert gaps(bundle)["Metric"].why in (
         "the time was up",
         "the answer had not come when the time was up",
