@@ -231,6 +231,8 @@ SYMPTOMS = {
 
 def read(told: Told) -> Iterator[Statement]:
     """Weigh what the errors of a text tell beside their words."""
+    if told.marked("tls-failed"):
+        yield Clue(weight=-2.0, because="TLS failed before any login was tried", seen=told.errors)
     if told.marked("host=user"):
         # A slash, "#" or "?" in the password ends the part of the URL that names the host.
         yield Clue(

@@ -107,6 +107,9 @@ SYMPTOMS = {
 
 def read(told: Told) -> Iterator[Statement]:
     """Weigh what the errors of a text tell beside their words."""
+    if told.marked("slots-timeout") and told.saw("no-topology"):
+        said = "the table of slots has a limit of its own, a second unless told otherwise"
+        yield Clue(weight=2.0, because=said, seen=told.errors)
     if told.timeout_ms is not None and told.timeout_ms < 1000 and told.saw("no-answer"):
         yield Clue(
             weight=2.0 if told.timeout_ms <= 300 else 1.2,

@@ -231,7 +231,7 @@ def read(told: Told) -> Iterator[Statement]:
             seen=told.errors,
             fact="said",
         )
-    failed = told.saw(*_DIALS)
+    failed = told.saw(*_DIALS) or "cannot-connect" in told.wrappers
     inside = told.address and not told.is_public
     if failed and told.marked("topology") and inside and not told.was_up:
         yield Clue(

@@ -139,7 +139,7 @@ SYMPTOMS = {
 
 def read(told: Told) -> Iterator[Statement]:
     """Weigh what the errors of a text tell beside their words."""
-    if told.saw("local-ports") and told.is_here_by_name and not told.marked("time-wait"):
+    if told.misses_own_address:
         yield Clue(
             weight=-2.8,
             because="its own host was dialled by name: the address is missing, and no port",

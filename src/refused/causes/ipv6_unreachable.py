@@ -108,7 +108,7 @@ SYMPTOMS = {
 
 def read(told: Told) -> Iterator[Statement]:
     """Weigh what the errors of a text tell beside their words."""
-    if told.saw("local-ports") and told.is_here_by_name and not told.marked("time-wait"):
+    if told.misses_own_address:
         yield Clue(
             weight=1.4,
             because="localhost may be ::1, an address that a host without IPv6 does not have",

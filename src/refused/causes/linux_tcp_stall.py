@@ -37,6 +37,7 @@ CAUSE = Cause(
     title="the peer vanished without a word, and the kernel goes on sending to it",
     hop="tcp",
     shows_at=("tcp",),
+    traits=("between",),
     bucket="configuration",
     needs=(KernelSettings, OverTime, SocketsToTarget),
     remedies=(
@@ -123,6 +124,15 @@ SIGNATURES = (
         weight=3.4,
         says="the other side did not answer the keep-alive",
         example="The connection has been broken due to keep-alive activity detecting a failure",
+    ),
+    # ss -o and -i show the timer of retransmission, and how often it has run out: ss(8).
+    Signature(
+        id="linux-tcp-stall-retransmits",
+        pattern=r"timer:\(on,[0-9a-z.]{1,12},(?:[5-9]|1[0-9])\)|\bbackoff:(?:[5-9]|1[0-9])\b",
+        family="socket",
+        weight=4.2,
+        says="the kernel has sent a segment again and again, and nobody acknowledged it",
+        example="ESTAB 0 14 10.0.0.4:38620 10.5.8.30:6379 timer:(on,42sec,13)",
     ),
 )
 # Log-odds that a symptom lends it where nothing more is told.

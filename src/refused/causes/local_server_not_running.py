@@ -120,7 +120,7 @@ SIGNATURES = (
     ),
     Signature(
         id="local-server-not-running-server-exits",
-        pattern=r"bind: Address already in use|Could not create server TCP listening socket|Failed listening on port|Can't handle RDB format|Fatal error loading the DB|Bad file format reading the append only file|FATAL CONFIG FILE ERROR|Redis is now ready to exit",
+        pattern=r"bind: Address already in use|(?:Could not create|Creating) [Ss]erver TCP listening socket|unable to bind socket|Failed listening on port|Can't handle RDB format|Fatal error loading the DB|Bad file format reading the append only file|FATAL CONFIG FILE ERROR|Redis is now ready to exit",
         family="server",
         weight=3.5,
         says="the server itself did not come up",
@@ -176,7 +176,7 @@ SYMPTOMS = {
 
 def read(told: Told) -> Iterator[Statement]:
     """Weigh what the errors of a text tell beside their words."""
-    if told.saw("local-ports") and told.is_here_by_name and not told.marked("time-wait"):
+    if told.misses_own_address:
         yield Clue(
             weight=2.0,
             because="nothing on the client's own host answers to its name",

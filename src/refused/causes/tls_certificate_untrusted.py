@@ -286,6 +286,8 @@ OF_THE_CHAIN = (
 
 def read(told: Told) -> Iterator[Statement]:
     """Weigh what the errors of a text tell beside their words."""
+    if told.marked("tls-failed"):
+        yield Clue(weight=1.4, because="TLS failed before any login was tried", seen=told.errors)
     if any(word in error.quote for error in told.errors for word in OF_THE_CHAIN):
         return
     if told.marked("server-accepts") and told.saw("tls-unverified"):

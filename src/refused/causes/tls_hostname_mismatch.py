@@ -178,6 +178,8 @@ SYMPTOMS = {
 
 def read(told: Told) -> Iterator[Statement]:
     """Weigh what the errors of a text tell beside their words."""
+    if told.marked("tls-failed"):
+        yield Clue(weight=1.9, because="TLS failed before any login was tried", seen=told.errors)
     if told.marked("server-accepts") and not told.saw("tls-unverified", "tls-refused"):
         said = "the client hung up on the server in the handshake, as it does when the name does not fit"
         yield Clue(weight=2.2, because=said, seen=told.errors)

@@ -191,6 +191,8 @@ SYMPTOMS = {
 
 def read(told: Told) -> Iterator[Statement]:
     """Weigh what the errors of a text tell beside their words."""
+    if told.marked("tls-failed"):
+        yield Clue(weight=0.2, because="TLS failed before any login was tried", seen=told.errors)
     if told.saw("reset", "broken-pipe") and told.runtime == "dotnet" and not told.marked("lived"):
         yield Clue(
             weight=1.0,

@@ -249,7 +249,7 @@ def read(told: Told) -> Iterator[Statement]:
             because="a user's name stands where the host should: the URL was read wrongly",
             seen=told.errors,
         )
-    if told.saw("local-ports") and told.is_here_by_name and not told.marked("time-wait"):
+    if told.misses_own_address:
         yield Clue(
             weight=3.4,
             because="the client's own host has no such address: a container without IPv6 dials itself",

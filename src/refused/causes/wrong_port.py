@@ -246,6 +246,13 @@ def _by_number(told: Told) -> Iterator[Clue]:
             seen=told.errors,
             fact="port",
         )
+    elif told.is_here and port not in USUAL and told.saw("cannot-connect", "cannot-reach"):
+        yield Clue(
+            weight=1.6,
+            because="the port is not a usual one of Redis",
+            seen=told.errors,
+            fact="port",
+        )
     if told.saw("refused") and told.in_containers and port not in (6379, 26379):
         yield Clue(
             weight=1.4,

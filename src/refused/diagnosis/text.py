@@ -60,6 +60,9 @@ def _against(cause: Cause, told: Told) -> Iterator[Clue]:
             because="the client dialled its own host, with no network in between",
             seen=told.errors,
         )
+    if cause.hop == "name" and told.host and told.address and not told.saw("name-unknown"):
+        said = f"{told.host} was known, as {told.address}"
+        yield Clue(weight=-0.9, because=said, seen=told.errors)
     if "azure" in cause.traits and told.hosted is not None:
         yield Clue(weight=-2.0, because=f"the host is of {told.hosted.name}", seen=told.errors)
     elif "azure" in cause.traits and told.marked("client=aws") and not told.is_azure:

@@ -50,6 +50,19 @@ _FRAMES = 12
 _OF_REDIS = re.compile(r"redis|valkey", re.IGNORECASE)
 _STALLED = "stalled.any"
 _NO_GREETING = "no-greeting.redis-rb"
+# What a client does with a connection before anybody may use it.
+_GREETING = re.compile(
+    r"\bConnection\.(?:auth|hello|handshake)\(|initializeFromClientConfig|\bin (?:on_connect|_on_connect|on_connect_check_health)\b|"
+    r"\binitConn\b|connect_prelude|\bRedisHandshake|HandshakeHandler"
+)
+_NESTED = re.compile(r"^\s*(?:Caused by:|--->|During handling)")
+_GREETED = 14
+# Where Azure hands out the tokens that Redis takes: who fails to reach it has no token.
+_IDENTITY = "169.254.169.254"
+_NO_TOKEN = "no-token.azure"  # noqa: S105 - the id of a wording
+_OF_DIALS = ("refused.", "connect-timeout.", "unreachable.", "timed-out.", "denied.")
+# The system's words for an address that is taken: a dial finds no local port, or a server no place.
+_IN_USE = "local-ports.any-in-use"
 _NOT_BESIDE_GREETING = frozenset(
     ["connect-timeout.redis-rb", "connect-timeout.redis-rb-in-errno", "no-answer.redis-rb"]
 )
@@ -86,6 +99,12 @@ def exact_ids(ids: Tuple[str, ...], at: int, lines: Sequence[str]) -> Tuple[str,
         ids: The ids of the patterns found in the line.
         at: Its place in *lines*.
     """
+    if _IDENTITY in lines[at] and any(name.startswith(_OF_DIALS) for name in ids):
+        return (*(name for name in ids if not name.startswith(_OF_DIALS)), _NO_TOKEN)
+    if _IN_USE in ids and not _client_crashed(at, lines, bare=False):
+        ids = tuple(name for name in ids if name != _IN_USE)
+    if any(name.startswith("no-answer.") for name in ids) and _was_greeting(at, lines):
+        return (*(name for name in ids if not name.startswith("no-answer.")), _NO_GREETING)
     for crash, bare in _CRASHES:
         if crash in ids and not _client_crashed(at, lines, bare=bare):
             ids = tuple(name for name in ids if name != crash)
@@ -102,6 +121,15 @@ def exact_ids(ids: Tuple[str, ...], at: int, lines: Sequence[str]) -> Tuple[str,
     if _was_reading(at, lines):
         return (*(name for name in ids if name not in _EITHER), _STALLED)
     return ids
+
+
+def _was_greeting(at: int, lines: Sequence[str]) -> bool:
+    """Whether the frames of a line's own exception are those of a connection that is being set up."""
+    below = lines[at + 1 : at + 1 + _GREETED]
+    end = next((n for n, line in enumerate(below) if _NESTED.search(line)), len(below))
+    above = lines[max(0, at - _GREETED) : at]
+    start = next((n for n in range(len(above), 0, -1) if _NESTED.search(above[n - 1])), 0)
+    return any(_GREETING.search(line) for line in (*below[:end], *above[start:]))
 
 
 def _bare(at: int, lines: Sequence[str]) -> Tuple[str, ...]:

@@ -143,6 +143,13 @@ ROWS = (
         "There was an authentication failure; check that passwords (or client certificates) are configured correctly",
         False,
     ),
+    (
+        "auth-or-tls",
+        "reactphp",
+        r"failed (?:because|during) (?:the )?AUTH command",
+        "Connection to Redis server failed because AUTH command failed",
+        False,
+    ),
     # --- reset
     (
         "reset",
@@ -303,7 +310,7 @@ ROWS = (
     (
         "cannot-connect",
         "stackexchange-in-log",
-        r"OnConnectedAsync completed \(Disconnected\)|Endpoint is \(Interactive: Disconnected",
+        r"OnConnectedAsync completed \(Disconnected\)|Endpoint is \(Interactive: Disconnected|not in use: DidNotRespond",
         "cache:6379: OnConnectedAsync completed (Disconnected)",
         False,
     ),

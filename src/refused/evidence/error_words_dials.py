@@ -486,4 +486,11 @@ ROWS = (
         "OSError: [Errno 99] Connect call failed",
         False,
     ),
+    (
+        "local-ports",
+        "any-in-use",
+        r"(?:SocketException(?: \([0-9]{1,5}\))?|BindException): Address already in use|\bconnect EADDRINUSE\b",
+        "java.net.BindException: Address already in use: connect",
+        False,
+    ),
 )

@@ -84,7 +84,7 @@ ROWS = (
     (
         "closed",
         "rust",
-        r"unexpected end of file|driver unexpectedly terminated|Multiplexed connection driver|early eof\b|tcp_closed|reason: :closed",
+        r"unexpected end of file|driver unexpectedly terminated|Multiplexed connection driver|early eof\b|tcp_closed|reason: :closed|Disconnected by peer",
         "unexpected end of file",
         False,
     ),
@@ -210,7 +210,7 @@ ROWS = (
     (
         "cannot-connect",
         "jvm",
-        r"Unable to connect to(?: Redis|:| \[?[a-z0-9][^ \n]{1,255}:[0-9])|Cannot get Jedis connection|Failed to (?:connect to any host|create socket)|Failed to connect to [^ \n]{1,255}|Could not connect to Redis|RedisConnectionFailureException|Cannot connect: |Can't connect to servers|Unable to init enough connections|Failed connecting to (?:host|\"?[a-z0-9])",
+        r"Could not establish connection to [Rr]edis|Unable to connect to(?: Redis|:| \[?[a-z0-9][^ \n]{1,255}:[0-9])|Cannot get Jedis connection|Failed to (?:connect to any host|create socket)|Failed to connect to [^ \n]{1,255}|Could not connect to Redis|RedisConnectionFailureException|Cannot connect: |Can't connect to servers|Unable to init enough connections|Failed connecting to (?:host|\"?[a-z0-9])",
         "io.lettuce.core.RedisConnectionException: Unable to connect to cache:6380",
         False,
     ),

@@ -115,6 +115,12 @@ class Told:
         return self.is_here and self.address != "127.0.0.1"
 
     @property
+    def misses_own_address(self) -> bool:
+        """Whether an address of the client's own host cannot be had, rather than a port of it."""
+        by_words = "ephemeral-port-or-fd-exhaustion-no-local-port" in self.signatures
+        return by_words and self.is_here_by_name and not self.marked("time-wait")
+
+    @property
     def was_up(self) -> bool:
         """Whether the text shows that a connection had come about before."""
         return self.marked("once-up", "lived", "mid-reply")
