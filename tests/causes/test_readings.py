@@ -86,6 +86,15 @@ def test_ones_own_history_is_told_in_its_own_words() -> None:
     assert changed_so(own, NOW).startswith("deploy 1.4.2 was done at 14:09 UTC by anna")
 
 
+def test_what_befell_a_resource_was_done_by_nobody() -> None:
+    """Resource Health reports; nobody made the node silent."""
+    event = change("Microsoft.ResourceHealth/healthevent/Activated/action", "").replace(
+        category="ResourceHealth", summary="Unavailable: the node is silent", caller=""
+    )
+
+    assert changed_so(event, NOW).startswith("Unavailable: the node is silent was reported at 14:")
+
+
 @given(when=st.floats(), operation=st.text(max_size=30), of=st.text(max_size=30))
 def test_no_record_of_a_log_breaks_the_sentence(when: float, operation: str, of: str) -> None:
     """Times beyond the calendar, ids that are none."""

@@ -588,7 +588,9 @@ def changed_so(change: ResourceChange, before: float | None) -> str:
         if verb == "write" and change.summary and "/" not in change.summary:
             what += f" ({change.summary[:80]})"
     else:
-        what = f"{change.summary[:120] or change.operation[:120]} was done"
+        told = change.category.lower() in ("resourcehealth", "servicehealth")
+        did = "was reported" if told else "was done"
+        what = f"{change.summary[:120] or change.operation[:120]} {did}"
     said = f"{what} {_at(change.when, before)}"
     if change.caller:
         said += f" by {change.caller}"
