@@ -217,6 +217,15 @@ def test_a_plane_that_fails_once_is_forgiven(papers: Papers) -> None:
         assert server.plane().ask(RULES, VERSION).ok
 
 
+@pytest.mark.parametrize("status", [400, 429, 500])
+def test_a_failed_read_names_the_action_that_it_needs(papers: Papers, status: int) -> None:
+    """Whoever asks again, or has somebody ask, knows with what right."""
+    with scripted(papers, error(status, "Trouble", Retry_After="60")) as server:
+        gap = server.plane().ask(RULES, VERSION).unseen("FirewallRules")
+
+    assert gap.how_to_see.endswith("; the read needs Microsoft.Cache/redis/firewallRules/read")
+
+
 def test_half_an_answer_is_none(papers: Papers) -> None:
     """It may have been cut off before the rule that counts."""
     with scripted(papers, Reply({"value": ["a" * 400]}, cut_at=90)) as server:

@@ -261,6 +261,10 @@ class Plane:
             else:
                 time.sleep(again_in_s)
         answer.took_ms = (time.monotonic() - started) * 1000
+        if answer.why and not answer.is_missing and not self.down:
+            action, _ = action_for(path)
+            if action and action not in answer.how:
+                answer.how += f"; the read needs {action}"
         return answer
 
     def _wait_for_quiet(self) -> bool:
