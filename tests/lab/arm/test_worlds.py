@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import json
+import tomllib
 from pathlib import Path
 
 import pytest
@@ -11,7 +12,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from refused.lab.arm.az import environment
-from refused.lab.arm.worlds import BadWorld, default, do, from_toml
+from refused.lab.arm.worlds import _TABLES, BadWorld, default, do, from_toml
 from refused.lab.azure import GROUP_ID, acr, plain_redis
 from refused.lab.scenario import by_id
 from refused.lab.world import World
@@ -80,6 +81,17 @@ def test_a_file_says_what_both_planes_are(tmp_path: Path) -> None:
         rules = f"{shop.id}/firewallRules"
         statuses = [twin.ask("GET", rules, version="2024-11-01").status for _ in range(2)]
         assert statuses == [429, 200]
+
+
+def test_the_world_of_the_docs_comes_up(tmp_path: Path) -> None:
+    """Whoever copies it has every table there is."""
+    page = Path(__file__).resolve().parents[3] / "docs" / "lab.md"
+    _, _, shown = page.read_text(encoding="utf-8").partition("```toml\n")
+    shown = shown.partition("```")[0]
+
+    assert set(_TABLES) - {"default"} == set(tomllib.loads(shown))
+    with Twin(from_toml(written(tmp_path, shown))) as twin:
+        assert twin.state.require(twin.world.resource)["name"] == "shop"
 
 
 @pytest.mark.parametrize(
