@@ -86,6 +86,28 @@ def test_ones_own_history_is_told_in_its_own_words() -> None:
     assert changed_so(own, NOW).startswith("deploy 1.4.2 was done at 14:09 UTC by anna")
 
 
+@pytest.mark.parametrize(("status", "ended"), [("Succeeded", ""), ("Failed", " (and failed)")])
+def test_a_deployment_is_told_by_its_name(status: str, ended: str) -> None:
+    """What it touched alone would not lead anybody to it."""
+    where = "/subscriptions/s/resourceGroups/g/providers/Microsoft.Resources/deployments/shop-42"
+    one = change("shop-42", where).replace(
+        found_in="deployment", status=status, caller="", summary="touched microsoft.cache/redis"
+    )
+
+    said = (
+        f"the deployment shop-42 ran (touched microsoft.cache/redis){ended} at 14:09 UTC, 4 minutes"
+    )
+    assert changed_so(one, NOW).startswith(said)
+
+
+def test_what_failed_did_not_happen() -> None:
+    """A rule that could not be deleted is still there."""
+    failed = change(DELETE, "firewallRules/app").replace(status="Failed")
+
+    said = "the firewall rule app was deleted (the attempt failed) at 14:09 UTC"
+    assert changed_so(failed, NOW).startswith(said)
+
+
 def test_what_befell_a_resource_was_done_by_nobody() -> None:
     """Resource Health reports; nobody made the node silent."""
     event = change("Microsoft.ResourceHealth/healthevent/Activated/action", "").replace(

@@ -446,6 +446,7 @@ HOUR_S = 3600
 DAY_S = 86400
 # Clocks differ, and logs give the end of an operation that took effect earlier.
 SLACK_S = 60
+_FAILED = ("failed", "failure", "canceled", "cancelled")
 
 
 def onset(failures: Iterable[Observation], metrics: Iterable[Metric] = ()) -> float | None:
@@ -530,7 +531,7 @@ def what_changed(
         change
         for change in changes
         if change.operation.lower().endswith(wanted)
-        and change.status.lower() not in ("failed", "failure", "canceled", "cancelled")
+        and change.status.lower() not in _FAILED
         and (before is None or change.when <= before + SLACK_S)
     ]
     # Azure logs the beginning and the end of one operation; its end is what took effect.
@@ -587,10 +588,16 @@ def changed_so(change: ResourceChange, before: float | None) -> str:
         what = f"{_NOUNS.get(kind, kind)} {name} {_VERBS[verb]}"
         if verb == "write" and change.summary and "/" not in change.summary:
             what += f" ({change.summary[:80]})"
+    elif change.found_in == "deployment":
+        what = f"the deployment {change.operation[:120]} ran"
+        if change.summary:
+            what += f" ({change.summary[:80]})"
     else:
         told = change.category.lower() in ("resourcehealth", "servicehealth")
         did = "was reported" if told else "was done"
         what = f"{change.summary[:120] or change.operation[:120]} {did}"
+    if change.status.lower() in _FAILED:
+        what += " (and failed)" if change.found_in == "deployment" else " (the attempt failed)"
     said = f"{what} {_at(change.when, before)}"
     if change.caller:
         said += f" by {change.caller}"
