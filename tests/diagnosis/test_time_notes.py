@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from refused.diagnosis.notes import notes
 from refused.diagnosis.time_notes import time_notes
 from refused.evidence.bundle import Evidence
 from refused.evidence.observations import (
@@ -164,6 +165,17 @@ def test_the_clients_are_held_against_server_way_out_and_process() -> None:
     assert not any("Consumption plan" in each for each in told(fleet, functions))
     (gap,) = told(fleet.replace(pool_size=None))
     assert "--pool" in gap
+
+
+def test_a_process_that_is_counted_twice_is_told_of_once() -> None:
+    """A deep look counts again at its end: what it found then is what holds."""
+    files = DescriptorUse(**STAMP, pid=4711, open=11, soft_limit=1024)
+    ours = files.replace(pid=1, source="/proc/self/fd")
+    view = Evidence(LOOKUP, DIAL, PONG, files, ours, files.replace(open=12), target=TARGET)
+
+    assert [each for each in notes(view, ()) if "descriptors" in each] == [
+        "process 4711 has 12 of 1024 descriptors open"
+    ]
 
 
 def test_a_hold_that_was_too_short_says_what_it_leaves_open() -> None:
