@@ -246,7 +246,9 @@ def probe(
         return _with_cluster(read_before, manifests, workload, kube_context, timeout_s)
     if kind == "lab":
         # A scenario that needs a connection held says so itself.
-        held = {"hold_s": hold_s} if hold_s else {}
+        held: dict[str, Any] = {"hold_s": hold_s} if hold_s else {}
+        if azure is False:  # a scenario's own control plane is asked unless told otherwise
+            held["azure"] = False
         played = _probe_lab(
             target.strip()[len("lab:") :], timeout_s=timeout_s, deep=deep, scope=scope, **held
         )

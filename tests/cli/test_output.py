@@ -49,6 +49,14 @@ def test_a_healthy_path_leaves_with_0() -> None:
     assert done.out.splitlines()[1].startswith("HEALTHY: ")
 
 
+def test_a_scenarios_control_plane_is_not_asked_where_that_is_said() -> None:
+    """What the data plane alone shows can be seen in the lab as well."""
+    asked = here("diagnose", "lab:healthy.acr-cluster").out
+
+    assert "Azure says of contoso" in asked
+    assert "Azure says of" not in here("diagnose", "lab:healthy.acr-cluster", "--no-azure").out
+
+
 def test_a_fault_leaves_with_1(closed: str) -> None:
     """Whatever the cause."""
     done = here("diagnose", closed)
