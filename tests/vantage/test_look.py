@@ -85,14 +85,14 @@ def test_summaries_are_told_anew() -> None:
 
 
 def test_bundles_are_laid_side_by_side_without_looking(tmp_path: Path) -> None:
-    """``refused diagnose @a.json --from @b.json``."""
+    """``refused diagnose @a.json --from @b.json``: where the second was taken is not here."""
     api.save(bundle(dial("here", "silent")), str(tmp_path / "a.json"))
     api.save(bundle(dial("here")), str(tmp_path / "b.json"))
 
     both = api.probe(f"@{tmp_path}/a.json", vantages=["here", f"@{tmp_path}/b.json"])
     alone = api.probe(f"@{tmp_path}/a.json", vantages=["here"])
 
-    assert both.vantages == ("here", "here (2)")
+    assert both.vantages == ("here", "@b.json")
     assert [fact.outcome for fact in both.facts if isinstance(fact, TcpDial)] == [
         "silent",
         "accepted",

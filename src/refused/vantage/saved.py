@@ -16,9 +16,13 @@ if TYPE_CHECKING:
     from refused.evidence.target import Parsed, Target
     from refused.probes.gather import Wishes
 
+HERE = "here"
+
 
 class Saved:
     """The places of a saved bundle, under the names that they have there.
+
+    Its ``here`` is not ours, and bears the name of the file: ``@jump-host.json``.
 
     Raises:
         BadVantage: No file is named.
@@ -51,7 +55,11 @@ class Saved:
                 f"{self.name} is about {seen.host} port {seen.port}{', TLS' if seen.tls else ''}, "
                 f"and the target is {target.host} port {target.port}{', TLS' if target.tls else ''}"
             )
-        return self._bundle.facts
+        name = "@" + self.name[1:].replace("\\", "/").rsplit("/", 1)[-1]
+        return tuple(
+            fact.replace(vantage=name) if fact.vantage == HERE else fact
+            for fact in self._bundle.facts
+        )
 
 
 def read(path: str) -> Bundle:
