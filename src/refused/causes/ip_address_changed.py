@@ -100,6 +100,8 @@ def judge(evidence: Evidence) -> Iterator[Statement]:
     )
     azure, cluster = tuple(_azure_says(evidence)), tuple(_cluster_says(evidence))
     broken, target = evidence.broken, evidence.target
+    if broken is None:
+        yield from (each for each in cluster if each.foretells)
     if broken is None or target is None or broken.hop in ("name", "address"):
         return
     yield from azure
@@ -149,21 +151,32 @@ def judge(evidence: Evidence) -> Iterator[Statement]:
         )
 
 
-def _cluster_says(evidence: Evidence) -> Iterator[Statement]:
-    """Hold what the pods' hosts file, or the cluster's DNS, pins the name to against DNS's answer."""
+def _cluster_says(evidence: Evidence) -> Iterator[Clue]:
+    """Hold what the pods' hosts file, or the cluster's DNS, pins the name to against DNS's answer.
+
+    A private address may well be right where the pods are, and not what DNS gives here.
+    """
     workloads, names = clients(evidence.all(KubernetesWorkload)), evidence.all(ClusterDns)
     answers, target = evidence.all(DnsAnswer), evidence.target
     if target is None or not (workloads or names):
         return
+    from refused.evidence.kubernetes_mesh import is_walked_inside
     from refused.evidence.kubernetes_names import name_faults
 
     fresh = wire_addresses(answers)
+    inside = bool(workloads) and is_walked_inside(evidence, workloads[0])
     for fault in name_faults(target.host, workloads, names):
         if fault.kind != "pinned" or fault.address in fresh:
             continue
         said = f"{fault.said}, and DNS gives {', '.join(fresh[:3])}" if fresh else fault.said
         weight = 3.0 if fresh else 1.5
-        yield Clue(weight=weight, because=said, seen=fault.seen, fact="another address")
+        yield Clue(
+            weight=weight,
+            because=said,
+            seen=fault.seen,
+            fact="another address",
+            foretells=bool(fresh) and is_public(fault.address) and not inside,
+        )
 
 
 # A scaling or a patch may move the public address; an endpoint that is made anew gets another.

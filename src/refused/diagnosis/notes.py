@@ -57,7 +57,32 @@ def notes(
 
         noted = azure_notes(view, taken_at, is_fault=view.broken is not None)
         found += [note for note in noted if not _is_told(note, told)]
+        found += _of_pods(view)
     return tuple(found)
+
+
+def _of_pods(view: Evidence) -> Iterator[str]:
+    """Say of the client's pods what breaks nothing now, on a path that is well."""
+    if view.broken is not None or view.target is None:
+        return
+    if not any(type(fact).__name__ == "KubernetesWorkload" for fact in view.facts):
+        return
+    from refused.evidence.kubernetes import ClusterDns, KubernetesWorkload, clients
+    from refused.evidence.kubernetes_names import name_faults
+    from refused.service.addresses import address_class
+
+    workloads = clients(view.all(KubernetesWorkload))
+    for fault in name_faults(view.target.host, workloads, view.all(ClusterDns)):
+        # A public address that DNS does not give is held against ip-address-changed.
+        if fault.kind == "pinned" and address_class(fault.address) != "public":
+            yield f"{fault.said}, whatever DNS gives: when the cache's address changes, the pods stay behind"
+    for workload in workloads[:1]:
+        for probe in workload.probes:
+            if probe.purpose == "liveness" and probe.names_cache:
+                yield (
+                    f"the liveness probe of {workload.title} tries {probe.how}, and ends the pod after "
+                    f"{probe.period_s * probe.failures} s without it: let it ask the process alone"
+                )
 
 
 def _is_about_time(view: Evidence) -> bool:
