@@ -75,3 +75,15 @@ def test_the_numbers_alone_accuse_nobody() -> None:
     home = SILENT.replace(address="127.0.0.1")
     (said,) = judge(Evidence(home, FLEET, target=CACHE))
     assert isinstance(said, RuledOut)
+
+
+def test_dials_that_are_refused_were_answered() -> None:
+    """A port that is lacking is never refused, and what was refused did not meet silence."""
+    refused = tuple(
+        each.replace(outcome="refused") if each.failed else each for each in (SILENT, *REPEATS)
+    )
+    said = tuple(judge(Evidence(*refused, watch("x.x.x.x."), target=CACHE)))
+    clues = [each for each in said if isinstance(each, Clue)]
+
+    assert sum(each.weight for each in clues) < 0
+    assert not any("met silence" in each.because for each in clues)

@@ -76,8 +76,16 @@ def judge(evidence: Evidence) -> Iterator[Statement]:
     if is_here(tried[0].address):
         yield RuledOut(because=f"{tried[0].address} is this host itself", seen=tried)
         return
-    if broken.how == "flaky":
-        well = sum(not dial.failed for dial in tried)
+    failed = [dial for dial in tried if dial.failed]
+    is_answered = bool(failed) and all(dial.outcome in ANSWERED for dial in failed)
+    if is_answered:
+        yield Clue(
+            weight=-2.0,
+            because=f"{len(failed)} of {len(tried)} dials were refused, which is an answer; one without a port meets silence",
+            seen=tried,
+        )
+    elif broken.how == "flaky":
+        well = len(tried) - len(failed)
         yield Clue(
             weight=1.4,
             because=f"{well} of {len(tried)} dials to the same port were accepted, the others met silence",
@@ -91,7 +99,7 @@ def judge(evidence: Evidence) -> Iterator[Statement]:
             seen=tried,
         )
     yield from reckoned
-    yield from _rhythm(watches)
+    yield from () if is_answered else _rhythm(watches)
     if is_private(tried[0].address):
         yield Clue(
             weight=-1.5,
@@ -145,6 +153,7 @@ def _reckon(evidence: Evidence, platforms: tuple[Platform, ...]) -> Iterator[Clu
 
 
 HALF = 0.5
+ANSWERED = ("refused", "reset")
 
 
 def _rhythm(watches: tuple[OverTime, ...]) -> Iterator[Clue]:
