@@ -344,6 +344,18 @@ def test_what_we_advise_ourselves_is_found_to_be_good(library: object) -> None:
                 assert [each for each in verdict.findings if each.severity != "low"] == []
 
 
+def test_django_redis_is_djangos_and_no_client_of_go() -> None:
+    """Its name ends like that of another library, in requirements, comments and in what we print."""
+    text = f"""# pip install django-redis
+CACHES = {{"default": {{"BACKEND": "django_redis.cache.RedisCache", "LOCATION": "rediss://{HOST}:6380/0",
+  "OPTIONS": {{"CONNECTION_POOL_KWARGS": {{"ssl_cert_reqs": None}}}}}}}}
+"""
+    verdict = judge(text, name="settings.py")
+
+    assert verdict.client == "Django"
+    assert ("ssl_cert_reqs", 3) in {(each.setting, each.line) for each in verdict.findings}
+
+
 @pytest.mark.parametrize(
     "text",
     ["print('hello')\nx = 1\n", "package main\nfunc main() {}\n", "a: 1\nb: 2\n", '{"a": 1}\n\n'],

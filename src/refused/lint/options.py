@@ -28,7 +28,7 @@ MARKS: tuple[tuple[str, str], ...] = (
     ("Jedis", r"redis\.clients\.jedis|\bJedis(?:Pool|Pooled|Cluster|PoolConfig|ClientConfig)?\b"),
     ("ioredis", r"\bioredis\b"),
     ("node-redis", r"require\(['\"](?:redis|@redis/client)['\"]\)|from ['\"](?:redis|@redis/client)['\"]"),
-    ("go-redis", r"go-redis|redis\.(?:Universal|Cluster|Failover)?Options\s*\{"),
+    ("go-redis", r"\bgo-redis|redis\.(?:Universal|Cluster|Failover)?Options\s*\{"),
     ("Predis", r"Predis\\"),
     ("phpredis", r"new \\?Redis(?:Cluster)?\s*\(|\bphpredis\b|->pconnect\s*\("),
     ("redis-rb", r"\bRedis(?:Client)?(?:::Cluster)?\.(?:new|config)\b|require ['\"]redis['\"]|Sidekiq\.configure"),
