@@ -54,6 +54,17 @@ def test_an_incident_outside_of_the_history_says_nothing_of_a_rule() -> None:
     assert verdict("connections-80", old).missed == ()
 
 
+def test_what_rings_where_late_values_end_rang_for_the_incident_behind_them() -> None:
+    """Values come in late, and an incident begins now; what had not rung by then may still have."""
+    full = series("connectedclients", [1000.0] * 60, ends=BEGAN - 120)
+    found = verdict("connections-95", full)
+
+    assert found.before_s == pytest.approx(3600 + 120 - 60, abs=60)
+    assert (found.cried_wolf, found.missed) == (0, ())
+    quiet = series("connectedclients", [100.0] * 60, ends=BEGAN - 120)
+    assert verdict("connections-95", quiet).missed == ()
+
+
 def test_no_history_is_not_silence() -> None:
     """What was not looked at is not well."""
     assert verdict("memory-85", series("connectedclients", [1.0] * 9)).state == "no-history"

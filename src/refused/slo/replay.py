@@ -115,16 +115,20 @@ def _judged(
     days: float,
     bound: str = "",
 ) -> Verdict:
-    """Tell alarms from false alarms. Incidents outside of the history say nothing of a rule."""
+    """Tell alarms from false alarms. Incidents outside of the history say nothing of a rule.
+
+    Values come in late: of an incident that began soon after the last of them it is known whether the
+    rule had rung by then, and not whether it would have.
+    """
     known = sorted(
-        (each for each in incidents if seen[0] <= each.began <= seen[1]),
+        (each for each in incidents if seen[0] <= each.began <= seen[1] + LEAD_S),
         key=lambda each: each.began,
     )
     before, missed = None, []
     for span in known:
         mine = [each for each in firings if belongs(each, span)]
         if not mine:
-            missed.append(span.id)
+            missed += [span.id] if span.began <= seen[1] else []
         elif before is None:
             before = span.began - mine[0].at
     wolf = [each for each in firings if not any(belongs(each, span) for span in known)]
