@@ -14,6 +14,7 @@ from hypothesis import strategies as st
 from refused.evidence.bundle import Bundle
 from refused.evidence.kubernetes import DnsZoneRule
 from refused.evidence.kubernetes_faults import dns_faults, mesh_faults, policy_faults
+from refused.evidence.kubernetes_names import rule_for
 from refused.probes.kubernetes.documents import Document
 from refused.probes.kubernetes.facts import Stamp, facts_of, service_name
 from refused.probes.kubernetes.names import corefile
@@ -174,6 +175,30 @@ def test_a_corefile_is_read_block_by_block() -> None:
     )
     assert (second.zones, second.forwards) == (("corp.example", "other.example"), ("10.1.0.53",))
     assert third.refuses == "NXDOMAIN"
+
+
+@pytest.mark.parametrize(
+    ("template", "refused"),
+    [
+        ("template IN A cache.example { rcode NXDOMAIN }", "NXDOMAIN"),
+        ("template ANY ANY other.example cache.example { rcode NXDOMAIN }", "NXDOMAIN"),
+        ("template IN AAAA cache.example { rcode NXDOMAIN }", ""),
+        ("template IN A cache.example { match ^db\\. ; rcode NXDOMAIN }", ""),
+        ("template IN A example { answer x }", ""),
+    ],
+)
+def test_a_template_in_the_root_refuses_the_zones_that_it_names(
+    template: str, refused: str
+) -> None:
+    """To every question for an address; what it picks by a pattern, or for IPv6, is not all."""
+    head, _, body = template.partition(" { ")
+    inner = body.rstrip(" }").split(" ; ")
+    text = ".:53 {\n" + head + " {\n" + "\n".join(inner) + "\n}\nforward . /etc/resolv.conf\n}\n"
+
+    _, rule = rule_for("shop.cache.example", corefile(text))
+
+    assert rule is not None
+    assert rule.refuses == refused
 
 
 @given(st.text(alphabet="{}. \nforwadhsts#10:/", max_size=80))

@@ -90,6 +90,7 @@ def corefile(text: str) -> list[DnsZoneRule]:
             depth -= 1
             if depth == 0:
                 rules.append(_block(zones, body))
+                rules += _templates(body)
             depth = max(depth, 0)
         elif depth == 0 and opens:
             zones, body, depth = (
@@ -141,10 +142,8 @@ def _block(
             ]
         elif word == "rewrite":
             rewrites += _rewrite(parts, inner)
-        elif word == "template":
-            refuses = next(
-                (each[1] for each in inner if len(each) > 1 and each[0] == "rcode"), refuses
-            )
+        elif word == "template" and len(parts) == 3:
+            refuses = _refusal(parts, inner) or refuses
     return DnsZoneRule(
         zones=zones or (".",),
         forwards=tuple(forwards),
@@ -153,6 +152,27 @@ def _block(
         rewrites=tuple(rewrites),
         refuses=refuses,
     )
+
+
+def _templates(
+    body: Sequence[tuple[list[str], list[list[str]]]],
+) -> Iterator[DnsZoneRule]:
+    """Give rules of their own to templates that name the zones for which they answer."""
+    for parts, inner in body:
+        refuses = _refusal(parts, inner) if parts[:1] == ["template"] and len(parts) > 3 else ""
+        if refuses:
+            yield DnsZoneRule(zones=tuple(_zone(each) for each in parts[3:]), refuses=refuses)
+
+
+def _refusal(parts: Sequence[str], inner: Sequence[list[str]]) -> str:
+    """Return the answer code that a template gives to every question for an address; ``""`` if to some.
+
+    https://coredns.io/plugins/template/: ``template CLASS TYPE [ZONE...]``; ``match`` picks names.
+    """
+    asked = parts[2].upper() if len(parts) > 2 else "ANY"
+    if asked not in ("ANY", "A") or any(each[:1] == ["match"] for each in inner):
+        return ""
+    return next((each[1] for each in inner if len(each) > 1 and each[0] == "rcode"), "")
 
 
 def _rewrite(parts: list[str], inner: Sequence[list[str]]) -> Iterator[tuple[str, str]]:
