@@ -112,6 +112,14 @@ def test_the_whys_lead_from_the_symptom_to_the_change() -> None:
     assert asked[4].evidence
 
 
+def test_a_change_after_the_time_that_was_given_is_told_as_that() -> None:
+    """People guess when it began, and a guess may leave out the change that did it."""
+    asked = whys(incident(began_at=BEGAN - 100_000))
+
+    assert asked[3].answer == ""
+    assert "redis/write came 3 hours after the time that was given" in asked[3].evidence
+
+
 def test_what_a_person_answers_stands() -> None:
     """The last answer wins, and says that it is one."""
     answers = [
@@ -150,6 +158,10 @@ def test_the_review_blames_nobody_and_says_all() -> None:
         assert wanted in text.replace("\\", "")
         assert wanted in page
     assert "````\nTimeout performing GET\n  at X ```\n````" in text
+    assert "pipeline@contoso.example" in " ".join(each.says for each in timeline(said))
+    for document in (text, page):
+        assert "contoso.example" not in document
+        assert "by a person, 4 minutes before the first failure" in document
 
 
 class Tags(HTMLParser):

@@ -1,7 +1,7 @@
 """The blameless post-incident review: what happened, why, and what is done so that it stays away.
 
-One list of sections, written as Markdown or as HTML; both say the same. People are named by what they
-did for the incident, never as its cause.
+One list of sections, written as Markdown or as HTML; both say the same. Nobody is named as its cause: who
+made a change stands in the incident and in the activity log, for whoever has to ask them.
 """
 
 from __future__ import annotations
@@ -10,8 +10,9 @@ from json import loads
 
 from refused.causes import catalogue
 from refused.diagnosis.severity import RESPONSES
+from refused.evidence.control_plane import ResourceChange
 from refused.evidence.record import Record
-from refused.incidents.timeline import durations, timeline
+from refused.incidents.timeline import bundles, durations, timeline
 from refused.incidents.whys import whys
 
 TYPE_CHECKING = False
@@ -61,6 +62,7 @@ def protocol(asked: Response | None) -> str:
 
 
 def _sections(incident: Incident, cause: Cause | None, asked: Response | None) -> Iterator[Section]:
+    people = _people(incident)
     yield Section(title="Summary", paragraphs=(_summary(incident, cause),))
     yield Section(
         title="Impact",
@@ -72,7 +74,9 @@ def _sections(incident: Incident, cause: Cause | None, asked: Response | None) -
     yield Section(
         title="Timeline",
         head=("UTC", "what", "source"),
-        rows=tuple((utc(each.at), each.says, each.source) for each in timeline(incident)),
+        rows=tuple(
+            (utc(each.at), _nameless(each.says, people), each.source) for each in timeline(incident)
+        ),
     )
     yield Section(
         title="How long it took",
@@ -92,8 +96,8 @@ def _sections(incident: Incident, cause: Cause | None, asked: Response | None) -
             (
                 f"{why.level} {why.name}",
                 why.question,
-                why.answer or "(still to be answered)",
-                why.evidence,
+                _nameless(why.answer, people) or "(still to be answered)",
+                _nameless(why.evidence, people),
             )
             for why in whys(incident)
         ),
@@ -120,6 +124,23 @@ def _sections(incident: Incident, cause: Cause | None, asked: Response | None) -
             f"refused incident regression {incident.id} -o tests/ writes a world of the lab and a pytest file that reproduce it.",
         ),
     )
+
+
+def _people(incident: Incident) -> tuple[str, ...]:
+    """Return the people whom the evidence names as the authors of changes, longest name first."""
+    callers = {
+        fact.caller
+        for bundle in bundles(incident)
+        for fact in bundle.facts
+        if isinstance(fact, ResourceChange) and "@" in fact.caller
+    }
+    return tuple(sorted(callers, key=lambda each: (-len(each), each)))
+
+
+def _nameless(text: str, people: Sequence[str]) -> str:
+    for name in people:
+        text = text.replace(name, "a person")
+    return text
 
 
 def _summary(incident: Incident, cause: Cause | None) -> str:

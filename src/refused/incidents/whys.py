@@ -158,18 +158,11 @@ def _change(incident: Incident, bundle: Bundle | None) -> Why:
     changes = [
         fact
         for fact in bundle.facts
-        if isinstance(fact, ResourceChange)
-        and fact.when <= until
-        and fact.status.lower() != "failed"
+        if isinstance(fact, ResourceChange) and fact.status.lower() != "failed"
     ]
-    last = _nearest(changes)
+    last = _nearest(each for each in changes if each.when <= until)
     if last is None:
-        return _why(
-            4,
-            question,
-            "",
-            "no change before the first failure was seen; logs lag, and the application's own history counts too (--changes)",
-        )
+        return _why(4, question, "", _none_before(until, changes))
     before = until - last.when
     who = f" by {last.caller}" if last.caller else ""
     answer = f"{last.summary or last.operation}{who}, {_time(before)} before the first failure."
@@ -177,6 +170,16 @@ def _change(incident: Incident, bundle: Bundle | None) -> Why:
         f"{last.found_in.replace('-', ' ')}, correlation id {last.correlation_id or 'not given'}"
     )
     return _why(4, question, answer, evidence)
+
+
+def _none_before(until: float, changes: Iterable[ResourceChange]) -> str:
+    """Say that no change was seen before the first failure; a guess at that time may be too early."""
+    said = "no change before the first failure was seen; logs lag, and the application's own history counts too (--changes)"
+    first = min(changes, key=lambda each: each.when, default=None)
+    if first is None:
+        return said
+    after = _time(first.when - until)
+    return f"{said}; {first.summary or first.operation} came {after} after the time that was given for it: is --began right?"
 
 
 def _nearest(changes: Iterable[ResourceChange]) -> ResourceChange | None:
