@@ -15,7 +15,7 @@ from tree_sitter_bicep import language
 
 from refused.causes import names
 from refused.evidence.control_plane import ClientAddress, FirewallRule, FirewallRules
-from refused.evidence.observations import Login, RedisReply
+from refused.evidence.observations import Login, RedisReply, TlsHandshake
 from refused.remedies.change import FORMS, Change, Missing
 from refused.remedies.kinds import all_kinds
 from refused.remedies.kinds.firewall_rule import BadRange, range_of
@@ -303,6 +303,29 @@ def test_tls_is_never_switched_off_to_meet_a_plain_port() -> None:
 
     assert made.steps == ()
     assert "in clear" in made.missing[0].how
+
+
+def test_a_server_that_ends_at_an_old_version_is_not_the_client_s_to_mend() -> None:
+    """The client speaks 1.2; letting it down to 1.1 would be worse than the fault."""
+    facts = tuple(
+        TlsHandshake(
+            **HERE,
+            address="1.1.1.1",
+            port=6380,
+            sni="redis.example.net",
+            outcome="ok" if version == "1.1" else "alert",
+            min_tls=version,
+            max_tls=version,
+            purpose="version",
+        )
+        for version in ("1.1", "1.2")
+    )
+
+    made = plan(bundle(facts, target(service="redis")), found("tls-version-mismatch"))
+
+    assert made.steps == ()
+    assert "this one ends at 1.1" in made.missing[0].needs
+    assert "client-config" not in made.missing[0].how
 
 
 def test_a_plan_is_text_and_data() -> None:

@@ -187,6 +187,14 @@ def _tls_port(evidence: Evidence) -> tuple[tuple[Setting, ...], str] | Missing:
 
 def _tls_version(evidence: Evidence) -> tuple[tuple[Setting, ...], str] | Missing:
     settings = evidence.one(ClientSettings)
+    shakes = [each for each in evidence.all(TlsHandshake) if each.purpose == "version"]
+    taken = {each.max_tls for each in shakes if not each.failed and each.max_tls}
+    if taken and taken <= {"1.0", "1.1"}:
+        return _missing(
+            "TLS 1.2 at the server",
+            f"a server, or what stands before it, that speaks TLS 1.2: this one ends at {max(taken)}",
+            "update it, or raise its setting (tls-protocols of a server of one's own); a client that is let down to that version can be read on the way",
+        )
     if isinstance(settings, Unseen) or settings.max_tls is None:
         return _missing(
             "a client that speaks TLS 1.2",
