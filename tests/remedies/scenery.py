@@ -264,6 +264,11 @@ WORLDS: dict[str, tuple[str, tuple[Any, ...], Target]] = {
     ),
     "private-endpoint": ("private-endpoint-missing", (cache(), subnet()), target()),
     "nsg-rule": ("vnet-nsg-blocked", (cache(), dial(), subnet(), group(deny())), target()),
+    "nsg-rule.injected": (
+        "vnet-nsg-blocked",
+        (cache(), dial(), subnet(), group(deny(direction="Inbound"), role="cache")),
+        target(),
+    ),
     "route": (
         "route-blackhole",
         (

@@ -328,6 +328,14 @@ def test_a_server_that_ends_at_an_old_version_is_not_the_client_s_to_mend() -> N
     assert "client-config" not in made.missing[0].how
 
 
+def test_an_injected_cache_is_restarted_a_node_at_a_time() -> None:
+    """Azure wants it after a change of its subnet's rules; all nodes at once would lose the data."""
+    change = change_in("nsg-rule.injected")
+
+    assert "az redis force-reboot" in change.interruption
+    assert "AllNodes" not in change.interruption
+
+
 def test_a_plan_is_text_and_data() -> None:
     """Both carry the command."""
     cause, facts, where = WORLDS["firewall-rule"]

@@ -24,7 +24,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterator
 
     from refused.evidence.bundle import Evidence
-    from refused.evidence.control_plane import SecurityRule
+    from refused.evidence.control_plane import AzureCache, SecurityRule
 
 ENDS = ("vnet-nsg-blocked",)
 RANK = 10
@@ -70,6 +70,7 @@ def propose(cause: str, evidence: Evidence) -> Iterator[Change | Missing]:
             group,
             decision.rule,
             direction,
+            cache=cache,
             source=source,
             address=address,
             ports=_ports(evidence),
@@ -104,6 +105,7 @@ def _change(
     blocking: SecurityRule,
     direction: str,
     *,
+    cache: AzureCache,
     source: tuple[str, ...],
     address: str,
     ports: tuple[str, ...],
@@ -160,12 +162,29 @@ def _change(
         why=f"the rule {blocking.name} (priority {blocking.priority}) of the {group.role}'s subnet blocks it; "
         f"priority {free} is asked just before",
         affects=f"hosts of {', '.join(source)}, for this address and these ports alone",
-        interruption="none; an injected cache wants a restart afterwards"
-        if group.role == "cache"
-        else "none",
+        interruption=_restart(cache.id) if group.role == "cache" else "none",
         proof="the dial is accepted and PING is answered",
         hop="resp",
         **settles("nsg-rule", ""),
+    )
+
+
+def _restart(cache_id: str) -> str:
+    """Say how an injected cache is restarted, which Azure wants after a change of its subnet's rules.
+
+    Source: https://learn.microsoft.com/azure/azure-cache-for-redis/cache-how-to-premium-vnet
+    """
+    cache = take_apart(cache_id)
+    command = az(
+        "redis force-reboot",
+        subscription=cache.subscription,
+        resource_group=cache.group,
+        name=cache.name,
+        reboot_type="SecondaryNode",
+    )
+    return (
+        "none by itself; where an injected cache does not notice it (--keep it then), restart one node"
+        f" and then PrimaryNode, with a second's interruption each: {command}"
     )
 
 
