@@ -336,6 +336,18 @@ def test_an_injected_cache_is_restarted_a_node_at_a_time() -> None:
     assert "AllNodes" not in change.interruption
 
 
+def test_what_comes_first_says_why() -> None:
+    """By likelihood, by the owner's word, by what it disturbs; the last has nothing to say."""
+    facts, aim = WORLDS["public-access"][1:]
+    made = plan(bundle(facts, aim), found("public-access-disabled", "firewall-ip-blocked"))
+    said = [step.before for step in made.steps]
+
+    assert len(said) > 1
+    assert all(said[:-1])
+    assert said[-1] == ""
+    assert "before   the next: " in to_text(made, width=200)
+
+
 def test_a_plan_is_text_and_data() -> None:
     """Both carry the command."""
     cause, facts, where = WORLDS["firewall-rule"]

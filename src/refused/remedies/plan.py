@@ -26,12 +26,14 @@ class Step(Record):
         certainty: ``confirmed``, ``likely`` or ``possible``.
         probability: That the cause is the one, 0 to 1.
         tried: What it taught when it was made before and taken back; such a change stands last.
+        before: Why it stands before the next one; ``""`` for the last.
     """
 
     change: Change
     certainty: str
     probability: float
     tried: str = ""
+    before: str = ""
 
 
 class Plan(Record):
@@ -98,9 +100,29 @@ def plan(
         if not some:
             without.append(cause)
     steps.sort(key=lambda each: each[0])
+    ordered = [step for _, step in steps]
     return Plan(
-        steps=tuple(step for _, step in steps),
+        steps=tuple(
+            step.replace(before=_before(step, following))
+            for step, following in zip(ordered, [*ordered[1:], None], strict=False)
+        ),
         missing=tuple(missing),
         refused=tuple(refused),
         without=tuple(without),
     )
+
+
+def _before(step: Step, following: Step | None) -> str:
+    """Return why one step stands before the next, by the rule that put them in order."""
+    if following is None:
+        return ""
+    if following.tried and not step.tried:
+        return "the next was tried and did not help"
+    if step.probability > following.probability:
+        one, other = step.change.cause, following.change.cause
+        return (
+            f"{one} ({step.probability:.0%}) is likelier than {other} ({following.probability:.0%})"
+        )
+    if following.change.owner_word and not step.change.owner_word:
+        return "the next wants its owner's word"
+    return "of what ends the same cause it disturbs or costs least"

@@ -34,6 +34,7 @@ def to_data(plan: Plan, target: str) -> dict[str, Any]:
                 **{name: value for name, value in step.change.to_json().items() if name != "facts"},
                 "certainty": step.certainty,
                 "probability": round(step.probability, 3),
+                "before_next": step.before,
                 "rendered": rendered(step.change),
             }
             for step in plan.steps
@@ -75,6 +76,7 @@ def _step(number: int, step: Step, form: str, width: int) -> Iterator[str]:
         ("what", f"{how_sure}; {_WORDS[change.where]}"),
         ("tried", step.tried),
         ("why", change.why),
+        ("before", f"the next: {step.before}" if step.before else ""),
         ("affects", change.affects),
         ("breaks", change.interruption),
         ("undo", undo_words(change)),
