@@ -149,6 +149,13 @@ def render(change: Change) -> dict[str, str]:
             access_policy_name=policy,
             object_id=oid,
         ),
+        # Az has no cmdlet of its own for it.
+        "powershell": powershell(
+            "Invoke-AzRestMethod",
+            Method="PUT",
+            Path=f"{change.write.id}?api-version={api}" if change.write else "",
+            Payload=change.write.body if change.write else "",
+        ),
         "bicep": bicep_resource(
             "cluster", "Microsoft.Cache/redisEnterprise", api, {"name": cache.name}, existing=True
         )

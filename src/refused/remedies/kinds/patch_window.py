@@ -14,7 +14,7 @@ from refused.evidence.observations import Unseen
 from refused.remedies.arm_id import take_apart
 from refused.remedies.change import ArmWrite, Change, Missing, Setting
 from refused.remedies.reading import the_cache
-from refused.remedies.say import az, bicep_resource
+from refused.remedies.say import az, bicep_resource, powershell
 from refused.service.arm import api_version
 
 TYPE_CHECKING = False
@@ -61,8 +61,9 @@ def propose(cause: str, evidence: Evidence) -> Iterator[Change | Missing]:
 
 
 def render(change: Change) -> dict[str, str]:
-    """Say the window for ``az`` and Bicep, and where it stands in Terraform."""
+    """Say the window for ``az``, PowerShell and Bicep, and where it stands in Terraform."""
     cache, entries = take_apart(change.resource_id), change.fact("entries")
+    entry = f"New-AzRedisCacheScheduleEntry -DayOfWeek '{DAY}' -StartHourUtc {HOUR} -MaintenanceWindow '05:00:00'"
     return {
         "az": az(
             "redis patch-schedule create",
@@ -71,6 +72,10 @@ def render(change: Change) -> dict[str, str]:
             name=cache.name,
             schedule_entries=entries,
         ),
+        "powershell": powershell(
+            "New-AzRedisCachePatchSchedule", ResourceGroupName=cache.group, Name=cache.name
+        )
+        + f" -Entries @(({entry}))",
         "bicep": bicep_resource(
             "cache", "Microsoft.Cache/redis", API, {"name": cache.name}, existing=True
         )
