@@ -158,6 +158,20 @@ def test_who_edits_between_plan_and_apply_is_not_overwritten(
         assert len(writes(world)) == log
 
 
+def test_what_was_done_is_told_to_scripts(enter: Enter) -> None:
+    """A plan is not the only thing that a script reads."""
+    with by_id("firewall-ip-blocked").up() as world:
+        refused = enter(world)
+
+        outcome = json.loads(refused("fix", world.target, "--apply", "--yes", "--json")[1])
+        (change,) = json.loads(refused("fix", "--journal", "--json")[1])["changes"]
+        undone = json.loads(refused("fix", "--undo", "--yes", "--json")[1])
+
+    assert (outcome["state"], outcome["cured"]) == ("kept", True)
+    assert (change["id"], change["state"], change["open"]) == (outcome["id"], "kept", False)
+    assert (undone["id"], undone["state"]) == (outcome["id"], "undone")
+
+
 def test_nobody_is_asked_nothing_is_changed(enter: Enter) -> None:
     """Without a terminal and without --yes."""
     with by_id("firewall-ip-blocked").up() as world:

@@ -88,7 +88,12 @@ def arguments(parser: ArgumentParser) -> None:
         "--incident", metavar="ID", help="keep the change with this incident, or latest"
     )
     parser.add_argument("--form", choices=FORMS, help="show the changes in this language")
-    parser.add_argument("--json", action="store_true", default=None, help="print the plan as JSON")
+    parser.add_argument(
+        "--json",
+        action="store_true",
+        default=None,
+        help="print the plan, the outcome or the journal as JSON",
+    )
     for word in ASKED:
         parser.add_argument(
             f"--{word}",
@@ -112,9 +117,7 @@ def run(options: Namespace) -> int:
         return USAGE
     journal = _journal()
     if options.journal:
-        from refused.report.plan import journal_text
-
-        print(journal_text(journal.entries(), _width()))
+        _show_journal(journal, options)
         return CURED
     if options.undo is not None:
         return _undo(journal, options)
@@ -155,7 +158,7 @@ def _mend(journal: Journal, options: Namespace) -> int:
         print(f"{report.verdict}: there is nothing to fix", file=sys.stderr)
         return CURED if report.verdict == "healthy" else INCONCLUSIVE
     if options.rehearse:
-        return _rehearsed(rehearse(report, _tell, let_in))
+        return _rehearsed(rehearse(report, _tell, let_in), options)
     if options.to_group or options.export:
         return _copied(made, options)
     if not options.apply:
@@ -213,7 +216,7 @@ def _apply(made: Plan, journal: Journal, options: Namespace) -> int:
         tell=_tell,
     )
     _keep(change, outcome, options)
-    return _said(outcome)
+    return _said(outcome, options)
 
 
 def _keep(change: Change, outcome: Outcome, options: Namespace) -> None:
@@ -248,7 +251,8 @@ def _take_up(left: Entry, options: Namespace) -> int:
 
     _tell(f"change {left.id} was left at '{left.state}': {left.change.title}")
     _tell("finishing it first; it is kept if it helped, and taken back if not")
-    return _said(resume(left, arm, look(left.change.hop), keep=options.keep, tell=_tell))
+    outcome = resume(left, arm, look(left.change.hop), keep=options.keep, tell=_tell)
+    return _said(outcome, options)
 
 
 def _undo(journal: Journal, options: Namespace) -> int:
@@ -258,7 +262,7 @@ def _undo(journal: Journal, options: Namespace) -> int:
     entry = journal.find(options.undo)
     if not options.yes:
         _ask(f"Take back {entry.id} ({entry.change.title})?")
-    return _said(undo(entry, arm_writer(os.environ), tell=_tell), undone=True)
+    return _said(undo(entry, arm_writer(os.environ), tell=_tell), options, undone=True)
 
 
 def _agree(change: Change, options: Namespace) -> None:
@@ -290,11 +294,28 @@ def _ask(question: str) -> None:
         raise NotAgreed("not agreed; nothing was changed")
 
 
-def _said(outcome: Outcome, *, undone: bool = False) -> int:
-    print(f"{outcome.id}: {outcome.state}; {outcome.learnt}")
+def _said(outcome: Outcome, options: Namespace, *, undone: bool = False) -> int:
+    if options.json:
+        from json import dumps
+
+        print_json(dumps({"schema": "refused.change/1", **outcome.to_json()}, indent=2))
+    else:
+        print(f"{outcome.id}: {outcome.state}; {outcome.learnt}")
     if outcome.state == "undone" and not undone:
         print("run the same again: the plan goes on from what was learnt", file=sys.stderr)
     return CURED if outcome.cured or undone or outcome.learnt.startswith("ready") else NOT_CURED
+
+
+def _show_journal(journal: Journal, options: Namespace) -> None:
+    from refused.report import plan as words
+
+    entries = journal.entries()
+    if not options.json:
+        print(words.journal_text(entries, _width()))
+        return
+    from json import dumps
+
+    print_json(dumps(words.journal_data(entries), indent=2))
 
 
 def _tried(journal: Journal) -> dict[str, str]:
@@ -343,7 +364,12 @@ def _copied(made: Plan, options: Namespace) -> int:
     return CURED if said.accepted and said.cleaned_up else NOT_CURED
 
 
-def _rehearsed(said: Rehearsal) -> int:
+def _rehearsed(said: Rehearsal, options: Namespace) -> int:
+    if options.json:
+        from json import dumps
+
+        print_json(dumps({"schema": "refused.rehearsal/1", **said.to_json()}, indent=2))
+        return CURED if said.cured and said.reproduced else NOT_CURED
     if not said.reproduced:
         print(
             f"The fault could not be reproduced in the lab: there it is {said.verdict}, {', '.join(said.causes) or 'without a cause'}."

@@ -134,6 +134,24 @@ def journal_text(entries: tuple[Entry, ...], width: int = 80) -> str:
     return "\n\n".join(blocks)
 
 
+def journal_data(entries: tuple[Entry, ...]) -> dict[str, Any]:
+    """Return what was done as JSON-ready objects (schema ``refused.journal/1``), latest first."""
+    return {
+        "schema": "refused.journal/1",
+        "changes": [
+            {
+                "id": entry.id,
+                "state": entry.state,
+                "open": entry.is_open,
+                "title": entry.change.title,
+                "target": entry.target,
+                "steps": [{"step": step["step"], "at": step["at"]} for step in entry.steps],
+            }
+            for entry in reversed(entries)
+        ],
+    }
+
+
 def _wrap(text: str, width: int, indent: int = 3) -> list[str]:
     from textwrap import wrap
 
