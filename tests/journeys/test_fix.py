@@ -1,4 +1,4 @@
-"""Break → diagnose → fix --apply → healthy → undo → the same fault again, through the command line.
+"""Break → diagnose → fix --apply → verify → healthy → undo → the same fault again, through the command line.
 
 The twin's own log is the witness: one write for one change, and after the undo the documents are as
 they were.
@@ -69,6 +69,9 @@ def test_one_write_ends_it_and_the_undo_brings_it_back(
 
         code, out = refused("fix", world.target, "--apply", "--yes", *words)
         assert code == CURED, (out, refused.err)
+        assert len(writes(world)) - log == 1
+        code, out = refused("verify", world.target, "--for", "6s", "--every", "100ms")
+        assert (code, "It holds" in out) == (CURED, True), (out, refused.err)
         assert len(writes(world)) - log == 1
         assert refused.report()["verdict"] == "healthy"
 
