@@ -5,6 +5,7 @@ from __future__ import annotations
 from math import log
 from typing import TYPE_CHECKING
 
+import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
@@ -125,13 +126,29 @@ def test_a_look_of_azures_is_not_advised_for_another_server() -> None:
     """There is no resource to list."""
     found = rank(
         [
-            a_weighed("a", 3.0, expects=(("keys", "differs"),)),
-            a_weighed("b", 3.0, expects=(("keys", "same"),)),
+            a_weighed("a", 3.0, expects=(("resource", "stopped"),)),
+            a_weighed("b", 3.0, expects=(("resource", "fine"),)),
         ]
     )
 
     assert next_check(found, "redis") is None
-    assert next_check(found, "acr").check.id == "keys"  # type: ignore[union-attr]
+    assert next_check(found, "acr").check.id == "resource"  # type: ignore[union-attr]
+
+
+@pytest.mark.parametrize("service", ["acr", "acre", "amr", "redis"])
+def test_where_the_password_is_in_doubt_it_is_looked_at(service: str) -> None:
+    """On every service, by the means that it has; another network knows nothing of passwords."""
+    rivals = (
+        ("auth-wrong-key", 2.5, (("keys", "differs"), ("elsewhere", "fails"))),
+        ("auth-entra-token-expired", 0.5, (("again", "same"), ("elsewhere", "fails"))),
+    )
+    found = rank([a_weighed(cause, weight, expects=expects) for cause, weight, expects in rivals])
+
+    chosen = next_check(found, service)
+
+    assert chosen is not None
+    assert chosen.check.id == "keys"
+    assert ("az " in chosen.check.command) == (service != "redis")
 
 
 def test_what_a_look_usually_shows_tells_against_a_cause_that_says_so_of_another() -> None:

@@ -146,6 +146,14 @@ CHECKS = (
         usual="same",
     ),
     Check(
+        id="keys",
+        what="whether the server takes the password that it should have, typed by hand",
+        command="redis-cli -h {host} -p {port} --askpass ping    # with --tls where it is on",
+        seconds=45,
+        services=("redis",),
+        usual="same",
+    ),
+    Check(
         id="certificate",
         what="who signed the certificate that this client is shown",
         command="openssl s_client -connect {host}:{port} -servername {host} -showcerts </dev/null",
