@@ -356,6 +356,72 @@ def test_a_line_that_mentions_redis_and_dials_another_by_name_and_port_is_the_ot
     assert explain("go-redis: dial tcp 10.0.0.3:3306: connect: connection refused").causes
 
 
+@pytest.mark.parametrize(
+    ("text", "target"),
+    [
+        ("redis: OOM command not allowed, on @user_script:233.", "HOST:PORT"),
+        ("Redix: (EXIT) time out\n    (poolboy) poolboy.erl:63: :poolboy.checkout/3", "HOST:PORT"),
+        ("redis: ERR max number of clients reached\nconnected_clients:10000\n", "HOST:PORT"),
+        ("redis: connection pool timeout\n at http://localhost:3000/x", "HOST:PORT"),
+        ("http: panic serving 10.1.0.9:51822: redigo: connection pool exhausted", "HOST:PORT"),
+        ("redis.exceptions.ResponseError: illegal address: 203.0.113.8:51422", "HOST:PORT"),
+        ("redis: failed to lookup address information: Try again", "HOST:PORT"),
+        ("Cannot assign host: Failed to resolve host name cache (redis)", "cache:6379"),
+        (
+            "redis: CERT_INVALID, fingerprint: '44:1F:C9:D9:92:84:3A:70:19:82:DA:02:17:34',",
+            "HOST:PORT",
+        ),
+        (
+            "re-authentication to 'Unspecified/contoso.redis.cache.windows.net:6380' failed: WRONGPASS",
+            "contoso.redis.cache.windows.net:6380",
+        ),
+        (
+            "redis: accept{peer.addr=172.16.3.3:53432 target.addr=172.19.2.7:6379}: Connection refused",
+            "172.19.2.7:6379",
+        ),
+        ("dial redis://:pw@cache:7777: connection refused", "cache:7777"),
+        ("dial http://10.0.0.5:6379: redis: connection refused", "10.0.0.5:6379"),
+        ("redis: connect ECONNREFUSED ::1:6379", "[::1]:6379"),
+    ],
+)
+def test_the_target_is_what_was_dialled(text: str, target: str) -> None:
+    """Not a script, a line of a file, a counter, a hash sum, a page, or the client itself."""
+    assert explain(text).bundle.target.text == target
+
+
+@pytest.mark.parametrize(
+    ("lines", "target"),
+    [
+        (("10.0.0.1:6379", "cache.example.net:6380"), "cache.example.net:6380"),
+        (("one.example.net:7001", "two.example.net:7002"), "one.example.net:7001"),
+        (("10.0.0.1:6381", "10.0.0.2:6382"), "10.0.0.1:6381"),
+    ],
+)
+def test_a_host_has_its_own_port(lines: tuple[str, str], target: str) -> None:
+    """Of two endpoints no third one is made."""
+    text = "\n".join(f"ioredis: connect ECONNREFUSED to {each}" for each in lines)
+
+    assert explain(text).bundle.target.text == target
+
+
+def test_a_port_without_a_name_is_the_only_hosts() -> None:
+    """One line names the host, the other dials its address."""
+    report = explain(
+        "redis: lookup cache.example.net: no such host\nredis: dial tcp 10.0.0.1:6390: connection refused"
+    )
+
+    assert report.bundle.target.text == "cache.example.net:6390"
+
+
+def test_an_address_of_ipv6_can_be_pasted_into_the_next_look() -> None:
+    """In brackets where a port follows, and bare where none does."""
+    report = explain("redis: connect ECONNREFUSED fd00::7:6380")
+
+    assert report.command("refused diagnose {target}") == "refused diagnose '[fd00::7]:6380'"
+    assert report.command("x -connect {host}:{port}") == "x -connect [fd00::7]:6380"
+    assert report.command("x -h {host} -p {port}") == "x -h fd00::7 -p 6380"
+
+
 BAD_LOGIN = "StackExchange.Redis.RedisConnectionException: WRONGPASS invalid username-password pair"
 
 

@@ -99,10 +99,11 @@ _V4 = r"(?:[0-9]{1,3}(?:\.[0-9]{1,3}){3})"
 _ENDPOINT = re.compile(
     rf"(?<![A-Za-z0-9_.-])(?:({_HOST})/)?(?:({_V4})|\[?((?:[0-9a-fA-F]{{0,4}}:){{2,7}}[0-9a-fA-F]{{1,4}})\]?|({_HOST})):([0-9]{{2,5}})(?![0-9]|[.:][0-9])"
 )
-_BARE_ADDRESS = re.compile(rf"(?:address\"?'?: ?[\"']?|E[A-Z]{{4,16}} )({_V4}|::1)\b")
+_BARE_ADDRESS = re.compile(rf"(?:(?<!illegal )address\"?'?: ?[\"']?|E[A-Z]{{4,16}} )({_V4}|::1)\b")
 _BARE_PORT = Late(r"\bport\"?'?[:=] ?[\"']?([0-9]{2,5})\b", "port")
 _NAMED = re.compile(
-    rf"(?:ENOTFOUND|EAI_AGAIN|UnknownHostException:(?: Failed to resolve)?|lookup|Can't resolve:|hostname\"?'?:|tcp connection to \(|to resolve) [\"']?({_HOST})"
+    rf"(?:ENOTFOUND|EAI_AGAIN|UnknownHostException:(?: Failed to resolve)?|lookup|Can't resolve:|hostname\"?'?:|tcp connection to \(|(?:to|not) resolve) (?:host(?:name| name)?:? )?[\"']?"
+    rf"(?!(?:address|host|hostname|name|the)\b[ :])({_HOST})"
 )
 _SE_HOST = Late(
     rf" on ({_HOST})(?::([0-9]{{2,5}}))?/(Interactive|Subscription)",
@@ -138,10 +139,27 @@ _PRIVATELINK_ANSWER = Late(
     "privatelink",
 )
 _SOURCE_FILE = re.compile(
-    r"\.(?:js|ts|mjs|py|rb|java|go|php|cs|c|cc|cpp|rs|lua|ex|exs|kt|scala|jar)$", re.IGNORECASE
+    r"\.(?:js|ts|jsx|tsx|mjs|cjs|py|rb|java|go|php|cs|fs|vb|c|cc|cpp|h|rs|lua|ex|exs|erl|hrl|clj|kt|scala|swift|dart|jar)$",
+    re.IGNORECASE,
 )
 
-_RESOLVER = 53
+# Whom a client speaks to besides: its resolver, and who hands out tokens on some of Azure's hosts.
+_OTHERS_PORTS = frozenset((53, 2377, 41741, 41742, 42356))
+_USUAL_PORTS = (6379, 6380, 10000, 26379)
+_WEB = ("http://", "https://")
+# .NET puts the family of an address before it.
+_FAMILIES = ("Unspecified", "InterNetwork", "InterNetworkV6")
+# Hash sums in pairs look like an address of IPv6 and its port.
+_PAIRS = re.compile(r"(?:[0-9A-Fa-f]{2}:){7}[0-9A-Fa-f]{2}$")
+# Before the address of one who dialled, rather than was dialled.
+_DIALLED = re.compile(
+    r"(?:(?:^|[ \[])L:/?|(?:^|[ (])addr=/?|\b(?:peer|client)[._]addr(?:ess)?[=:] ?|[ ,]client: |\b(?:serving|illegal address:|accepted) )$",
+    re.IGNORECASE,
+)
+# A field of INFO: alone on its line.
+_FIELD = re.compile(
+    r"^[a-z0-9]{1,32}(?:_[a-z0-9]{1,32}){1,8}:(?!6379|6380)[0-9]{2,5}\r?$", re.MULTILINE
+)
 # Where Azure hands out tokens.
 _IDENTITY = "169.254.169.254"
 _NUMBERS = Late(
@@ -428,12 +446,10 @@ def endpoint_of(text: str) -> Optional[Dict[str, Any]]:
         host = v4 or v6 or name or ""
         if number > 65535 or _SOURCE_FILE.search(host) or (name and not _is_endpoint(text, found)):
             continue
-        if _is_near_end(text, found):
+        if _is_near_end(text, found) or _is_anothers(text, found):
             continue
-        if number == _RESOLVER:
-            continue  # where the name was asked for
-        if v4 == _IDENTITY:
-            continue  # where a token was asked for
+        if before in _FAMILIES:
+            before = None
         place = _place(before or host, number)
         if before and (v4 or v6):
             place.update(address=host, address_class=address_class(host))
@@ -452,30 +468,42 @@ def endpoint_of(text: str) -> Optional[Dict[str, Any]]:
     return None
 
 
+def _is_anothers(text: str, found: Any) -> bool:
+    """Whether a place is a resolver's, a giver's of tokens or a page's, or none at all but a hash sum."""
+    v4, v6, number = found.group(2), found.group(3), int(found.group(5))
+    if number in _OTHERS_PORTS or v4 == _IDENTITY or (v6 and not _is_address(v6)):
+        return True
+    return number not in _USUAL_PORTS and text.endswith(_WEB, 0, found.start())
+
+
+def _is_address(v6: str) -> bool:
+    return ("::" in v6 or v6.count(":") == 7) and _PAIRS.match(v6) is None
+
+
 def _is_near_end(text: str, found: Any) -> bool:
     """Whether a place is the client's own: before an arrow, Netty's "L:", or whom a server speaks of as "addr="."""
     if text[found.end() : found.end() + 3].lstrip(" ").startswith("->"):
         return True
-    before = text[max(0, found.start() - 6) : found.start()].rstrip("/")
-    return before.endswith((" L:", "[L:", " addr=", "(addr="))
+    return _DIALLED.search(text[max(0, found.start() - 24) : found.start()]) is not None
 
 
 def _is_endpoint(text: str, found: Any) -> bool:
     """Whether ``word:number`` is a place rather than a time, a line of a file or a counter."""
     name, number = found.group(4), int(found.group(5))
-    if name.isdigit():
+    if name.isdigit() or _FIELD.match(text, found.start()):
         return False
-    if "." in name or name.lower() == "localhost" or number in (6379, 6380, 10000, 26379):
+    if "." in name or name.lower() == "localhost" or number in _USUAL_PORTS:
         return any(letter.isalpha() for letter in name)
     before = text[max(0, found.start() - 4) : found.start()]
-    return before.endswith(("to ", "at ", "//", "@", "tcp "))
+    # Behind a password there is no blank; behind one, a script of the server's own is named.
+    return before.endswith(("to ", "at ", "//", "@", "tcp ")) and not before.endswith((" @", "(@"))
 
 
 def _place(host: str, port: Optional[int]) -> Dict[str, Any]:
     literal = is_literal(host)
     kind = address_class(host) if literal else ("loopback" if host.lower() == "localhost" else "")
     return {
-        "host": "" if literal else redact(host.lower())[:253],
+        "host": "" if literal else redact(host.lower())[:253].rstrip("."),
         "port": port,
         "address": host if literal else "",
         "address_class": kind if kind != "not-an-address" else "",

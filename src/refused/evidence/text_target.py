@@ -23,8 +23,9 @@ def target_of(facts: Sequence[Fact]) -> Target:
     told = Told([fact for fact in facts if isinstance(fact, LoggedError)])
     host = told.host or told.address
     port = told.port or _PORTS.get(told.service, 6379)
+    shown = f"[{host}]" if ":" in host else host
     return Target(
-        text=f"{host}:{port}" if host else "HOST:PORT",
+        text=f"{shown}:{port}" if host else "HOST:PORT",
         form="text",
         host=host,
         port=port,

@@ -51,9 +51,11 @@ class Told:
         for each in errors:
             for name, value in each.counters:
                 self.counters.setdefault(name, value)
-        placed = next((each for each in errors if each.port is not None), None)
-        self.port = placed.port if placed else None
         self.host = next((each.host for each in errors if each.host), "")
+        # The port of this host, or one that stands without a name; never another host's.
+        placed = [each for each in errors if each.port is not None and each.host in (self.host, "")]
+        placed.sort(key=lambda each: each.host != self.host)
+        self.port = placed[0].port if placed else None
         self.address = next((each.address for each in errors if each.address), "")
         self.address_class = next((each.address_class for each in errors if each.address_class), "")
         self.addresses = frozenset(each.address for each in errors if each.address)

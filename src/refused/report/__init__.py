@@ -136,6 +136,8 @@ class Report:
         from shlex import quote
 
         target = self.bundle.target
+        if ":" in target.host:
+            template = template.replace("{host}:", "[{host}]:")
         return (
             template.replace("{target}", quote(target.text))
             .replace("{host}", target.host or "HOST")
