@@ -210,7 +210,13 @@ _CONNECTED_TO = Late(
     r"[Cc]onnected to:? (?:rediss?://)?(?:[^ \n@]{1,200}@)?\[?([A-Za-z0-9_.:-]{1,200}?)\]?:[0-9]{2,5}\b",
     "onnected to",
 )
-_NODE_ADVERTISED = Late(r"(?:MOVED|ASK) [0-9]{1,5} (\S{0,255}):([0-9]{2,5})", "MOVED", "ASK")
+_NODE_ADVERTISED = Late(
+    r"(?:MOVED|ASK|Moved:|Ask:) [0-9]{1,5} (\S{0,255}):([0-9]{2,5})",
+    "MOVED",
+    "ASK",
+    "Moved:",
+    "Ask:",
+)
 
 # Who counts connections has seen too many: netstat, ss or lsof with what they count, INFO's own figure.
 _COUNTED = Late(

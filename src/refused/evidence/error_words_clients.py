@@ -458,6 +458,13 @@ ROWS = (
     ),
     (
         "moved",
+        "rust",
+        r"\b(?:Moved|Ask): [0-9]{1,5} [^ \n]{0,255}:[0-9]{2,5}\b",
+        "An error was signalled by the server - Moved: 7365 10.1.2.3:6379",
+        False,
+    ),
+    (
+        "moved",
         "spring",
         r"Redirect: slot [0-9]{1,5} to ",
         "ClusterRedirectException: Redirect: slot 9189 to 10.1.2.4:6379.",
