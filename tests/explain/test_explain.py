@@ -422,6 +422,35 @@ def test_an_address_of_ipv6_can_be_pasted_into_the_next_look() -> None:
     assert report.command("x -h {host} -p {port}") == "x -h fd00::7 -p 6380"
 
 
+@pytest.mark.parametrize(
+    "line",
+    [
+        "    ✓ redis: rejects with WRONGPASS when the password is wrong (4 ms)",
+        "2026-05-04T08:12:44.1234567Z  ✔ ioredis: connect ECONNREFUSED 10.0.0.1:6379 is retried",
+        "ok 12 - redis client rejects with WRONGPASS",
+        "PASS: redis test_noauth NOAUTH Authentication required",
+        "test redis_answers::NOAUTH Authentication required ... ok",
+        "tests/test_redis.py::test_error[NOAUTH Authentication required] PASSED [ 12%]",
+    ],
+)
+def test_a_test_that_passed_is_no_error(line: str) -> None:
+    """What it made fail was to fail."""
+    assert explain(line).causes == ()
+
+
+@pytest.mark.parametrize(
+    "line",
+    [
+        "    ✗ redis: connect ECONNREFUSED 10.0.0.1:6379",
+        "not ok 12 - redis: WRONGPASS invalid username-password pair",
+        "FAILED tests/test_redis.py::test_get - NOAUTH Authentication required",
+    ],
+)
+def test_a_test_that_failed_is_an_error(line: str) -> None:
+    """It met what it tells of."""
+    assert explain(line).causes
+
+
 BAD_LOGIN = "StackExchange.Redis.RedisConnectionException: WRONGPASS invalid username-password pair"
 
 

@@ -130,6 +130,11 @@ _CLIENT_OF = re.compile(
 )
 # Whoever says what to do when an error comes has not met it.
 _ADVICE = re.compile(r"\bif you (?:see|get|encounter|run into|are seeing)\b", re.IGNORECASE)
+# A test that passed tells what was made to fail.
+_PASSED = re.compile(
+    r"^[ \t]{0,40}(?:[0-9TZ:.+-]{10,40} )?[ \t]{0,40}(?:[✓✔√☑] |ok [0-9]{1,6} |PASS(?:ED)?:? |--- PASS: |\[ {1,8}OK \] )"
+    r"|\.{3} ok$|[ \t]PASSED(?:[ \t]+\[ {0,2}[0-9]{1,3}%\])?$"
+)
 # Compose numbers the containers of a service.
 _COMPOSED = re.compile(r"^[ \t]*[A-Za-z0-9][A-Za-z0-9_.-]{0,100}[-_][0-9]{1,3} {1,40}\| ")
 # A site about Redis is no server of it.
@@ -296,7 +301,8 @@ def _is_foreign(text: str) -> bool:
 
 def _told(at: int, lines: Sequence[str], match: Match, own: FrozenSet[str]) -> _Told:
     line = lines[at]
-    ids = tuple(match(line)) if line.strip() and _ADVICE.search(line) is None else ()
+    is_met = line.strip() and _ADVICE.search(line) is None and _PASSED.search(line) is None
+    ids = tuple(match(line)) if is_met else ()
     if ids:
         ids = exact_ids(ids, at, lines)
     is_ours = any(name in own or _FAMILY_OF.get(name, "any") not in GENERAL for name in ids)
