@@ -10,21 +10,26 @@ import json
 import signal
 import subprocess
 import sys
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import pytest
 
 from refused.cli import fix
 from refused.cli.main import main
+from refused.lab.arm import monitor
 from refused.lab.azure import GROUP_ID, NETWORK, acr, private_endpoint
 from refused.lab.azure_network import guard, rule
+from refused.lab.fronts import Tls
+from refused.lab.resp import ServerError
 from refused.lab.scenario import by_id
+from refused.lab.scenarios.bandwidth_exceeded import Queue
 from refused.lab.world import World
 from refused.remedies.change import Setting
 from refused.remedies.corrected import CannotCorrect, corrected
 from tests.journeys.at_work import documents, writes
 
 if TYPE_CHECKING:
+    from refused.lab.servers import Server
     from tests.journeys.at_work import Enter
 
 CURED, NOT_CURED, USAGE = 0, 1, 2
@@ -43,6 +48,7 @@ AZURE = [
     ("vnet-nsg-blocked.injected", "nsg-rule", ()),
     ("route-blackhole.table", "route", ()),
     ("auth-entra-misconfigured.no-policy", "entra-assignment", ("--owner-agrees",)),
+    ("bandwidth-exceeded", "scale", ()),
 ]
 
 
@@ -53,34 +59,62 @@ def test_one_write_ends_it_and_the_undo_brings_it_back(
 ) -> None:
     """The whole loop, for every cause that one write to Azure ends."""
     found = by_id(scenario)
+    assert found.cause is not None
     with found.up() as world:
-        refused = enter(world)
-        before, log = documents(world), len(writes(world))
-        report = refused.report()
-        assert report["verdict"] == "fault"
-        cause = report["causes"][0]["id"]
-        assert cause == found.cause
+        _walk_the_loop(world, enter, found.cause, kind, *words)
 
-        code, out = refused("fix", world.target, "--json")
-        plan = json.loads(out)
-        assert code == NOT_CURED
-        assert plan["steps"][0]["kind"] == kind, plan
-        assert documents(world) == before
 
-        code, out = refused("fix", world.target, "--apply", "--yes", *words)
-        assert code == CURED, (out, refused.err)
-        assert len(writes(world)) - log == 1
-        code, out = refused("verify", world.target, "--for", "6s", "--every", "100ms")
-        assert (code, "It holds" in out) == (CURED, True), (out, refused.err)
-        assert len(writes(world)) - log == 1
-        assert refused.report()["verdict"] == "healthy"
+@pytest.mark.slow
+def test_a_door_that_is_shut_opens_for_those_whom_a_rule_lets_in(enter: Enter) -> None:
+    """Public access, where the rules say already for whom."""
+    world = World()
+    acr(world, "contoso", is_public=False, rules={"app": "203.0.113.7"})
+    with world:
+        _walk_the_loop(world, enter, "public-access-disabled", "public-access", "--owner-agrees")
 
-        code, out = refused("fix", "--undo", "--yes")
-        assert code == CURED, (out, refused.err)
-        assert documents(world) == before
-        again = refused.report()
-        assert again["verdict"] == "fault"
-        assert again["causes"][0]["id"] == cause
+
+@pytest.mark.slow
+def test_a_server_with_too_much_to_do_has_less_where_it_is_larger(enter: Enter) -> None:
+    """Azure sees the load, the client the answers that come late."""
+    world = World()
+    cache = acr(world, "contoso")
+    assert cache.certificate is not None
+    world.at(cache.address, cache.port, Tls(Queue(cache), cache.certificate))
+    world.target = cache.target(extra=",syncTimeout=600")
+    with world:
+        monitor.record(world.arm, cache.id, "serverLoad", last=[99.0] * 20, level=40)
+        _walk_the_loop(world, enter, "server-overloaded", "scale")
+
+
+def _walk_the_loop(world: World, enter: Enter, cause: str, kind: str, *words: str) -> None:
+    """Break, diagnose, fix, verify, be well, undo, and be broken as before."""
+    refused = enter(world)
+    before, log = documents(world), len(writes(world))
+    report = refused.report()
+    assert report["verdict"] == "fault"
+    assert report["causes"][0]["id"] == cause
+
+    code, out = refused("fix", world.target, "--json")
+    plan = json.loads(out)
+    assert code == NOT_CURED
+    assert plan["steps"][0]["kind"] == kind, plan
+    assert documents(world) == before
+
+    code, out = refused("fix", world.target, "--apply", "--yes", *words)
+    assert code == CURED, (out, refused.err)
+    assert len(writes(world)) - log == 1
+    code, out = refused("verify", world.target, "--for", "6s", "--every", "100ms")
+    assert (code, "It holds" in out) == (CURED, True), (out, refused.err)
+    assert len(writes(world)) - log == 1
+    assert refused.report()["verdict"] == "healthy"
+
+    code, out = refused("fix", "--undo", "--yes")
+    assert code == CURED, (out, refused.err)
+    same = _without_reserves if kind == "scale" else dict
+    assert same(documents(world)) == same(before)
+    again = refused.report()
+    assert again["verdict"] == "fault"
+    assert again["causes"][0]["id"] == cause
 
 
 @pytest.mark.slow
@@ -102,10 +136,49 @@ def test_a_larger_size_ends_a_shortage_and_the_smaller_one_comes_back(enter: Ent
         assert code == CURED, out
         after = documents(world)
 
-    for document in (*before.values(), *after.values()):
-        # What the portal shows as reserved follows the size.
+    assert _without_reserves(after) == _without_reserves(before)
+
+
+@pytest.mark.slow
+def test_a_larger_size_has_room_for_writes_that_were_refused(enter: Enter) -> None:
+    """A full memory: what was kept is still there, and the smaller size is full again."""
+    world = World()
+    cache = acr(world, "contoso", maxmemory_bytes=3_000_000)
+    with world:
+        refused = enter(world)
+        at = 0
+        while "OOM" not in _answer(cache.server, "SET", f"session:{at}", "x" * 4000):
+            at += 1
+        kept, before, log = cache.server.command("DBSIZE"), documents(world), len(writes(world))
+        assert refused.report()["causes"][0]["id"] == "memory-pressure-oom"
+
+        code, out = refused("fix", world.target, "--apply", "--yes")
+        assert code == CURED, (out, refused.err)
+        assert len(writes(world)) - log == 1
+        code, out = refused("verify", world.target, "--for", "6s", "--every", "100ms")
+        assert (code, "It holds" in out) == (CURED, True), (out, refused.err)
+        assert cache.server.command("DBSIZE") == kept
+
+        code, out = refused("fix", "--undo", "--yes")
+        assert code == CURED, (out, refused.err)
+        assert refused.report()["causes"][0]["id"] == "memory-pressure-oom"
+        after = documents(world)
+
+    assert _without_reserves(after) == _without_reserves(before)
+
+
+def _answer(server: Server, *words: str) -> str:
+    try:
+        return str(server.command(*words))
+    except ServerError as refusal:
+        return str(refusal)
+
+
+def _without_reserves(documents: dict[str, Any]) -> dict[str, Any]:
+    """Leave out what the portal shows as reserved, for it follows the size."""
+    for document in documents.values():
         document.get("properties", {}).pop("redisConfiguration", None)
-    assert after == before
+    return documents
 
 
 @pytest.mark.slow

@@ -19,7 +19,7 @@ from typing import TYPE_CHECKING, Any
 from refused.lab.fronts import Silent, Tls
 from refused.lab.names import Entry
 from refused.lab.resp import ServerError
-from refused.service.tiers import connection_limit
+from refused.service.tiers import connection_limit, find_sku
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator
@@ -357,16 +357,21 @@ def _size(state: State, cache: Cache) -> str:
 
 
 def _resize(state: State, cache: Cache) -> None:
-    """Move a cache to machines of its new size: its connections end there, and its limit is another.
+    """Move a cache to machines of its new size: its connections end there, and its limits are others.
 
-    A server of the lab that takes only a few clients plays its tier, and grows in proportion.
+    A server of the lab that takes only a few clients, or bytes, plays its tier, and grows in proportion.
     """
     size = _size(state, cache)
     before, cache.size = cache.size, size
     if before in ("", size):
         return
     old, new = (connection_limit(*each.split()) for each in (before, size))
+    less, more = (_memory_gb(each) for each in (before, size))
     for server in cache.servers:
+        if server.maxmemory_bytes is not None and less and more:
+            server.maxmemory_bytes = round(server.maxmemory_bytes * more / less)
+            if server.pid is not None:
+                server.command("CONFIG", "SET", "maxmemory", str(server.maxmemory_bytes))
         if server.pid is None or server.maxclients is None or not old or not new:
             drop(server)
             continue
@@ -374,6 +379,11 @@ def _resize(state: State, cache: Cache) -> None:
         server.kill()
         server.start()
         _set_logins(cache, state)
+
+
+def _memory_gb(size: str) -> float | None:
+    found = find_sku(*size.split())
+    return None if found is None else found.memory_gb
 
 
 # --- Microsoft Entra -----------------------------------------------------------------------------
