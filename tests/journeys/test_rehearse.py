@@ -72,6 +72,20 @@ def test_a_copy_takes_the_change_and_is_taken_away(enter: Enter) -> None:
         assert documents(world) == before
 
 
+def test_a_copy_that_was_never_made_is_not_said_to_be_gone(enter: Enter) -> None:
+    """There is no such group."""
+    with by_id("firewall-ip-blocked").up() as world:
+        refused = enter(world)
+        before = documents(world)
+
+        code, out = refused("fix", world.target, "--to-group", "nowhere", "--yes")
+
+        assert code == 2
+        assert "the copy could not be deployed to nowhere" in refused.err
+        assert "gone" not in out + refused.err
+        assert documents(world) == before
+
+
 def test_the_export_is_a_template_without_secrets(enter: Enter, tmp_path: Path) -> None:
     """The name is a parameter; what only Azure writes is left out."""
     with by_id("firewall-ip-blocked").up() as world:

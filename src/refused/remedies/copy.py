@@ -251,10 +251,12 @@ def _take_away(
     wait: Callable[[float], None],
 ) -> bool:
     removal = ArmWrite(method="DELETE", id=copy, api_version=api_version(take_apart(copy).type))
-    failed = follow(removal, arm, tell, wait)
+    was_made = arm.read(copy, removal.api_version).status != 404
+    failed = follow(removal, arm, tell, wait) if was_made else ""
     follow(ArmWrite(method="DELETE", id=deployment.id, api_version=DEPLOYMENTS), arm, tell, wait)
     gone = arm.read(copy, removal.api_version).status == 404
-    tell("the copy is gone" if gone else f"the copy is still there: {failed or copy}")
+    if was_made:
+        tell("the copy is gone" if gone else f"the copy is still there: {failed or copy}")
     return gone
 
 
