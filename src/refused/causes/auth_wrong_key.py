@@ -231,6 +231,9 @@ SYMPTOMS = {
 
 def read(told: Told) -> Iterator[Statement]:
     """Weigh what the errors of a text tell beside their words."""
+    if told.port == 26379 and told.marked("plain-url", "tls-url") and not told.marked("sentinel"):
+        said = "the port is that of Sentinels, which want no password"
+        yield Clue(weight=-1.6, because=said, seen=told.errors)
     if told.marked("tls-failed"):
         yield Clue(weight=-2.0, because="TLS failed before any login was tried", seen=told.errors)
     if told.marked("host=user"):

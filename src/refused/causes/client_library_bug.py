@@ -73,7 +73,7 @@ SIGNATURES = (
     ),
     Signature(
         id="client-library-bug-own-words",
-        pattern=r"[Tt]his is a bug|Bad response from PING health check|\bConnectionDisposed\b|\bInternalFailure\b|ResponseIntegrityFailure|UnableToResolvePhysicalConnection|feature is not enabled|without the tls feature|Cannot connect to a wildcard address",
+        pattern=r"[Tt]his is a bug|\bgot [0-9]{1,2} elements in [^\n]{1,40}, (?:expected|wanted)|Bad response from PING health check|\bConnectionDisposed\b|\bInternalFailure\b|ResponseIntegrityFailure|UnableToResolvePhysicalConnection|feature is not enabled|without the tls feature|Cannot connect to a wildcard address",
         family="any",
         weight=2.2,
         says="the client stumbles over itself",
@@ -177,6 +177,7 @@ SIGNATURES = (
 )
 # Log-odds that a symptom lends it where nothing more is told.
 SYMPTOMS = {
+    "name-unknown": 0.3,
     "reset": 0.1,
     "closed": 0.2,
     "broken-pipe": 0.1,

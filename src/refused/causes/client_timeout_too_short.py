@@ -100,7 +100,7 @@ SIGNATURES = (
 SYMPTOMS = {
     "no-greeting": 0.6,
     "read-error": 1.5,
-    "no-answer": 1.1,
+    "no-answer": 1.3,
     "timed-out": 0.7,
 }
 

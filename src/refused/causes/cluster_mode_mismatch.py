@@ -200,7 +200,7 @@ SIGNATURES = (
 )
 # Log-odds that a symptom lends it where nothing more is told.
 SYMPTOMS = {
-    "moved": 2.1,
+    "moved": 2.4,
     "redirects": 0.5,
     "no-topology": 2.1,
     "slot-missing": 0.3,

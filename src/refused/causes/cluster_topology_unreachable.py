@@ -185,7 +185,7 @@ _DIALS = ("connect-timeout", "refused", "unreachable", "timed-out")
 SYMPTOMS = {
     "chained-replica": 1.0,
     "unreachable": 1.6,
-    "moved": 1.6,
+    "moved": 1.1,
     "redirects": 2.4,
     "no-topology": 1.6,
     "slot-missing": 1.2,

@@ -306,6 +306,9 @@ SYMPTOMS = {
 
 def read(told: Told) -> Iterator[Statement]:
     """Weigh what the errors of a text tell beside their words."""
+    if told.hosted is not None and told.hosted.has_public_side and told.saw("refused"):
+        said = f"{told.hosted.name} listens to all; what refuses may stand in between"
+        yield Clue(weight=1.0, because=said, seen=told.errors)
     if "egress-blocked-revocation-unreachable" in told.signatures and told.saw("tls-unverified"):
         yield Clue(
             weight=0.8,

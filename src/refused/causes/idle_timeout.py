@@ -138,7 +138,7 @@ SIGNATURES = (
 SYMPTOMS = {
     "stalled": 1.9,
     "reset": 1.4,
-    "closed": 1.6,
+    "closed": 1.65,
     "broken-pipe": 2.1,
     "read-error": 1.6,
     "socket-failure": 1.3,
@@ -154,6 +154,9 @@ SYMPTOMS = {
 
 def read(told: Told) -> Iterator[Statement]:
     """Weigh what the errors of a text tell beside their words."""
+    if told.is_cut_again:
+        said = "each new connection is ended within seconds, and none had time to be idle"
+        yield Clue(weight=-0.6, because=said, seen=told.errors)
     if told.marked("round-life"):
         yield Clue(
             weight=2.8 if told.marked("round-lives") else 2.0,

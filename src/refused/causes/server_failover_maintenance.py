@@ -449,7 +449,7 @@ SYMPTOMS = {
     "refused": 0.2,
     "tls-cut": 0.6,
     "auth-or-tls": 0.2,
-    "reset": 1.2,
+    "reset": 1.0,
     "closed": 1.3,
     "broken-pipe": 1.2,
     "read-error": 0.8,
@@ -477,6 +477,9 @@ _ENDED = ("reset", "closed", "broken-pipe", "socket-failure", "lost-command")
 
 def read(told: Told) -> Iterator[Statement]:
     """Weigh what the errors of a text tell beside their words."""
+    if told.marked("sync") and told.symptoms == {"refused"} and not told.marked("turned-replica"):
+        said = "a replica has lost its primary, and looks for it"
+        yield Clue(weight=1.2, because=said, seen=told.errors)
     if told.marked("made-replica") and not told.marked("sentinel"):
         yield Clue(
             weight=-2.0,

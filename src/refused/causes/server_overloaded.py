@@ -241,7 +241,7 @@ SYMPTOMS = {
     "no-greeting": 1.1,
     "tls-silent": 0.8,
     "read-error": 0.3,
-    "no-answer": 1.4,
+    "no-answer": 1.25,
     "busy-script": 2.2,
     "timed-out": 0.7,
     "queue-full": 1.5,

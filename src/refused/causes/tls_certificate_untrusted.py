@@ -290,7 +290,8 @@ def read(told: Told) -> Iterator[Statement]:
         yield Clue(weight=1.4, because="TLS failed before any login was tried", seen=told.errors)
     if any(word in error.quote for error in told.errors for word in OF_THE_CHAIN):
         return
-    if told.marked("server-accepts") and told.saw("tls-unverified"):
+    of_server = [e for e in told.errors if "accepting a client connection" in e.quote]
+    if any("tls-unverified" in e.symptoms for e in of_server):
         said = "it is the server that could not verify, and not the client"
         yield Clue(weight=-1.4, because=said, seen=told.errors)
     if told.marked("server-accepts") and not told.saw("tls-unverified", "tls-refused"):

@@ -150,6 +150,9 @@ SYMPTOMS = {
 
 def read(told: Told) -> Iterator[Statement]:
     """Weigh what the errors of a text tell beside their words."""
+    if any("accepting a client connection" in e.quote and "alert" in e.quote for e in told.errors):
+        said = "it is the server that was told so, by a client that does not accept its certificate"
+        yield Clue(weight=-2.0, because=said, seen=told.errors)
     if told.saw("tls-refused") and told.marked("tls-alert"):
         yield Clue(
             weight=0.7,

@@ -241,6 +241,9 @@ _CUT = ("reset", "closed", "broken-pipe", "read-error", "lost-command")
 
 def read(told: Told) -> Iterator[Statement]:
     """Weigh what the errors of a text tell beside their words."""
+    if told.is_cut_again and not told.over_tls:
+        said = "each new connection is ended within seconds, as by a side that waits for TLS"
+        yield Clue(weight=0.6, because=said, seen=told.errors)
     if (
         told.hosted is not None
         and told.hosted.speaks_tls_alone

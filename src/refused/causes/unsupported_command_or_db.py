@@ -129,7 +129,7 @@ SIGNATURES = (
     # Envoy's Redis proxy answers with unsupported command; StackExchange.Redis asks its list of features.
     Signature(
         id="unsupported-command-or-db-not-offered",
-        pattern=r"Unsupported CONFIG parameter|can't set (?:protected|immutable) config|command not allowed\. If the enable-|[Cc]ommand is not available\b|unsupported command '|-unsupported command\b|this protocol version is not supported",
+        pattern=r"Unsupported CONFIG parameter|can't set (?:protected|immutable) config|command not allowed\. If the enable-|[Cc]ommand is not available\b|unsupported command [`'\"]|-unsupported command\b|this protocol version is not supported",
         family="any",
         weight=4.8,
         says="the server does not offer what it is asked for",

@@ -202,6 +202,13 @@ def read(told: Told) -> Iterator[Statement]:
             seen=told.errors,
             fact="port",
         )
+    if (
+        told.port == SENTINELS
+        and told.marked("plain-url", "tls-url")
+        and not told.marked("sentinel")
+    ):
+        said = "26379 is the port of Sentinels, which hold no data and know few commands"
+        yield Clue(weight=3.4, because=said, seen=told.errors, fact="port")
     if told.saw("odd-reply") and told.port is not None and told.port not in (6379, 6380, 10000):
         yield Clue(weight=1.2, because="the port is not a usual one of Redis", seen=told.errors)
     if told.saw("refused") and told.marked("topology"):
@@ -222,7 +229,8 @@ def _is_open(port: int, service: str) -> bool:
     return port in expected_ports(service) or is_node_port(port, service)  # type: ignore[arg-type]
 
 
-USUAL = (6379, 6380, 10000, 26379)
+SENTINELS = 26379
+USUAL = (6379, 6380, 10000, SENTINELS)
 
 
 def _by_number(told: Told) -> Iterator[Clue]:

@@ -114,10 +114,12 @@ _SE_HOST = Late(
 _CALLED = Late(
     rf"[Cc]onnect\(['\"](?:tcp://|tls://|rediss?://)?({_HOST}|{_V4})['\"], ?['\"]?([0-9]{{2,5}})|"
     rf"connect to ({_HOST}|{_V4}) port ([0-9]{{2,5}})\b|"
+    rf"\bfor host \"?({_HOST}|{_V4})\"? port ([0-9]{{2,5}})\b|"
     rf"Connect call failed \('({_V4}|[0-9a-f:]{{2,39}})', ([0-9]{{2,5}})\b|"
     rf"\b(?:telnet|nc(?: -[a-z0-9]{{1,5}})*|tcpping) ({_HOST}|{_V4})[ :]([0-9]{{2,5}})\b",
     "onnect(",
     "connect to ",
+    "for host ",
     "onnect call failed",
     "telnet ",
     "nc ",
@@ -323,7 +325,11 @@ _MARKS = WordTable(
             r"(?:command|cmd|name|args)[^\n]{0,12}\b(?:GEORADIUS(?:BYMEMBER)?|SORT|BITFIELD)\b",
         ),
         ("local-socket", r"Local \("),
-        ("slow-command", r"\bSLOWLOG GET\b"),
+        # What SLOWLOG GET prints: a number, a time, microseconds (here a tenth of a second or more), the words.
+        (
+            "slow-command",
+            r"\bSLOWLOG GET\b|\(integer\) 1[0-9]{9}\n[^\n]{0,20}\(integer\) [0-9]{6,9}\n[^\n]{0,20}1\) \"",
+        ),
         ("expires", r"expires?_?(?:on|in|at)\b|expiry|valid (?:until|for [0-9])|X-Amz-Expires"),
         (
             "tls-alert",
@@ -370,6 +376,7 @@ _MARKS = WordTable(
             "cut-at-start",
             r"(?:connection failed|failed to (?:connect|open a connection|create (?:a )?connection)[^\n]{0,80}): (?:unexpected )?(?:EOF\b|end of file)",
         ),
+        ("turned-replica", r"REPLICAOF [^\n]{1,80} enabled|turning into a replica"),
         ("sync", r"for SYNC\b|MASTER <-> (?:REPLICA|SLAVE)|Connecting to MASTER\b"),
         (
             "made-replica",

@@ -489,7 +489,7 @@ ROWS = (
     (
         "no-topology",
         "redis-rs",
-        r"Failed to create initial connections|Slot refresh error|cannot load cluster slots|unable to (?:load|fetch|get) cluster (?:slots|topology)",
+        r"Failed to create initial connections|No topology views found|Slot refresh error|cannot load cluster slots|unable to (?:load|fetch|get) cluster (?:slots|topology)",
         "redis: cannot load cluster slots",
         False,
     ),

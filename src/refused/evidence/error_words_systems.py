@@ -195,7 +195,7 @@ ROWS = (
     (
         "no-answer",
         "go",
-        r"(?:read|write) tcp [^\n]{1,160}: i/o timeout|redigo: [^\n]{0,40}timeout",
+        r"(?:read|write) tcp [^\n]{1,160}: i/o timeout|redigo: [^\n]{0,40}timeout|redis(?: cluster| sentinel)? failed: i/o timeout",
         "read tcp 10.0.0.5:40000->10.1.2.3:6379: i/o timeout",
         False,
     ),
@@ -210,7 +210,7 @@ ROWS = (
     (
         "cannot-connect",
         "jvm",
-        r"Could not establish connection to [Rr]edis|Unable to connect to(?: Redis|:| \[?[a-z0-9][^ \n]{1,255}:[0-9])|Cannot get Jedis connection|Failed to (?:connect to any host|create socket)|Failed to connect to [^ \n]{1,255}|Could not connect to Redis|RedisConnectionFailureException|Cannot connect: |Can't connect to servers|Unable to init enough connections|Failed connecting to (?:host|\"?[a-z0-9])",
+        r"Could not establish connection to [Rr]edis|redis_error: connect\(\) failure|Unable to connect to(?: Redis|:| \[?[a-z0-9][^ \n]{1,255}:[0-9])|Cannot get Jedis connection|Failed to (?:connect to any host|create socket)|Failed to connect to [^ \n]{1,255}|Could not connect to Redis|RedisConnectionFailureException|Cannot connect: |Can't connect to servers|Unable to init enough connections|Failed connecting to (?:host|\"?[a-z0-9])",
         "io.lettuce.core.RedisConnectionException: Unable to connect to cache:6380",
         False,
     ),
@@ -398,7 +398,7 @@ ROWS = (
     (
         "no-node",
         "any",
-        r"None of startup nodes is available|Can't communicate with any node in the cluster|No reachable node in cluster|No connections found|no (?:reachable|available) nodes?\b",
+        r"None of startup nodes is available|Can't communicate with any node in the cluster|No reachable node in cluster|No (?:random )?connections? found|AllConnectionsUnavailable|no (?:reachable|available) nodes?\b",
         "Error: None of startup nodes is available",
         False,
     ),
@@ -435,7 +435,7 @@ ROWS = (
     (
         "lost-command",
         "node",
-        r"Redis connection lost and command aborted|It might have been processed",
+        r"Redis connection lost and command aborted|It might have been processed|\bUNCERTAIN_STATE\b",
         "AbortError: Redis connection lost and command aborted. It might have been processed.",
         False,
     ),

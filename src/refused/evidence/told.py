@@ -123,6 +123,17 @@ class Told:
         return by_words and self.is_here_by_name and not self.marked("time-wait")
 
     @property
+    def is_cut_again(self) -> bool:
+        """Whether connections end one after the other, each within the pause before a client's next try."""
+        return (
+            not self.was_up
+            and self.symptoms <= {"broken-pipe", "reset", "closed"}
+            and any(
+                error.count > 1 and error.gaps_s and max(error.gaps_s) < 3 for error in self.errors
+            )
+        )
+
+    @property
     def was_up(self) -> bool:
         """Whether the text shows that a connection had come about before."""
         return self.marked("once-up", "lived", "mid-reply")
