@@ -21,7 +21,7 @@ if TYPE_CHECKING:
     from docs.calibration_cases import Told, Varied
     from refused.causes.statements import Cause
     from refused.diagnosis.checks import Check
-    from refused.diagnosis.judge import Diagnosis
+    from refused.diagnosis.outcome import Diagnosis
     from refused.diagnosis.rank import Finding
     from refused.diagnosis.weigh import Weighed
     from refused.evidence.bundle import Fact

@@ -48,7 +48,7 @@ from tests.causes.server_scenery import CACHE, CLOSED, PONG, SHAKE
 from tests.causes.tls_scenery import NOW
 
 if TYPE_CHECKING:
-    from refused.diagnosis.judge import Diagnosis
+    from refused.diagnosis.outcome import Diagnosis
     from refused.evidence.bundle import Fact
     from refused.evidence.target import Target
 

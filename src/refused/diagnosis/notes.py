@@ -20,7 +20,7 @@ TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
 
-    from refused.diagnosis.judge import PlaceSeen
+    from refused.diagnosis.outcome import PlaceSeen
     from refused.evidence.bundle import Evidence
 
 # Microsoft's guidance plans for at most four fifths of a limit.

@@ -8,8 +8,8 @@ from __future__ import annotations
 
 from refused.causes import modules
 from refused.causes.statements import Clue
-from refused.diagnosis.judge import Diagnosis, PlaceSeen
 from refused.diagnosis.next_check import next_check, pointless
+from refused.diagnosis.outcome import Diagnosis, PlaceSeen
 from refused.diagnosis.rank import rank
 from refused.diagnosis.severity import severity_of_text
 from refused.diagnosis.weigh import weigh

@@ -20,7 +20,7 @@ if TYPE_CHECKING:
     from typing import Any
 
     from refused.causes.statements import Cause
-    from refused.diagnosis.judge import Diagnosis
+    from refused.diagnosis.outcome import Diagnosis
     from refused.evidence.bundle import Bundle
     from refused.incidents.record import Incident
 

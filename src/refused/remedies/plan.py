@@ -15,7 +15,7 @@ TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
-    from refused.diagnosis.judge import Diagnosis
+    from refused.diagnosis.outcome import Diagnosis
     from refused.evidence.bundle import Bundle
 
 

@@ -7,7 +7,7 @@ if TYPE_CHECKING:
     from collections.abc import Mapping
     from typing import Any
 
-    from refused.diagnosis.judge import Diagnosis
+    from refused.diagnosis.outcome import Diagnosis
     from refused.diagnosis.rank import Finding
     from refused.diagnosis.severity import Response
     from refused.diagnosis.weigh import Weighed

@@ -11,7 +11,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
 
     from refused.diagnosis.compare import Difference
-    from refused.diagnosis.judge import PlaceSeen
+    from refused.diagnosis.outcome import PlaceSeen
     from refused.diagnosis.severity import Response
     from refused.evidence.observations import Unseen
     from refused.evidence.path import HopSeen
