@@ -16,13 +16,10 @@ import pytest
 
 from refused.cli import fix
 from refused.cli.main import main
-from refused.lab.arm import monitor
 from refused.lab.azure import GROUP_ID, NETWORK, acr, private_endpoint
 from refused.lab.azure_network import guard, rule
-from refused.lab.fronts import Tls
 from refused.lab.resp import ServerError
 from refused.lab.scenario import by_id
-from refused.lab.scenarios.bandwidth_exceeded import Queue
 from refused.lab.world import World
 from refused.remedies.change import Setting
 from refused.remedies.corrected import CannotCorrect, corrected
@@ -49,6 +46,7 @@ AZURE = [
     ("route-blackhole.table", "route", ()),
     ("auth-entra-misconfigured.no-policy", "entra-assignment", ("--owner-agrees",)),
     ("bandwidth-exceeded", "scale", ()),
+    ("server-overloaded.azure", "scale", ()),
 ]
 
 
@@ -71,19 +69,6 @@ def test_a_door_that_is_shut_opens_for_those_whom_a_rule_lets_in(enter: Enter) -
     acr(world, "contoso", is_public=False, rules={"app": "203.0.113.7"})
     with world:
         _walk_the_loop(world, enter, "public-access-disabled", "public-access", "--owner-agrees")
-
-
-@pytest.mark.slow
-def test_a_server_with_too_much_to_do_has_less_where_it_is_larger(enter: Enter) -> None:
-    """Azure sees the load, the client the answers that come late."""
-    world = World()
-    cache = acr(world, "contoso")
-    assert cache.certificate is not None
-    world.at(cache.address, cache.port, Tls(Queue(cache), cache.certificate))
-    world.target = cache.target(extra=",syncTimeout=600")
-    with world:
-        monitor.record(world.arm, cache.id, "serverLoad", last=[99.0] * 20, level=40)
-        _walk_the_loop(world, enter, "server-overloaded", "scale")
 
 
 def _walk_the_loop(world: World, enter: Enter, cause: str, kind: str, *words: str) -> None:

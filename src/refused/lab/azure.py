@@ -15,7 +15,7 @@ from urllib.parse import quote
 from refused.lab.arm import documents
 from refused.lab.arm.coupling import privatelink
 from refused.lab.cluster import Cluster, Node
-from refused.lab.fronts import AllowFrom, Front, Instead, Redis, Silent, Tls
+from refused.lab.fronts import AllowFrom, Front, Instead, Redis, Silent, Slow, Tls
 from refused.lab.fronts import Answers as _Answers
 from refused.lab.resp import ServerError
 from refused.lab.world import HERE, World
@@ -26,6 +26,7 @@ if TYPE_CHECKING:
 
     from refused.lab.arm.state import State
     from refused.lab.certificates import Certificate
+    from refused.lab.fronts import Call, Served, Turned
     from refused.lab.servers import Server
     from refused.service.facts import Service
 
@@ -442,6 +443,28 @@ def let_in(
         world,
         documents.assignment(cache.id, "app", policy, objectId=object_id, objectIdAlias="app"),
     )
+
+
+class Crowded(Front):
+    """Holds every answer of a cache back, until the cache is given another size."""
+
+    def __init__(self, cache: Cache, latency_s: float) -> None:
+        self.cache = cache
+        self.size = ""
+        self.full = Slow(cache.plain, latency_s)
+
+    def meet(self, call: Call) -> Served | Turned:
+        """Lead to the server, or to the queue before it."""
+        self.size = self.size or self.cache.size
+        is_full = self.cache.size == self.size
+        return (self.full if is_full else self.cache.plain).meet(call)
+
+
+def crowd(world: World, cache: Cache, latency_s: float) -> None:
+    """Let every answer of *cache* come late, which a client that has no patience does not wait for."""
+    if cache.certificate is not None:
+        world.at(cache.address, cache.port, Tls(Crowded(cache, latency_s), cache.certificate))
+    world.target = cache.target(extra=f",syncTimeout={900 * latency_s:.0f}")
 
 
 def happened(

@@ -4,31 +4,15 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from refused.lab.azure import acr
-from refused.lab.fronts import Front, Slow, Tls
+from refused.lab.azure import acr, crowd
 from refused.lab.scenario import scenario
 
 if TYPE_CHECKING:
     from refused.lab.arm.state import State
-    from refused.lab.azure import Cache
-    from refused.lab.fronts import Call, Served, Turned
     from refused.lab.world import World
 
 # A Standard C1 was measured at 500 Mb/s, which is 62.5 million bytes a second.
-SIZE, CEILING = "Standard C1", 62_500_000
-
-
-class Queue(Front):
-    """Holds every answer back for as long as the cache has the size whose ceiling is reached."""
-
-    def __init__(self, cache: Cache) -> None:
-        self.cache = cache
-        self.full = Slow(cache.plain, 0.7)
-
-    def meet(self, call: Call) -> Served | Turned:
-        """Lead to the server, or to the queue before it."""
-        is_larger = self.cache.size not in ("", SIZE)
-        return (self.cache.plain if is_larger else self.full).meet(call)
+CEILING = 62_500_000
 
 
 @scenario(
@@ -40,9 +24,7 @@ class Queue(Front):
 def build(world: World) -> None:
     """The server itself has little to do; the bytes on their way out stand in a queue."""
     cache = acr(world, "contoso")
-    if cache.certificate is not None:
-        world.at(cache.address, cache.port, Tls(Queue(cache), cache.certificate))
-    world.target = cache.target(extra=",syncTimeout=600")
+    crowd(world, cache, 0.7)
 
     def measured(state: State) -> None:
         from refused.lab.arm import monitor

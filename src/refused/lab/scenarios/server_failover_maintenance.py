@@ -5,7 +5,7 @@ from __future__ import annotations
 import time
 from typing import TYPE_CHECKING
 
-from refused.lab.azure import acr, plain_redis
+from refused.lab.azure import acr, happened, plain_redis
 from refused.lab.fronts import Answers, Ended, Flaky, Refuse, Tls
 from refused.lab.scenario import scenario
 
@@ -44,6 +44,20 @@ def cut(world: World) -> None:
         6380,
         Tls(Answers(cache.plain, {"PING": Ended("reset")}), shown),
     )
+
+
+@scenario(
+    "server-failover-maintenance.rebooted",
+    "A node was rebooted by hand, and the connection ended there",
+    service="acr",
+    unknown=UNKNOWN,
+)
+def rebooted(world: World) -> None:
+    """Somebody wanted to know what the application does; nobody had told those on call."""
+    shown = world.authority().issue("*.redis.cache.windows.net")
+    cache = acr(world, "contoso", certificate=shown)
+    world.at(cache.address, 6380, Tls(Answers(cache.plain, {"PING": Ended("reset")}), shown))
+    happened(world, cache.id, "Microsoft.Cache/redis/forceReboot/action", 20)
 
 
 @scenario(

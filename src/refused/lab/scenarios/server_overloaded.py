@@ -8,11 +8,12 @@ import threading
 import time
 from typing import TYPE_CHECKING
 
-from refused.lab.azure import plain_redis
+from refused.lab.azure import acr, crowd, plain_redis
 from refused.lab.resp import ServerError
 from refused.lab.scenario import scenario
 
 if TYPE_CHECKING:
+    from refused.lab.arm.state import State
     from refused.lab.resp import Conversation
     from refused.lab.servers import Server
     from refused.lab.world import World
@@ -23,6 +24,24 @@ def build(world: World) -> None:
     """Somebody asks for every key by pattern, on a server with forty million of them."""
     server = plain_redis(world)
     world.once_up(server.server.freeze)
+
+
+@scenario(
+    "server-overloaded.azure",
+    "Azure sees the load, and the client no answer in time",
+    service="acr",
+)
+def managed(world: World) -> None:
+    """A sale began, and the smallest machine that was thought to do is not enough."""
+    cache = acr(world, "contoso")
+    crowd(world, cache, 0.7)
+    world.once_up(lambda: _measured(world.arm, cache.id))
+
+
+def _measured(state: State, cache: str) -> None:
+    from refused.lab.arm import monitor
+
+    monitor.record(state, cache, "serverLoad", last=[99.0] * 20, level=40)
 
 
 @scenario(
