@@ -13,7 +13,7 @@ from refused.cli.main import main
 from refused.evidence.parse_target import BadTarget
 from refused.lint import sources, values
 from refused.lint.client_settings import judge
-from refused.lint.options import library_of
+from refused.lint.options import client_in
 from refused.remedies.clients import all_libraries
 from refused.remedies.clients.wanted import NoRoom, Wanted
 
@@ -442,7 +442,7 @@ def test_no_text_breaks_the_reader(text: str, kind: str) -> None:
 def test_nothing_like_code_breaks_it_either(text: str) -> None:
     """With the letters that settings are made of."""
     judge(f"const r = require('ioredis');\n{text}\n", name="a.js")
-    assert library_of(f"require('ioredis') {text}") in (
+    assert client_in(f"require('ioredis') {text}") in (
         "ioredis",
         *(each.NAME for each in all_libraries()),
     )

@@ -304,7 +304,7 @@ _MARKS = WordTable(
         # PhysicalConnection.ConnectedAsync records as such what goes wrong in SslStream, before any login.
         ("tls-failed", r"AuthenticationFailure[^\n]{0,400}origin: ConnectedAsync"),
         # What is kept of a cluster was asked for, and not told in time.
-        ("slots-timeout", r"\bgetInfoFromNode\b[^\n]{0,400}|slotsRefreshTimeout"),
+        ("slots-timeout", r"\bgetInfoFromNode\b|slotsRefreshTimeout"),
         ("lived", r"state: ConnectedEstablished|Idle/(?:MarkProcessed|Faulted)|conn-sec: [1-9]"),
         ("eviction", r"CLIENT KILL|scheduled to be closed ASAP|output buffer limits"),
         ("login", r"\bon AUTH\b|command=AUTH|\bAUTH \*|\[runCommand\] AUTH"),

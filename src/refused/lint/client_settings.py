@@ -100,7 +100,7 @@ def judge(text: str, *, name: str = "", room: int | None = None) -> Verdict:
         found = list(_of_string(parsed, 0))
         library = parsed.settings.client if parsed.settings is not None else ""
         return _verdict(name, library or "connection string", 4, found, [])
-    library = known.library_of(text)
+    library = known.client_in(text)
     if not library:
         return _plain_settings(text, name)
     return _of_text(text, name, kind, library, room)

@@ -205,8 +205,8 @@ ABSENT: dict[str, tuple[tuple[str, str, str, str, str, str], ...]] = {
 }  # fmt: skip
 
 
-def library_of(text: str) -> str:
-    """Return the library that a text configures; ``""`` for none that we know."""
+def client_in(text: str) -> str:
+    """Return the client library that a text configures; ``""`` for none that we know."""
     for library, pattern in MARKS:
         if re.search(pattern, text, re.MULTILINE):
             return library
