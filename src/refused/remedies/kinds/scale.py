@@ -28,6 +28,7 @@ if TYPE_CHECKING:
     from refused.evidence.bundle import Evidence
     from refused.evidence.control_plane import AzureCache
 
+API = api_version("Microsoft.Cache/redis")
 ENDS = ("max-clients-reached", "memory-pressure-oom", "server-overloaded", "bandwidth-exceeded")
 RANK = 60  # what the application can do without a bill comes first
 # Of a limit, what a healthy load uses at most: the alert's own line.
@@ -61,7 +62,7 @@ def propose(cause: str, evidence: Evidence) -> Iterator[Change | Missing]:
     else:
         body = {"sku": {"name": _full(cache, size)}}
         back = {"sku": {"name": cache.sku}}
-    api = api_version("Microsoft.Cache/redis" if acr else "Microsoft.Cache/redisEnterprise")
+    api = API if acr else api_version("Microsoft.Cache/redisEnterprise")
     basic = cache.sku == "Basic"
     yield Change(
         kind="scale",
@@ -157,13 +158,12 @@ def render(change: Change) -> dict[str, str]:
     cache, size = take_apart(change.resource_id), change.fact("size")
     if change.fact("service") == "acr":
         return {
+            # az redis update sends along what it read, the smaller size's reserves of memory among it.
             "az": az(
-                "redis update",
-                subscription=cache.subscription,
-                resource_group=cache.group,
-                name=cache.name,
-                sku=change.fact("sku"),
-                vm_size=size.lower(),
+                "rest",
+                method="patch",
+                url=f"{change.resource_id}?api-version={API}",
+                body=change.write.body if change.write is not None else "",
             ),
             "powershell": powershell(
                 "Set-AzRedisCache",
