@@ -14,22 +14,22 @@ if TYPE_CHECKING:
 
 @scenario(
     "idle-timeout",
-    "A middlebox ends what is quiet, here after half a second",
+    "A middlebox ends what is quiet, here after two seconds",
     service="acr",
-    options={"hold_s": 1.5},
+    options={"hold_s": 4.0},
 )
 def build(world: World) -> None:
     """At night nobody calls for minutes; the first call of the morning always fails."""
     cache = acr(world, "contoso")
-    world.at(cache.address, 6380, IdleClose(cache.front, 0.5, "reset"))
+    world.at(cache.address, 6380, IdleClose(cache.front, 2.0, "reset"))
 
 
 @scenario(
     "idle-timeout.server",
-    "The server itself closes quiet connections, here after a second",
+    "The server itself closes quiet connections, here after two seconds",
     service="redis",
-    options={"hold_s": 3.0},
+    options={"hold_s": 5.0},
 )
 def server(world: World) -> None:
     """The setting timeout was copied from a tuning guide."""
-    plain_redis(world, config=("timeout 1",))
+    plain_redis(world, config=("timeout 2",))
