@@ -24,7 +24,7 @@ CEILING = 62_500_000
 def build(world: World) -> None:
     """The server itself has little to do; the bytes on their way out stand in a queue."""
     cache = acr(world, "contoso")
-    crowd(world, cache, 0.7)
+    crowd(world, cache, 1.2)
 
     def measured(state: State) -> None:
         from refused.lab.arm import monitor

@@ -34,7 +34,7 @@ def build(world: World) -> None:
 def managed(world: World) -> None:
     """A sale began, and the smallest machine that was thought to do is not enough."""
     cache = acr(world, "contoso")
-    crowd(world, cache, 0.7)
+    crowd(world, cache, 1.2)
     world.once_up(lambda: _measured(world.arm, cache.id))
 
 
