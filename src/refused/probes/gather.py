@@ -279,6 +279,7 @@ class Walk:
         book, target = self.book, self.target
         tried = addresses[:MOST_ADDRESSES]
         sockets: Dict[str, socket.socket] = {}
+        is_over = threading.Event()
         wait_s = self._dial_s()
 
         def reach(address: str) -> None:
@@ -287,6 +288,8 @@ class Walk:
             sock, dial = self.vantage.dial(address, target.port, wait_s)
             if sock is not None:
                 sockets[address] = sock
+                if is_over.is_set():  # too late: nobody will talk over it, nor close it
+                    sock.close()
             book.write(dial)
 
         jobs = [side(reach, address) for address in tried]
@@ -298,6 +301,7 @@ class Walk:
                 break
         for job in jobs:
             job.join(0)
+        is_over.set()
         for sock in list(sockets.values()):
             sock.close()
 
