@@ -10,6 +10,7 @@ from refused.lab.fronts import Answers, Ended, Flaky, Refuse, Tls
 from refused.lab.scenario import scenario
 
 if TYPE_CHECKING:
+    from refused.lab.azure import Cache
     from refused.lab.servers import Server
     from refused.lab.world import World
 
@@ -37,13 +38,7 @@ def build(world: World) -> None:
 )
 def cut(world: World) -> None:
     """The primary steps down just as the client arrives."""
-    shown = world.authority().issue("*.redis.cache.windows.net")
-    cache = acr(world, "contoso", certificate=shown)
-    world.at(
-        cache.address,
-        6380,
-        Tls(Answers(cache.plain, {"PING": Ended("reset")}), shown),
-    )
+    _cut_at_ping(world)
 
 
 @scenario(
@@ -54,9 +49,7 @@ def cut(world: World) -> None:
 )
 def rebooted(world: World) -> None:
     """Somebody wanted to know what the application does; nobody had told those on call."""
-    shown = world.authority().issue("*.redis.cache.windows.net")
-    cache = acr(world, "contoso", certificate=shown)
-    world.at(cache.address, 6380, Tls(Answers(cache.plain, {"PING": Ended("reset")}), shown))
+    cache = _cut_at_ping(world)
     happened(world, cache.id, "Microsoft.Cache/redis/forceReboot/action", 20)
 
 
@@ -76,6 +69,14 @@ def primary_lost(world: World) -> None:
     )
     world.once_up(primary.kill)
     world.once_up(lambda: _lose_link(own.server))
+
+
+def _cut_at_ping(world: World) -> Cache:
+    """Make a cache that ends a connection in the middle of its first conversation."""
+    shown = world.authority().issue("*.redis.cache.windows.net")
+    cache = acr(world, "contoso", certificate=shown)
+    world.at(cache.address, 6380, Tls(Answers(cache.plain, {"PING": Ended("reset")}), shown))
+    return cache
 
 
 def _lose_link(server: Server) -> None:
