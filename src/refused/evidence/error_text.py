@@ -18,6 +18,7 @@ from refused.evidence.error_context import context_of, endpoint_of
 from refused.evidence.error_times import gaps, is_round, time_of
 from refused.evidence.error_trace import exact_ids
 from refused.evidence.error_words import WORDINGS
+from refused.evidence.matching import Late
 from refused.evidence.observations import LoggedError
 from refused.evidence.redaction import redact
 
@@ -332,14 +333,14 @@ def _is_raised_elsewhere(line: str) -> bool:
 
 # Other services by name, each with the ports on which it listens by custom.
 _OTHERS = (
-    (re.compile(r"mysql|mariadb", re.IGNORECASE), (3306,)),
-    (re.compile(r"postgres|pgsql|\bpsql\b|\bpg\b", re.IGNORECASE), (5432,)),
-    (re.compile(r"mongo", re.IGNORECASE), (27017,)),
-    (re.compile(r"amqp|rabbit", re.IGNORECASE), (5671, 5672)),
-    (re.compile(r"kafka", re.IGNORECASE), (9092,)),
-    (re.compile(r"sqlserver|mssql|SQL Server|SqlClient", re.IGNORECASE), (1433,)),
-    (re.compile(r"memcache", re.IGNORECASE), (11211,)),
-    (re.compile(r"elastic|opensearch", re.IGNORECASE), (9200,)),
+    (Late(r"(?i:mysql|mariadb)"), (3306,)),
+    (Late(r"(?i:postgres|pgsql|\bpsql\b|\bpg\b)"), (5432,)),
+    (Late(r"(?i:mongo)"), (27017,)),
+    (Late(r"(?i:amqp|rabbit)"), (5671, 5672)),
+    (Late(r"(?i:kafka)"), (9092,)),
+    (Late(r"(?i:sqlserver|mssql|SQL Server|SqlClient)"), (1433,)),
+    (Late(r"(?i:memcache)"), (11211,)),
+    (Late(r"(?i:elastic|opensearch)"), (9200,)),
 )
 
 

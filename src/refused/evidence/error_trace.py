@@ -10,6 +10,8 @@ from __future__ import annotations
 
 import re
 
+from refused.evidence.matching import Late
+
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from typing import Sequence, Tuple
@@ -51,11 +53,11 @@ _OF_REDIS = re.compile(r"redis|valkey", re.IGNORECASE)
 _STALLED = "stalled.any"
 _NO_GREETING = "no-greeting.redis-rb"
 # What a client does with a connection before anybody may use it.
-_GREETING = re.compile(
+_GREETING = Late(
     r"\bConnection\.(?:auth|hello|handshake)\(|initializeFromClientConfig|\bin (?:on_connect|_on_connect|on_connect_check_health)\b|"
     r"\binitConn\b|connect_prelude|\bRedisHandshake|HandshakeHandler"
 )
-_NESTED = re.compile(r"^\s*(?:Caused by:|--->|During handling)")
+_NESTED = Late(r"^\s*(?:Caused by:|--->|During handling)")
 _GREETED = 14
 # Where Azure hands out the tokens that Redis takes: who fails to reach it has no token.
 _IDENTITY = "169.254.169.254"
